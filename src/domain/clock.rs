@@ -1,0 +1,53 @@
+//! Time, passed in: every room that needs the time holds a [`Clock`], so that a test decides what time it is.
+
+use std::sync::Mutex;
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+
+/// Tells the time, to the microsecond: the precision both databases keep.
+pub trait Clock: Send + Sync + 'static {
+    /// The present moment.
+    fn now(&self) -> DateTime<Utc>;
+}
+
+/// Cuts a time to whole microseconds, so that a time read back equals the time written.
+#[must_use]
+pub fn to_micros(time: DateTime<Utc>) -> DateTime<Utc> {
+    time.trunc_subsecs(6)
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    fn now(&self) -> DateTime<Utc> {
+        to_micros(Utc::now())
+    }
+}
+
+/// A clock that stands until it is moved; for tests.
+#[derive(Debug)]
+pub struct ManualClock(Mutex<DateTime<Utc>>);
+
+impl ManualClock {
+    /// A clock that stands at `start`.
+    #[must_use]
+    pub fn new(start: DateTime<Utc>) -> Self {
+        Self(Mutex::new(to_micros(start)))
+    }
+
+    /// Moves the clock on by `step`, and answers the new time.
+    pub fn advance(&self, step: TimeDelta) -> DateTime<Utc> {
+        let mut now = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *now += step;
+        *now
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,142 @@
+//! A member of the guild, as a list states it and as a row keeps it.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Utc};
+
+use super::DiscordId;
+
+/// Longest `username`, `display_name`, `nickname` and `avatar_hash`, in characters.
+pub const MAX_TEXT: usize = 100;
+/// Most roles of one member.
+pub const MAX_ROLES: usize = 1_000;
+/// Longest role id, in characters.
+pub const MAX_ROLE_LEN: usize = 64;
+
+/// One entry of a roster, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Discord user id.
+    pub id: DiscordId,
+    /// Discord username, 1 to [`MAX_TEXT`] characters.
+    pub username: String,
+    /// Global display name, or empty.
+    pub display_name: String,
+    /// Name in this guild, or empty.
+    pub nickname: String,
+    /// Avatar hash for Discord's CDN, or empty.
+    pub avatar_hash: String,
+    /// Role ids in the order given.
+    pub roles: Roles,
+    /// When the member joined the guild, if known.
+    pub joined_at: Option<DateTime<Utc>>,
+    /// Whether it is a bot.
+    pub is_bot: bool,
+}
+
+/// Role ids as the JSON list that the databases store (`["1","2"]`, no spaces).
+///
+/// Kept as text because a sync only compares and stores them, a million lists at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roles(String);
+
+impl Roles {
+    /// The list as JSON text.
+    #[must_use]
+    pub fn as_json(&self) -> &str {
+        &self.0
+    }
+
+    /// Takes JSON text that this type wrote earlier; `None` if it is no list of strings.
+    #[must_use]
+    pub fn from_json(json: String) -> Option<Self> {
+        serde_json::from_str::<Vec<&str>>(&json).is_ok_and(|roles| roles.len() <= MAX_ROLES).then_some(Self(json))
+    }
+
+    /// Takes JSON text that is known to have been written by this type: a payload of our own.
+    #[must_use]
+    pub(crate) fn trusted(json: String) -> Self {
+        Self(json)
+    }
+
+    /// The role ids one by one.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<String> {
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+}
+
+impl Default for Roles {
+    fn default() -> Self {
+        Self("[]".to_owned())
+    }
+}
+
+impl<S: AsRef<str>> FromIterator<S> for Roles {
+    fn from_iter<I: IntoIterator<Item = S>>(roles: I) -> Self {
+        let mut json = String::from("[");
+        for role in roles {
+            if json.len() > 1 {
+                json.push(',');
+            }
+            push_json_string(&mut json, role.as_ref());
+        }
+        json.push(']');
+        Self(json)
+    }
+}
+
+/// Appends `text` as a JSON string. Role ids are digits, so the escaping arm is the rare one.
+fn push_json_string(json: &mut String, text: &str) {
+    json.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => json.extend(['\\', c]),
+            c if c.is_control() => {
+                // Writing to a String cannot fail.
+                let _ = write!(json, "\\u{:04x}", u32::from(c));
+            }
+            c => json.push(c),
+        }
+    }
+    json.push('"');
+}
+
+/// A row of `guild_members` with the account it is linked to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberRow {
+    /// What the last evidence said of the member.
+    pub member: Member,
+    /// When the row was made.
+    pub date_created: DateTime<Utc>,
+    /// When a field last really changed.
+    pub date_modified: DateTime<Utc>,
+    /// When the member left; `None` while present.
+    pub date_left: Option<DateTime<Utc>>,
+    /// When the evidence for this row was seen.
+    pub observed_at: DateTime<Utc>,
+    /// Id and name of the linked account.
+    pub account: Option<(i64, String)>,
+}
+
+impl Member {
+    /// The name staff know a member by: nickname, else display name, else username.
+    #[must_use]
+    pub fn shown_name(&self) -> &str {
+        [&self.nickname, &self.display_name].into_iter().find(|name| !name.is_empty()).unwrap_or(&self.username)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_the_json_they_will_be_stored_as() {
+        assert_eq!(Roles::from_iter::<[&str; 0]>([]), Roles::default());
+        let roles = Roles::from_iter(["1", "role_id_2", "a\"b\\c\n"]);
+        assert_eq!(roles.as_json(), r#"["1","role_id_2","a\"b\\c\u000a"]"#);
+        assert_eq!(roles.to_vec(), ["1", "role_id_2", "a\"b\\c\n"]);
+        assert_eq!(Roles::from_json("[1]".into()), None);
+    }
+}

@@ -1,0 +1,20 @@
+//! GROUND: the words of the project as types, and its rules as pure functions.
+//!
+//! Enters: values. Leaves: values. Nothing here does I/O, reads a clock or draws a random number, and nothing here imports
+//! another room; every other room may import this one.
+
+mod account;
+mod clock;
+mod counts;
+mod guard;
+mod ids;
+mod member;
+mod run;
+
+pub use account::Account;
+pub use clock::{Clock, ManualClock, SystemClock, to_micros};
+pub use counts::Counts;
+pub use guard::{Guard, Verdict};
+pub use ids::{DiscordId, IdError, RunId};
+pub use member::{MAX_ROLE_LEN, MAX_ROLES, MAX_TEXT, Member, MemberRow, Roles};
+pub use run::{HeldReason, Mode, Progress, Run, RunError, RunState, Source};

@@ -1,0 +1,63 @@
+//! The handle of `intake`: from a list that is coming in to a run that is filed.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::StoreError;
+use crate::domain::{Counts, Mode, RunId, Source};
+
+/// A slice of a run's members, encoded.
+#[derive(Debug, Clone)]
+pub struct StagedBatch {
+    /// Its place in the run, from 0.
+    pub batch: i32,
+    /// Members in it.
+    pub members: i64,
+    /// What [`encode_payload`](super::encode_payload) made of them.
+    pub payload: Vec<u8>,
+}
+
+/// Entries of one batch that a later batch of the same run replaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// The batch they stand in.
+    pub batch: i32,
+    /// Their ids.
+    pub ids: Vec<i64>,
+}
+
+/// A run about to be filed.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// Its id; batches staged under it become its batches.
+    pub id: RunId,
+    /// Where its evidence came from.
+    pub source: Source,
+    /// What it may conclude.
+    pub mode: Mode,
+    /// Who asked, or empty.
+    pub requested_by: String,
+    /// When its evidence was true.
+    pub observed_at: DateTime<Utc>,
+    /// Now.
+    pub created_at: DateTime<Utc>,
+    /// Distinct members in all batches.
+    pub members_total: i64,
+    /// Number of batches.
+    pub batches_total: i32,
+    /// Known already: `total_received`, `duplicates`, `skipped`.
+    pub counts: Counts,
+}
+
+/// Stages batches and files runs.
+#[async_trait]
+pub trait Filing: Send + Sync + 'static {
+    /// Keeps a batch of a list that is still coming in. It has no effect until its run is filed, and is swept if it never is.
+    async fn stage_batch(&self, run: RunId, batch: &StagedBatch, now: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// Files the run with the batches staged so far and `last`, in one transaction: from here on it will be carried out.
+    async fn file_run(&self, run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Result<(), StoreError>;
+
+    /// Removes what was staged for a run that is not going to be filed.
+    async fn discard_staged(&self, run: RunId) -> Result<(), StoreError>;
+}

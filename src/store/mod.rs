@@ -1,0 +1,88 @@
+//! LEDGER: the truth, in SQL. PostgreSQL and SQLite behind the same traits, held to the same contract suite.
+//!
+//! Enters: checked members, runs, accounts, and the present time. Leaves: rows as [`domain`](crate::domain) types. All SQL of the
+//! project stands here, in `postgres/` and `sqlite/`, a file per table under the same names in both. Must not import `queue`,
+//! `discord` or anything above them.
+//!
+//! Each trait is a narrow handle: what a room holds decides what it may do. Only [`Work`] can write `guild_members`, and only
+//! `worker` is given it; [`Accounts`] may touch the link of a member and nothing else of it.
+//!
+//! # How exactly-once in effect comes about
+//!
+//! Queue messages may come twice, late, or never. So every step is *claimed* first, in one short transaction that raises
+//! `attempts` and sets a lease, and *concluded* in another that checks the claim (its attempt number is the fencing token). The
+//! conclusion carries the step's whole effect: a batch's rows, its counts and its `applied` mark commit together or not at all. Who
+//! lost the claim meanwhile gets [`StoreError::ClaimLost`] and has changed nothing.
+
+mod accounts;
+mod error;
+mod filing;
+mod payload;
+mod read;
+mod sessions;
+mod upkeep;
+mod work;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use accounts::{Accounts, Credentials, Import, ImportConflict, ImportRow, Imported, NewStaff};
+pub use error::StoreError;
+pub use filing::{Dropped, Filing, NewRun, StagedBatch};
+pub use payload::{decode as decode_payload, encode as encode_payload};
+pub use read::{MemberPage, MemberTotals, Read};
+pub use sessions::{SessionLimits, Sessions};
+pub use upkeep::{Lease, Process, Retention, Swept, Upkeep};
+pub use work::{BatchApplied, BatchClaim, Due, FinishClaim, Finished, MAX_CLAIMS, RunClaim, Work};
+
+/// How to reach a database.
+#[derive(Debug, Clone)]
+pub struct Connect {
+    /// `postgres://…` or `sqlite://…`.
+    pub url: secrecy::SecretString,
+    /// Most connections this process opens.
+    pub max_connections: u32,
+    /// How long a caller waits for a free connection.
+    pub acquire_timeout: Duration,
+    /// How long one statement may take.
+    pub statement_timeout: Duration,
+}
+
+/// The handles on one database. [`open`] makes them; the composition root gives each room those it needs.
+#[derive(Clone)]
+pub struct Stores {
+    /// For `intake`.
+    pub filing: Arc<dyn Filing>,
+    /// For `worker`.
+    pub work: Arc<dyn Work>,
+    /// For whoever shows things.
+    pub read: Arc<dyn Read>,
+    /// For logins and imports.
+    pub accounts: Arc<dyn Accounts>,
+    /// For logins.
+    pub sessions: Arc<dyn Sessions>,
+    /// For the process itself: schema, identity, heartbeat, retention.
+    pub upkeep: Arc<dyn Upkeep>,
+}
+
+/// Which database a URL names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// PostgreSQL 15 or later.
+    Postgres,
+    /// The embedded SQLite.
+    Sqlite,
+}
+
+impl Backend {
+    /// Reads it off a database URL; `None` for anything else.
+    #[must_use]
+    pub fn of(url: &str) -> Option<Self> {
+        let scheme = url.split(':').next().unwrap_or_default();
+        match scheme {
+            "postgres" | "postgresql" => Some(Self::Postgres),
+            "sqlite" => Some(Self::Sqlite),
+            _ => None,
+        }
+    }
+}

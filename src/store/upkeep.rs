@@ -1,0 +1,103 @@
+//! The handle of the process itself: schema, identity, heartbeat, duties, retention.
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::StoreError;
+use crate::domain::DiscordId;
+
+/// A running process as it shows itself to others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Unique per start.
+    pub id: String,
+    /// Machine name.
+    pub host: String,
+    /// Comma-separated roles.
+    pub roles: String,
+    /// Version of the program.
+    pub version: String,
+    /// When it started.
+    pub started_at: DateTime<Utc>,
+    /// Its last heartbeat.
+    pub seen_at: DateTime<Utc>,
+}
+
+/// A duty that one process at a time has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease<'a> {
+    /// The duty.
+    pub name: &'a str,
+    /// The process that wants it.
+    pub holder: &'a str,
+    /// Until when.
+    pub until: DateTime<Utc>,
+}
+
+/// How long things are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Ended runs.
+    pub runs: TimeDelta,
+    /// The payload of failed runs.
+    pub failed_payloads: TimeDelta,
+    /// Batches staged for a list that never came in whole.
+    pub staged: TimeDelta,
+    /// Sessions, since they were opened.
+    pub sessions: TimeDelta,
+    /// Processes, since their last heartbeat.
+    pub processes: TimeDelta,
+}
+
+/// How many rows retention removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Runs.
+    pub runs: u64,
+    /// Batches.
+    pub batches: u64,
+    /// Sessions.
+    pub sessions: u64,
+    /// Processes.
+    pub processes: u64,
+}
+
+/// Looks after the database on behalf of the process.
+#[async_trait]
+pub trait Upkeep: Send + Sync + 'static {
+    /// Brings the schema up to date, one process at a time; answers how many migrations were applied.
+    async fn migrate(&self) -> Result<usize, StoreError>;
+
+    /// How many of this program's migrations the database lacks.
+    async fn pending_migrations(&self) -> Result<usize, StoreError>;
+
+    /// What the database says of itself, such as `PostgreSQL 15.18`.
+    async fn version(&self) -> Result<String, StoreError>;
+
+    /// Binds the database to a guild at its first use.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] if it belongs to another guild.
+    async fn bind_guild(&self, guild: DiscordId) -> Result<(), StoreError>;
+
+    /// The guild the database belongs to, once it has one.
+    async fn guild(&self) -> Result<Option<DiscordId>, StoreError>;
+
+    /// Takes or keeps a duty; `false` while another process has it.
+    async fn take_lease(&self, lease: &Lease<'_>, now: DateTime<Utc>) -> Result<bool, StoreError>;
+
+    /// Lets go of a duty, if this holder has it.
+    async fn drop_lease(&self, name: &str, holder: &str) -> Result<(), StoreError>;
+
+    /// Shows that a process is alive.
+    async fn beat(&self, process: &Process) -> Result<(), StoreError>;
+
+    /// Says that a process has stopped.
+    async fn retire(&self, process: &str) -> Result<(), StoreError>;
+
+    /// Removes what is older than its retention.
+    async fn sweep(&self, retention: &Retention, now: DateTime<Utc>) -> Result<Swept, StoreError>;
+
+    /// Closes all connections.
+    async fn close(&self);
+}

@@ -1,0 +1,138 @@
+//! The handle of `worker`: claims steps of runs and concludes them. The only one that writes `guild_members`.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::StoreError;
+use crate::domain::{Counts, Guard, Member, RunError, RunId, RunState};
+
+/// A step that was claimed this often without an outcome is set aside and its run fails: it probably kills its process.
+pub const MAX_CLAIMS: i32 = 3;
+
+/// What became of the attempt to take up a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunClaim {
+    /// The run is being applied; its batches may be claimed.
+    Started {
+        /// How many there are.
+        batches: i32,
+    },
+    /// Full rosters apply one at a time, oldest evidence first, and it is not this one's turn. If nothing is being applied, the run
+    /// whose turn it is.
+    NotYet(Option<RunId>),
+    /// A newer roster has been applied: the run has ended. If another waits, the run whose turn it is.
+    Superseded(Option<RunId>),
+    /// There is nothing to take up: unknown, taken up already, or ended.
+    Nothing,
+}
+
+/// A claimed batch.
+#[derive(Debug, Clone)]
+pub struct BatchClaim {
+    /// Its run.
+    pub run: RunId,
+    /// Its place in the run.
+    pub batch: i32,
+    /// Which claim this is, from 1; the fencing token.
+    pub attempt: i32,
+    /// When the run's evidence was true.
+    pub observed_at: DateTime<Utc>,
+    /// The encoded members.
+    pub payload: Vec<u8>,
+    /// Ids whose entry is replaced by a later batch.
+    pub dropped: Vec<i64>,
+}
+
+/// What applying a batch did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchApplied {
+    /// `created`, `updated`, `rejoined`, `unchanged`, `deferred`.
+    pub counts: Counts,
+    /// Batches of the run that are not applied yet.
+    pub remaining: i64,
+}
+
+/// A claimed finish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FinishClaim {
+    /// The run.
+    pub run: RunId,
+    /// Which claim this is, from 1; the fencing token.
+    pub attempt: i32,
+    /// When the run's evidence was true.
+    pub observed_at: DateTime<Utc>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished {
+    /// `succeeded` or `held`.
+    pub state: RunState,
+    /// The counts of the whole run.
+    pub counts: Counts,
+    /// The full roster whose turn it is now.
+    pub next: Option<RunId>,
+}
+
+/// A step that nobody seems to be working on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Due {
+    /// A queued run.
+    Run(RunId),
+    /// A batch.
+    Batch(RunId, i32),
+    /// A run whose batches are all applied.
+    Finish(RunId),
+}
+
+/// Claims and concludes the steps of runs.
+#[async_trait]
+pub trait Work: Send + Sync + 'static {
+    /// Takes up a queued run, if it is its turn.
+    async fn claim_run(&self, run: RunId, now: DateTime<Utc>) -> Result<RunClaim, StoreError>;
+
+    /// Claims a batch that is pending, or whose lease has run out, until `lease_until`.
+    async fn claim_batch(
+        &self,
+        run: RunId,
+        batch: i32,
+        now: DateTime<Utc>,
+        lease_until: DateTime<Utc>,
+    ) -> Result<Option<BatchClaim>, StoreError>;
+
+    /// Keeps a batch claimed; `false` if it is no longer ours.
+    async fn renew_batch(&self, claim: &BatchClaim, lease_until: DateTime<Utc>) -> Result<bool, StoreError>;
+
+    /// Applies a claimed batch: rows, counts and mark in one transaction. `members` are distinct and sorted by id.
+    async fn apply_batch(&self, claim: &BatchClaim, members: &[Member], now: DateTime<Utc>) -> Result<BatchApplied, StoreError>;
+
+    /// Gives a claimed batch back after an error. The claim still counts towards [`MAX_CLAIMS`] unless `blameless`.
+    async fn release_batch(&self, claim: &BatchClaim, blameless: bool, now: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// Claims the finish of a run whose batches are all applied.
+    async fn claim_finish(
+        &self,
+        run: RunId,
+        now: DateTime<Utc>,
+        lease_until: DateTime<Utc>,
+    ) -> Result<Option<FinishClaim>, StoreError>;
+
+    /// Keeps a finish claimed; `false` if it is no longer ours.
+    async fn renew_finish(&self, claim: &FinishClaim, lease_until: DateTime<Utc>) -> Result<bool, StoreError>;
+
+    /// Judges departures, passes over the links, sums the counts and ends the run, in one transaction.
+    async fn finish_run(&self, claim: &FinishClaim, guard: Guard, now: DateTime<Utc>) -> Result<Finished, StoreError>;
+
+    /// Gives a claimed finish back after an error. The claim still counts towards [`MAX_CLAIMS`] unless `blameless`.
+    async fn release_finish(&self, claim: &FinishClaim, blameless: bool, now: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// Ends a run that has not ended with an error; answers the full roster whose turn it is now.
+    async fn fail_run(&self, run: RunId, error: &RunError, now: DateTime<Utc>) -> Result<Option<RunId>, StoreError>;
+
+    /// Steps that nobody seems to be working on and that were last rung before `rung_before`, oldest first, at most `limit`; they
+    /// count as rung now.
+    async fn due(&self, now: DateTime<Utc>, rung_before: DateTime<Utc>, limit: i64) -> Result<Vec<Due>, StoreError>;
+
+    /// Runs with a step whose [`MAX_CLAIMS`] claims have all ended without an outcome.
+    async fn exhausted(&self, now: DateTime<Utc>) -> Result<Vec<RunId>, StoreError>;
+}
