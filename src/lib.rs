@@ -20,4 +20,7 @@
 
 pub mod config;
 pub mod domain;
+pub mod intake;
+pub mod queue;
 pub mod store;
+pub mod worker;

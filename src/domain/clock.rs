@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// Tells the time, to the microsecond: the precision both databases keep.
 pub trait Clock: Send + Sync + 'static {
@@ -10,10 +10,10 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> DateTime<Utc>;
 }
 
-/// Cuts a time to whole microseconds, so that a time read back equals the time written.
+/// Cuts a time to whole microseconds, so that a time read back equals the time written. A leap second counts as the next one.
 #[must_use]
 pub fn to_micros(time: DateTime<Utc>) -> DateTime<Utc> {
-    time.trunc_subsecs(6)
+    DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time)
 }
 
 /// The machine's clock.

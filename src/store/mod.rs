@@ -15,11 +15,15 @@
 //! lost the claim meanwhile gets [`StoreError::ClaimLost`] and has changed nothing.
 
 mod accounts;
+mod columns;
 mod error;
 mod filing;
+mod handles;
 mod payload;
+mod postgres;
 mod read;
 mod sessions;
+mod sqlite;
 mod upkeep;
 mod work;
 
@@ -84,5 +88,32 @@ impl Backend {
             "sqlite" => Some(Self::Sqlite),
             _ => None,
         }
+    }
+}
+/// Connects to the database of `connect.url`. The schema is not touched: see [`Upkeep::migrate`].
+///
+/// # Errors
+/// [`StoreError::Unavailable`] if it cannot be reached, [`StoreError::Refused`] if the URL names none we know.
+pub async fn open(connect: &Connect) -> Result<Stores, StoreError> {
+    use secrecy::ExposeSecret as _;
+    let url = connect.url.expose_secret();
+    match Backend::of(url) {
+        Some(Backend::Postgres) => Ok(handles(Arc::new(postgres::Postgres::open(url, connect).await?))),
+        Some(Backend::Sqlite) => Ok(handles(Arc::new(sqlite::Sqlite::open(url, connect).await?))),
+        None => Err(StoreError::Refused("the database URL must begin with postgres:// or sqlite://".into())),
+    }
+}
+
+fn handles<S>(store: Arc<S>) -> Stores
+where
+    S: Filing + Work + Read + Accounts + Sessions + Upkeep,
+{
+    Stores {
+        filing: store.clone(),
+        work: store.clone(),
+        read: store.clone(),
+        accounts: store.clone(),
+        sessions: store.clone(),
+        upkeep: store,
     }
 }

@@ -99,5 +99,15 @@ pub trait Upkeep: Send + Sync + 'static {
     async fn sweep(&self, retention: &Retention, now: DateTime<Utc>) -> Result<Swept, StoreError>;
 
     /// Closes all connections.
-    async fn close(&self);
+    async fn close(&self) -> Result<(), StoreError>;
+}
+
+/// Whether a database bound to the guild `bound` may serve `guild`.
+pub(super) fn same_guild(bound: &str, guild: DiscordId) -> Result<(), StoreError> {
+    if bound == guild.to_string() {
+        return Ok(());
+    }
+    Err(StoreError::Refused(format!(
+        "this database belongs to guild {bound}, but GUILD_ID is {guild}; set GUILD_ID={bound}, or give the other guild a database of its own"
+    )))
 }

@@ -1,0 +1,192 @@
+//! The rules of a member (design 3.3), one by one: from what an entry says to a [`Member`], or to faults.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+
+use super::faults::{Faults, Rule};
+use super::json::Loose;
+use crate::domain::{DiscordId, MAX_ROLE_LEN, MAX_ROLES, MAX_TEXT, Member, Roles, to_micros};
+
+/// The known keys of an entry, unchecked. Of two spellings of a key the documented one counts.
+#[derive(Debug, Default)]
+pub(super) struct Entry {
+    pub id: Option<Loose>,
+    pub discord_id: Option<Loose>,
+    pub username: Option<Loose>,
+    pub display_name: Option<Loose>,
+    pub nickname: Option<Loose>,
+    pub avatar: Option<Loose>,
+    pub avatar_hash: Option<Loose>,
+    pub roles: Option<Loose>,
+    pub joined_at: Option<Loose>,
+    pub is_bot: Option<Loose>,
+}
+
+impl Entry {
+    /// Where the value of a key goes; `None` for a key that is not known.
+    pub fn slot(&mut self, key: &str) -> Option<&mut Option<Loose>> {
+        Some(match key {
+            "id" => &mut self.id,
+            "discord_id" => &mut self.discord_id,
+            "username" => &mut self.username,
+            "display_name" => &mut self.display_name,
+            "nickname" => &mut self.nickname,
+            "avatar" => &mut self.avatar,
+            "avatar_hash" => &mut self.avatar_hash,
+            "roles" => &mut self.roles,
+            "joined_at" => &mut self.joined_at,
+            "is_bot" => &mut self.is_bot,
+            _ => return None,
+        })
+    }
+
+    /// Checks the entry at `members[index]`.
+    pub fn check(self, index: u64, guild: DiscordId, faults: &mut Faults) -> Option<Member> {
+        let mut checks = Checks { index, faults };
+        let (id_key, id) =
+            if self.id.is_some() || self.discord_id.is_none() { ("id", self.id) } else { ("discord_id", self.discord_id) };
+        let (avatar_key, avatar) = if self.avatar.is_some() || self.avatar_hash.is_none() {
+            ("avatar", self.avatar)
+        } else {
+            ("avatar_hash", self.avatar_hash)
+        };
+        // All of them, so that the author learns of every fault at once.
+        let id = checks.id(id_key, id);
+        let username = checks.username(self.username);
+        let display_name = checks.text("display_name", self.display_name);
+        let nickname = checks.text("nickname", self.nickname);
+        let avatar_hash = checks.text(avatar_key, avatar);
+        let roles = checks.roles(self.roles, guild);
+        let joined_at = checks.time("joined_at", self.joined_at);
+        let is_bot = checks.flag("is_bot", self.is_bot);
+        Some(Member {
+            id: id?,
+            username: username?,
+            display_name: display_name?,
+            nickname: nickname?,
+            avatar_hash: avatar_hash?,
+            roles: roles?,
+            joined_at: joined_at?,
+            is_bot: is_bot?,
+        })
+    }
+}
+
+/// Checks the values of one entry. `None` is a fault that has been noted.
+struct Checks<'a> {
+    index: u64,
+    faults: &'a mut Faults,
+}
+
+impl Checks<'_> {
+    fn fault<T>(&mut self, key: &str, rule: Rule, message: impl Into<String>) -> Option<T> {
+        let index = self.index;
+        self.faults.add(|| format!("members[{index}].{key}"), rule, message);
+        None
+    }
+
+    fn id(&mut self, key: &str, value: Option<Loose>) -> Option<DiscordId> {
+        let digits = match value {
+            None | Some(Loose::Null) => return self.fault(key, Rule::Required, "every member needs an id"),
+            Some(Loose::Text(digits) | Loose::Integer(digits)) => digits,
+            Some(other) => return self.fault(key, Rule::Type, format!("must be a string or an integer, not {}", other.kind())),
+        };
+        match digits.parse() {
+            Ok(id) => Some(id),
+            Err(e) => self.fault(key, Rule::Id, format!("{e}")),
+        }
+    }
+
+    fn username(&mut self, value: Option<Loose>) -> Option<String> {
+        match value {
+            None | Some(Loose::Null) => self.fault("username", Rule::Required, "every member needs a username"),
+            Some(Loose::Text(text)) if text.is_empty() => self.fault("username", Rule::Length, "must not be empty"),
+            present => self.text("username", present),
+        }
+    }
+
+    fn text(&mut self, key: &str, value: Option<Loose>) -> Option<String> {
+        match value {
+            None | Some(Loose::Null) => Some(String::new()),
+            Some(Loose::Text(text)) => {
+                if text.contains('\0') {
+                    return self.fault(key, Rule::Nul, "must not contain a NUL character");
+                }
+                if text.len() > MAX_TEXT && text.chars().count() > MAX_TEXT {
+                    return self.fault(key, Rule::Length, format!("must be at most {MAX_TEXT} characters"));
+                }
+                Some(text)
+            }
+            Some(other) => self.fault(key, Rule::Type, format!("must be a string or null, not {}", other.kind())),
+        }
+    }
+
+    fn roles(&mut self, value: Option<Loose>, guild: DiscordId) -> Option<Roles> {
+        let elements = match value {
+            None | Some(Loose::Null) => return Some(Roles::default()),
+            Some(Loose::List(elements)) if elements.len() <= MAX_ROLES => elements,
+            Some(Loose::List(_) | Loose::LongList(_)) => {
+                return self.fault("roles", Rule::Count, format!("must be at most {MAX_ROLES} roles"));
+            }
+            Some(other) => return self.fault("roles", Rule::Type, format!("must be a list, not {}", other.kind())),
+        };
+        let everyone = guild.to_string();
+        let mut roles = Vec::with_capacity(elements.len());
+        let mut sound = true;
+        for (place, element) in elements.into_iter().enumerate() {
+            match self.role(place, element) {
+                Some(role) if role == everyone => {}
+                Some(role) => roles.push(role),
+                None => sound = false,
+            }
+        }
+        sound.then(|| roles.into_iter().collect())
+    }
+
+    fn role(&mut self, place: usize, element: Loose) -> Option<String> {
+        let key = || format!("roles[{place}]");
+        match element {
+            Loose::Text(role) | Loose::Integer(role) => {
+                if role.contains('\0') {
+                    self.fault(&key(), Rule::Nul, "must not contain a NUL character")
+                } else if role.is_empty() || role.chars().count() > MAX_ROLE_LEN {
+                    self.fault(&key(), Rule::Length, format!("must be 1 to {MAX_ROLE_LEN} characters"))
+                } else {
+                    Some(role)
+                }
+            }
+            other => self.fault(&key(), Rule::Type, format!("must be a string or an integer, not {}", other.kind())),
+        }
+    }
+
+    #[expect(clippy::option_option, reason = "the outer one is a fault, the inner one a time that is not given")]
+    fn time(&mut self, key: &str, value: Option<Loose>) -> Option<Option<DateTime<Utc>>> {
+        match value {
+            None | Some(Loose::Null) => Some(None),
+            Some(Loose::Text(text)) => match parse_time(&text) {
+                Some(time) => Some(Some(time)),
+                None => self.fault(key, Rule::Time, TIME_RULE),
+            },
+            Some(other) => self.fault(key, Rule::Type, format!("must be a string or null, not {}", other.kind())),
+        }
+    }
+
+    fn flag(&mut self, key: &str, value: Option<Loose>) -> Option<bool> {
+        match value {
+            None | Some(Loose::Null) => Some(false),
+            Some(Loose::Bool(flag)) => Some(flag),
+            Some(other) => self.fault(key, Rule::Type, format!("must be true or false, not {}", other.kind())),
+        }
+    }
+}
+
+/// The rule of times in words.
+pub(super) const TIME_RULE: &str = "must be a time like 2024-01-01T00:00:00Z";
+
+/// Reads a time as RFC 3339 writes it; without a zone it is UTC.
+pub(super) fn parse_time(text: &str) -> Option<DateTime<Utc>> {
+    let zoned = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
+    let time = zoned.or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").map(|time| time.and_utc())).ok()?;
+    // NaiveDateTime reads years of any length, which PostgreSQL does not keep.
+    let year = chrono::Datelike::year(&time);
+    (0..=9_999).contains(&year).then(|| to_micros(time))
+}

@@ -1,0 +1,68 @@
+//! Follows a filed run to its end, for whoever waits for its counts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, timeout};
+
+use crate::domain::{Run, RunId};
+use crate::queue::Notices;
+use crate::store::{Read, StoreError};
+
+/// How long a follower trusts that a notice would have come; notices are lossy.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Why a run could not be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// There is no such run.
+    #[error("there is no such run any more")]
+    Unknown,
+    /// The database cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Follows runs.
+#[derive(Clone)]
+pub struct Follow {
+    read: Arc<dyn Read>,
+    notices: Notices,
+}
+
+impl Follow {
+    /// A follower that reads runs when a notice says that they changed, and now and then without.
+    #[must_use]
+    pub fn new(read: Arc<dyn Read>, notices: Notices) -> Self {
+        Self { read, notices }
+    }
+
+    /// The run at its end, or as it stands when `patience` is over. `seen` is shown every state on the way.
+    ///
+    /// # Errors
+    /// [`FollowError`] if the run cannot be read.
+    pub async fn to_end(&self, id: RunId, patience: Duration, mut seen: impl FnMut(&Run)) -> Result<Run, FollowError> {
+        let end = Instant::now() + patience;
+        // Listening begins before the first look, so that no change falls between.
+        let mut notices = self.notices.subscribe();
+        loop {
+            let run = self.read.run(id).await?.ok_or(FollowError::Unknown)?;
+            seen(&run);
+            let left = end.saturating_duration_since(Instant::now());
+            if run.state.has_ended() || left.is_zero() {
+                return Ok(run);
+            }
+            let noticed = async {
+                loop {
+                    match notices.recv().await {
+                        Ok(changed) if changed != id => {}
+                        Ok(_) | Err(RecvError::Lagged(_)) => return,
+                        Err(RecvError::Closed) => std::future::pending().await,
+                    }
+                }
+            };
+            let _ = timeout(LOOK_AGAIN.min(left), noticed).await;
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! DOOR: from a roster stream to a filed run.
+//!
+//! Enters: bytes that claim to be a member list. Leaves: a run and its batches in SQL, then a ring of the queue; or a [`Refusal`] and
+//! nothing changed. Imports `domain`, `store` (the filing and reading handles) and `queue` (its ring and its notices); never an entry, never
+//! `worker`.
+//!
+//! The list is never held whole. One task reads and inflates the body, a blocking thread parses and checks it as it comes and cuts it into
+//! batches, and the batches are staged while more is coming:
+//!
+//! ```text
+//! body -> inflate -> [chunks, 4] -> parse, check, cut, compress -> [batches, 2] -> stage          (until the end)
+//!                                                                               -> file the run  (one transaction)
+//!                                                                               -> ring
+//! ```
+//!
+//! The channels between are short, so a slow database slows the client down instead of filling memory.
+
+mod batches;
+mod body;
+mod checks;
+mod faults;
+mod follow;
+mod json;
+mod stream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncRead;
+use tokio::sync::Semaphore;
+
+pub use faults::{Fault, MAX_FAULTS, Refusal, Rule};
+pub use follow::{Follow, FollowError};
+
+use crate::domain::{Clock, Counts, DiscordId, Mode, RunId, Source};
+use crate::queue::{Job, Ring};
+use crate::store::{Filing, NewRun};
+
+/// The bounds of what is taken in.
+#[derive(Debug, Clone, Copy)]
+pub struct IntakeLimits {
+    /// Largest body, inflated. Bytes.
+    pub max_body: u64,
+    /// Most entries of a list.
+    pub max_members: u64,
+    /// Members in a batch.
+    pub batch_members: usize,
+    /// How long a body may stand still.
+    pub idle: Duration,
+    /// How long a body may take.
+    pub total: Duration,
+    /// How many bodies are taken in at once.
+    pub uploads: usize,
+}
+
+/// Who wants a roster applied, and from where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// Where the list comes from.
+    pub source: Source,
+    /// A Discord user id, a staff name, or empty.
+    pub requested_by: String,
+}
+
+/// Draws the random part of a run's id; passed in.
+pub type Random = Arc<dyn Fn() -> [u8; 10] + Send + Sync>;
+
+/// Takes lists in and files runs.
+#[derive(Clone)]
+pub struct Intake {
+    filing: Arc<dyn Filing>,
+    ring: Arc<dyn Ring>,
+    clock: Arc<dyn Clock>,
+    random: Random,
+    guild: DiscordId,
+    limits: IntakeLimits,
+    uploads: Arc<Semaphore>,
+}
+
+impl Intake {
+    /// An intake for the guild's rosters.
+    #[must_use]
+    pub fn new(
+        filing: Arc<dyn Filing>,
+        ring: Arc<dyn Ring>,
+        clock: Arc<dyn Clock>,
+        random: Random,
+        guild: DiscordId,
+        limits: IntakeLimits,
+    ) -> Self {
+        let uploads = Arc::new(Semaphore::new(limits.uploads));
+        Self { filing, ring, clock, random, guild, limits, uploads }
+    }
+
+    /// The guild whose rosters this takes.
+    #[must_use]
+    pub fn guild(&self) -> DiscordId {
+        self.guild
+    }
+
+    /// Files a run of the full roster that `body` holds as JSON (see design 3.3). Once this has answered, the run will be carried
+    /// out whatever happens. If the caller goes away meanwhile, the body ends and nothing is filed.
+    ///
+    /// # Errors
+    /// A [`Refusal`]; nothing was changed then.
+    pub async fn file_roster(&self, body: impl AsyncRead + Send + Unpin + 'static, wish: Wish) -> Result<RunId, Refusal> {
+        let permit = tokio::time::timeout(self.limits.idle, self.uploads.clone().acquire_owned())
+            .await
+            .map_err(|_| Refusal::Busy)?
+            .map_err(|_| Refusal::Busy)?;
+        let intake = self.clone();
+        // A task of its own: a caller that is dropped must not leave half a list staged.
+        let filed = tokio::spawn(async move {
+            let _permit = permit;
+            intake.take_in(body, wish).await
+        });
+        filed.await.unwrap_or_else(|e| Err(Refusal::Internal(e.to_string())))
+    }
+
+    async fn take_in(&self, body: impl AsyncRead + Send + Unpin + 'static, wish: Wish) -> Result<RunId, Refusal> {
+        let begun = self.clock.now();
+        let id = RunId::new(begun, (self.random)());
+        match self.stage_and_file(id, body, wish, begun).await {
+            Ok(()) => {
+                self.ring.ring(&[Job::Run(id)]).await;
+                Ok(id)
+            }
+            Err((refusal, staged)) => {
+                if staged && let Err(error) = self.filing.discard_staged(id).await {
+                    tracing::warn!(run = %id, %error, "a refused list could not be removed at once; the sweeper will do it");
+                }
+                Err(refusal)
+            }
+        }
+    }
+
+    /// The error says whether anything had been staged.
+    async fn stage_and_file(
+        &self,
+        id: RunId,
+        body: impl AsyncRead + Send + Unpin + 'static,
+        wish: Wish,
+        begun: chrono::DateTime<chrono::Utc>,
+    ) -> Result<(), (Refusal, bool)> {
+        let mut staged = false;
+        let parser =
+            body::Parser { guild: self.guild, max_members: self.limits.max_members, batch_members: self.limits.batch_members };
+        let mut taking = stream::Taking::begin(body, &self.limits, parser);
+        while let Some(batch) = taking.next().await {
+            staged = true;
+            if let Err(error) = self.filing.stage_batch(id, &batch, self.clock.now()).await {
+                // The list's own fault, if it has one, matters less than that it cannot be kept.
+                let _ = taking.end().await;
+                return Err((error.into(), staged));
+            }
+        }
+        let parsed = taking.end().await.map_err(|refusal| (refusal, staged))?;
+        let now = self.clock.now();
+        let batches = parsed.batches;
+        let run = NewRun {
+            id,
+            source: wish.source,
+            mode: Mode::Full,
+            requested_by: wish.requested_by,
+            // A clock that runs ahead must not make this roster outrank those that follow.
+            observed_at: parsed.observed_at.map_or(begun, |at| at.min(now)),
+            created_at: now,
+            members_total: batches.distinct,
+            batches_total: batches.count,
+            counts: Counts { total_received: parsed.received, duplicates: batches.duplicates, ..Counts::default() },
+        };
+        self.filing.file_run(&run, batches.last.as_slice(), &batches.dropped).await.map_err(|e| (e.into(), staged))
+    }
+}

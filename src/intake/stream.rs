@@ -1,0 +1,144 @@
+//! The way of a body through the intake: read and inflated on one task, parsed on a blocking thread, staged on the first task again.
+
+use std::cell::Cell;
+use std::io::{self, Read};
+use std::rc::Rc;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+use super::IntakeLimits;
+use super::body::{Parsed, Parser};
+use super::faults::Refusal;
+use super::json::Since;
+use crate::store::StagedBatch;
+
+/// Size of a chunk of the body, and how many wait for the parser.
+const CHUNK: usize = 64 * 1024;
+const CHUNKS: usize = 4;
+/// How many batches wait to be staged.
+const BATCHES: usize = 2;
+/// Most bytes of one entry, or of one unknown value between entries. The largest entry that breaks no rule (1,000 roles of 64 characters,
+/// each written as two `\u` escapes) is below 1 MiB.
+const MAX_ENTRY: u64 = 4 * 1024 * 1024;
+
+/// A body on its way through the parser.
+pub(super) struct Taking {
+    batches: mpsc::Receiver<StagedBatch>,
+    parsing: JoinHandle<Result<Parsed, Refusal>>,
+    pumping: JoinHandle<Result<(), Refusal>>,
+}
+
+impl Taking {
+    /// Begins to parse `body`. A body that fails with `ConnectionAborted` was broken off; any other error of it is one of its encoding.
+    pub fn begin(body: impl AsyncRead + Send + Unpin + 'static, limits: &IntakeLimits, parser: Parser) -> Self {
+        let (chunk_in, chunks) = mpsc::channel(CHUNKS);
+        let (batch_in, batches) = mpsc::channel(BATCHES);
+        let max_body = limits.max_body;
+        let parsing = tokio::task::spawn_blocking(move || {
+            let since = Since::new(Cell::new(0));
+            let mut reader =
+                ChunkReader { chunks, chunk: Vec::new(), at: 0, left: max_body, since: Rc::clone(&since), exceeded: None };
+            let parsed = parser.parse(&mut reader, &since, &mut |batch| batch_in.blocking_send(batch).is_ok());
+            match reader.exceeded {
+                Some(message) => Err(Refusal::TooLarge(message)),
+                None => parsed,
+            }
+        });
+        let pumping = tokio::spawn(pump(body, chunk_in, *limits));
+        Self { batches, parsing, pumping }
+    }
+
+    /// The next full batch; `None` when the body has been parsed or refused.
+    pub async fn next(&mut self) -> Option<StagedBatch> {
+        self.batches.recv().await
+    }
+
+    /// What the body came to. May be called early: whoever is still at work sees that nobody listens, and ends.
+    pub async fn end(self) -> Result<Parsed, Refusal> {
+        drop(self.batches);
+        let parsed = self.parsing.await.map_err(|e| Refusal::Internal(e.to_string()))?;
+        self.pumping.abort();
+        let pumped = self.pumping.await.unwrap_or(Ok(()));
+        match (parsed, pumped) {
+            // A parse that failed for want of bytes failed for whatever took the bytes away.
+            (Err(Refusal::BrokenOff | Refusal::Malformed { .. }), Err(refusal)) => Err(refusal),
+            (parsed, _) => parsed,
+        }
+    }
+}
+
+/// Reads the body and hands its chunks to the parser.
+async fn pump(
+    mut body: impl AsyncRead + Send + Unpin + 'static,
+    chunks: mpsc::Sender<io::Result<Vec<u8>>>,
+    limits: IntakeLimits,
+) -> Result<(), Refusal> {
+    let end = Instant::now() + limits.total;
+    loop {
+        let mut chunk = Vec::with_capacity(CHUNK);
+        let patience = limits.idle.min(end.saturating_duration_since(Instant::now()));
+        let refusal = match timeout(patience, body.read_buf(&mut chunk)).await {
+            Ok(Ok(0)) => return Ok(()),
+            Ok(Ok(_)) => {
+                if chunks.send(Ok(chunk)).await.is_err() {
+                    return Ok(());
+                }
+                continue;
+            }
+            Err(_) => Refusal::TooSlow,
+            Ok(Err(e)) if e.kind() == io::ErrorKind::ConnectionAborted => Refusal::BrokenOff,
+            Ok(Err(e)) => Refusal::BrokenEncoding(e.to_string()),
+        };
+        // The parser must not take the silence for the end of the body.
+        let _ = chunks.send(Err(io::ErrorKind::ConnectionAborted.into())).await;
+        return Err(refusal);
+    }
+}
+
+/// The parser's end of the body; keeps the bounds.
+struct ChunkReader {
+    chunks: mpsc::Receiver<io::Result<Vec<u8>>>,
+    chunk: Vec<u8>,
+    at: usize,
+    left: u64,
+    since: Since,
+    exceeded: Option<String>,
+}
+
+impl ChunkReader {
+    fn account_for(&mut self, length: u64) -> io::Result<()> {
+        let Some(left) = self.left.checked_sub(length) else {
+            return self.exceed("the body is larger than allowed when inflated (api.max_body); nothing was changed".into());
+        };
+        self.left = left;
+        let since = self.since.get() + length;
+        self.since.set(since);
+        if since > MAX_ENTRY {
+            return self.exceed(format!("one value of the body is larger than {} MiB; nothing was changed", MAX_ENTRY >> 20));
+        }
+        Ok(())
+    }
+
+    fn exceed(&mut self, message: String) -> io::Result<()> {
+        self.exceeded = Some(message);
+        Err(io::ErrorKind::FileTooLarge.into())
+    }
+}
+
+impl Read for ChunkReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.chunk.len() {
+            let Some(chunk) = self.chunks.blocking_recv() else { return Ok(0) };
+            self.chunk = chunk?;
+            self.at = 0;
+            self.account_for(self.chunk.len() as u64)?;
+        }
+        let length = buffer.len().min(self.chunk.len() - self.at);
+        buffer[..length].copy_from_slice(&self.chunk[self.at..self.at + length]);
+        self.at += length;
+        Ok(length)
+    }
+}

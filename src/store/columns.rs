@@ -1,0 +1,147 @@
+//! Rows to domain types, once for both databases: they differ only in how a column of a kind is read.
+
+use chrono::{DateTime, Utc};
+
+use super::{Credentials, Process, StoreError};
+use crate::domain::{Account, Counts, DiscordId, Member, MemberRow, Progress, Roles, Run, RunError, RunId};
+
+/// Reads the columns of a row by name.
+pub(super) trait Columns {
+    fn int(&self, name: &str) -> Result<i64, StoreError>;
+    fn opt_int(&self, name: &str) -> Result<Option<i64>, StoreError>;
+    fn flag(&self, name: &str) -> Result<bool, StoreError>;
+    fn text(&self, name: &str) -> Result<String, StoreError>;
+    fn opt_text(&self, name: &str) -> Result<Option<String>, StoreError>;
+    fn time(&self, name: &str) -> Result<DateTime<Utc>, StoreError>;
+    fn opt_time(&self, name: &str) -> Result<Option<DateTime<Utc>>, StoreError>;
+    /// A JSON column as text without insignificant spaces.
+    fn json(&self, name: &str) -> Result<String, StoreError>;
+    fn run_id(&self, name: &str) -> Result<RunId, StoreError>;
+}
+
+fn unreadable(what: &str) -> impl Fn() -> StoreError + '_ {
+    move || StoreError::Unreadable(format!("an unknown {what}"))
+}
+
+/// A word of one of the domain's enums.
+pub(super) fn word<T>(text: &str, read: impl Fn(&str) -> Option<T>, what: &str) -> Result<T, StoreError> {
+    read(text).ok_or_else(unreadable(what))
+}
+
+fn discord_id(value: i64) -> Result<DiscordId, StoreError> {
+    DiscordId::try_from(value).map_err(|_| unreadable("Discord id")())
+}
+
+pub(super) fn counts(row: &impl Columns) -> Result<Counts, StoreError> {
+    Ok(Counts {
+        created: row.int("created")?,
+        updated: row.int("updated")?,
+        marked_left: row.int("marked_left")?,
+        rejoined: row.int("rejoined")?,
+        unchanged: row.int("unchanged")?,
+        linked: row.int("linked")?,
+        unlinked: row.int("unlinked")?,
+        total_received: row.int("total_received")?,
+        duplicates: row.int("duplicates")?,
+        total_active: row.int("total_active")?,
+        skipped: row.int("skipped")?,
+        deferred: row.int("deferred")?,
+        departures_held: row.int("departures_held")?,
+    })
+}
+
+/// The counts that a batch has.
+pub(super) fn batch_counts(row: &impl Columns) -> Result<Counts, StoreError> {
+    Ok(Counts {
+        created: row.int("created")?,
+        updated: row.int("updated")?,
+        rejoined: row.int("rejoined")?,
+        unchanged: row.int("unchanged")?,
+        deferred: row.int("deferred")?,
+        ..Counts::default()
+    })
+}
+
+pub(super) fn run(row: &impl Columns) -> Result<Run, StoreError> {
+    let error = match (row.opt_text("error_code")?, row.opt_text("error_message")?) {
+        (Some(code), Some(message)) => Some(RunError { code, message }),
+        _ => None,
+    };
+    Ok(Run {
+        id: row.run_id("id")?,
+        source: word(&row.text("source")?, crate::domain::Source::from_word, "run source")?,
+        mode: word(&row.text("mode")?, crate::domain::Mode::from_word, "run mode")?,
+        state: word(&row.text("state")?, crate::domain::RunState::from_word, "run state")?,
+        requested_by: row.text("requested_by")?,
+        observed_at: row.time("observed_at")?,
+        created_at: row.time("created_at")?,
+        started_at: row.opt_time("started_at")?,
+        finished_at: row.opt_time("finished_at")?,
+        progress: Progress {
+            members_done: row.int("members_done")?,
+            members_total: row.int("members_total")?,
+            batches_done: row.int("batches_done")?,
+            batches_total: row.int("batches_total")?,
+        },
+        counts: counts(row)?,
+        held_reason: row
+            .opt_text("held_reason")?
+            .map(|text| word(&text, crate::domain::HeldReason::from_word, "held reason"))
+            .transpose()?,
+        warnings: serde_json::from_str(&row.json("warnings")?).map_err(|_| unreadable("list of warnings")())?,
+        error,
+    })
+}
+
+pub(super) fn member(row: &impl Columns) -> Result<MemberRow, StoreError> {
+    let account = match (row.opt_int("user_id")?, row.opt_text("account")?) {
+        (Some(id), Some(name)) => Some((id, name)),
+        _ => None,
+    };
+    Ok(MemberRow {
+        member: Member {
+            id: discord_id(row.int("discord_id")?)?,
+            username: row.text("username")?,
+            display_name: row.text("display_name")?,
+            nickname: row.text("nickname")?,
+            avatar_hash: row.text("avatar_hash")?,
+            roles: Roles::from_json(row.json("roles")?).ok_or_else(unreadable("list of roles"))?,
+            joined_at: row.opt_time("joined_at")?,
+            is_bot: row.flag("is_bot")?,
+        },
+        date_created: row.time("date_created")?,
+        date_modified: row.time("date_modified")?,
+        date_left: row.opt_time("date_left")?,
+        observed_at: row.time("observed_at")?,
+        account,
+    })
+}
+
+pub(super) fn account(row: &impl Columns) -> Result<Account, StoreError> {
+    Ok(Account {
+        id: row.int("id")?,
+        username: row.text("username")?,
+        email: row.text("email")?,
+        discord_id: row.opt_int("discord_id")?.map(discord_id).transpose()?,
+        is_staff: row.flag("is_staff")?,
+        is_superuser: row.flag("is_superuser")?,
+        is_active: row.flag("is_active")?,
+        date_joined: row.time("date_joined")?,
+        last_login: row.opt_time("last_login")?,
+    })
+}
+
+pub(super) fn credentials(row: &impl Columns) -> Result<Credentials, StoreError> {
+    Ok(Credentials { account: account(row)?, password_hash: row.opt_text("password_hash")?.map(Into::into) })
+}
+
+pub(super) fn process(row: &impl Columns) -> Result<Process, StoreError> {
+    Ok(Process {
+        id: row.text("id")?,
+        host: row.text("host")?,
+        roles: row.text("roles")?,
+        version: row.text("version")?,
+        started_at: row.time("started_at")?,
+        seen_at: row.time("seen_at")?,
+    })
+}

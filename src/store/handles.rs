@@ -1,0 +1,87 @@
+//! Ties the handles to the two databases: which function of which table answers which call. Said once for both.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+
+use super::postgres::Postgres;
+use super::sqlite::Sqlite;
+use super::{
+    Accounts, BatchApplied, BatchClaim, Credentials, Dropped, Due, Filing, FinishClaim, Finished, Import, ImportRow, Lease,
+    MemberPage, MemberTotals, NewRun, NewStaff, Process, Read, Retention, RunClaim, SessionLimits, Sessions, StagedBatch,
+    StoreError, Swept, Upkeep, Work,
+};
+use crate::domain::{Account, DiscordId, Guard, Member, MemberRow, Run, RunError, RunId};
+
+/// Implements a handle for both databases by naming, for each of its calls, the function that answers it.
+macro_rules! handle {
+    ($handle:ident { $($call:ident ( $($arg:ident : $type:ty),* ) -> $answer:ty = $function:ident;)* }) => {
+        handle!(@for Postgres, $handle { $($call ( $($arg : $type),* ) -> $answer = $function;)* });
+        handle!(@for Sqlite, $handle { $($call ( $($arg : $type),* ) -> $answer = $function;)* });
+    };
+    (@for $store:ident, $handle:ident { $($call:ident ( $($arg:ident : $type:ty),* ) -> $answer:ty = $function:ident;)* }) => {
+        #[async_trait]
+        impl $handle for $store {
+            $(async fn $call(&self, $($arg: $type),*) -> Result<$answer, StoreError> { self.$function($($arg),*).await })*
+        }
+    };
+}
+
+handle!(Filing {
+    stage_batch(run: RunId, batch: &StagedBatch, now: DateTime<Utc>) -> () = stage;
+    file_run(run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> () = file;
+    discard_staged(run: RunId) -> () = discard;
+});
+
+handle!(Work {
+    claim_run(run: RunId, now: DateTime<Utc>) -> RunClaim = claim_turn;
+    claim_batch(run: RunId, batch: i32, now: DateTime<Utc>, lease_until: DateTime<Utc>) -> Option<BatchClaim> = claim_one;
+    renew_batch(claim: &BatchClaim, lease_until: DateTime<Utc>) -> bool = renew_one;
+    apply_batch(claim: &BatchClaim, members: &[Member], now: DateTime<Utc>) -> BatchApplied = apply_one;
+    release_batch(claim: &BatchClaim, blameless: bool, now: DateTime<Utc>) -> () = release_one;
+    claim_finish(run: RunId, now: DateTime<Utc>, lease_until: DateTime<Utc>) -> Option<FinishClaim> = claim_end;
+    renew_finish(claim: &FinishClaim, lease_until: DateTime<Utc>) -> bool = renew_end;
+    finish_run(claim: &FinishClaim, guard: Guard, now: DateTime<Utc>) -> Finished = finish;
+    release_finish(claim: &FinishClaim, blameless: bool, now: DateTime<Utc>) -> () = release_end;
+    fail_run(run: RunId, error: &RunError, now: DateTime<Utc>) -> Option<RunId> = fail;
+    due(now: DateTime<Utc>, rung_before: DateTime<Utc>, limit: i64) -> Vec<Due> = due_steps;
+    exhausted(now: DateTime<Utc>) -> Vec<RunId> = exhausted_runs;
+});
+
+handle!(Read {
+    ping() -> () = check_alive;
+    run(id: RunId) -> Option<Run> = run_by_id;
+    runs(limit: i64) -> Vec<Run> = newest_runs;
+    members(page: MemberPage) -> Vec<MemberRow> = member_page;
+    member_totals() -> MemberTotals = count_members;
+    processes(since: DateTime<Utc>) -> Vec<Process> = list_processes;
+});
+
+handle!(Accounts {
+    create_staff(staff: &NewStaff, now: DateTime<Utc>) -> Option<Account> = insert_staff;
+    staff() -> Vec<Account> = list_staff;
+    set_password(username: &str, password_hash: &SecretString) -> bool = update_password;
+    credentials(username: &str) -> Option<Credentials> = find_credentials;
+    note_login(account: i64, now: DateTime<Utc>) -> () = update_last_login;
+    import(rows: &[ImportRow], now: DateTime<Utc>) -> Import = import_rows;
+});
+
+handle!(Sessions {
+    open_session(id: &[u8; 32], account: i64, now: DateTime<Utc>) -> () = insert_session;
+    session(id: &[u8; 32], limits: SessionLimits, now: DateTime<Utc>) -> Option<Account> = use_session;
+    close_session(id: &[u8; 32]) -> () = delete_session;
+});
+
+handle!(Upkeep {
+    migrate() -> usize = run_migrations;
+    pending_migrations() -> usize = missing_migrations;
+    version() -> String = server_version;
+    bind_guild(guild: DiscordId) -> () = insert_guild;
+    guild() -> Option<DiscordId> = read_guild;
+    take_lease(lease: &Lease<'_>, now: DateTime<Utc>) -> bool = upsert_lease;
+    drop_lease(name: &str, holder: &str) -> () = delete_lease;
+    beat(process: &Process) -> () = upsert_process;
+    retire(process: &str) -> () = delete_process;
+    sweep(retention: &Retention, now: DateTime<Utc>) -> Swept = delete_expired;
+    close() -> () = close_pool;
+});

@@ -1,0 +1,93 @@
+//! The ledger in PostgreSQL 15 or later. A file per table, and one for what concerns the database as a whole.
+
+mod guild_members;
+mod ledger;
+mod sessions;
+mod sync_batches;
+mod sync_runs;
+mod users;
+
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::{PgConnection, Row as _};
+use uuid::Uuid;
+
+use super::columns::Columns;
+use super::{Connect, StoreError};
+use crate::domain::RunId;
+
+/// The ledger in PostgreSQL.
+pub(super) struct Postgres {
+    pool: PgPool,
+}
+
+impl Postgres {
+    pub(in crate::store) async fn open(url: &str, connect: &Connect) -> Result<Self, StoreError> {
+        let timeout = connect.statement_timeout.as_millis().to_string();
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| StoreError::Refused("the database URL is not a valid postgres:// address".into()))?
+            .application_name("guildsync")
+            // Plans that look up a batch's ids one by one are the right ones at every size of table; the generic plan is one,
+            // and saves planning a large statement anew for each batch.
+            .options([("statement_timeout", timeout.as_str()), ("plan_cache_mode", "force_generic_plan"), ("jit", "off")]);
+        let pool = PgPoolOptions::new()
+            .max_connections(connect.max_connections)
+            .acquire_timeout(connect.acquire_timeout)
+            .idle_timeout(Some(Duration::from_secs(300)))
+            .connect_lazy_with(options);
+        // One connection now, so that a wrong address or password shows at the start.
+        pool.acquire().await?;
+        Ok(Self { pool })
+    }
+}
+
+/// Key of the advisory lock under which full rosters of the guild take turns: "guildsyn" in ASCII.
+const GUILD_LOCK: i64 = 0x6775_696c_6473_796e;
+
+/// Waits for the guild's turn; held until the transaction ends.
+async fn lock_guild(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(GUILD_LOCK).execute(connection).await?;
+    Ok(())
+}
+
+impl Columns for PgRow {
+    fn int(&self, name: &str) -> Result<i64, StoreError> {
+        Ok(self.try_get(name)?)
+    }
+
+    fn opt_int(&self, name: &str) -> Result<Option<i64>, StoreError> {
+        Ok(self.try_get(name)?)
+    }
+
+    fn flag(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.try_get(name)?)
+    }
+
+    fn text(&self, name: &str) -> Result<String, StoreError> {
+        Ok(self.try_get(name)?)
+    }
+
+    fn opt_text(&self, name: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.try_get(name)?)
+    }
+
+    fn time(&self, name: &str) -> Result<DateTime<Utc>, StoreError> {
+        Ok(self.try_get(name)?)
+    }
+
+    fn opt_time(&self, name: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+        Ok(self.try_get(name)?)
+    }
+
+    fn json(&self, name: &str) -> Result<String, StoreError> {
+        let value: sqlx::types::JsonValue = self.try_get(name)?;
+        Ok(value.to_string())
+    }
+
+    fn run_id(&self, name: &str) -> Result<RunId, StoreError> {
+        Ok(self.try_get::<Uuid, _>(name)?.into())
+    }
+}

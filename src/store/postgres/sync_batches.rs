@@ -1,0 +1,208 @@
+//! `sync_batches`: staging, claims, and the mark that a batch is applied.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, Row as _};
+
+use super::{Postgres, guild_members};
+use crate::domain::{Counts, Member, RunId};
+use crate::store::columns::{self, Columns as _};
+use crate::store::payload;
+use crate::store::{BatchApplied, BatchClaim, Dropped, MAX_CLAIMS, StagedBatch, StoreError};
+
+/// How often a batch is compared anew when others write its rows between comparison and write.
+const COMPARISONS: usize = 5;
+
+pub(super) async fn insert(
+    connection: &mut PgConnection,
+    run: RunId,
+    batch: &StagedBatch,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO sync_batches (run_id, batch, state, members, payload, rung_at, staged_at)
+         VALUES ($1, $2, 'pending', $3, $4, $5, $5)",
+    )
+    .bind(run.uuid())
+    .bind(batch.batch)
+    .bind(batch.members)
+    .bind(batch.payload.as_slice())
+    .bind(now)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes which entries of a batch a later batch replaces.
+pub(super) async fn drop_entries(connection: &mut PgConnection, run: RunId, dropped: &Dropped) -> Result<(), StoreError> {
+    sqlx::query("UPDATE sync_batches SET dropped = $3, members = members - cardinality($3) WHERE run_id = $1 AND batch = $2")
+        .bind(run.uuid())
+        .bind(dropped.batch)
+        .bind(dropped.ids.as_slice())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Marks all batches of a run as rung.
+pub(super) async fn note_rung(connection: &mut PgConnection, run: RunId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query("UPDATE sync_batches SET rung_at = $2 WHERE run_id = $1").bind(run.uuid()).bind(now).execute(connection).await?;
+    Ok(())
+}
+
+/// The batches' counts, summed.
+pub(super) async fn sum(connection: &mut PgConnection, run: RunId) -> Result<Counts, StoreError> {
+    let row = sqlx::query(
+        "SELECT COALESCE(sum(created), 0)::bigint AS created, COALESCE(sum(updated), 0)::bigint AS updated,
+             COALESCE(sum(rejoined), 0)::bigint AS rejoined, COALESCE(sum(unchanged), 0)::bigint AS unchanged,
+             COALESCE(sum(deferred), 0)::bigint AS deferred
+         FROM sync_batches WHERE run_id = $1",
+    )
+    .bind(run.uuid())
+    .fetch_one(connection)
+    .await?;
+    columns::batch_counts(&row)
+}
+
+/// Forgets the members of a run that will not need them again; the batches' counts stay.
+pub(super) async fn clear_payloads(connection: &mut PgConnection, run: RunId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE sync_batches SET payload = NULL WHERE run_id = $1").bind(run.uuid()).execute(connection).await?;
+    Ok(())
+}
+
+impl Postgres {
+    pub(in crate::store) async fn stage(&self, run: RunId, batch: &StagedBatch, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        insert(&mut connection, run, batch, now).await
+    }
+
+    pub(in crate::store) async fn discard(&self, run: RunId) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM sync_batches WHERE run_id = $1 AND NOT EXISTS (SELECT FROM sync_runs WHERE id = $1)")
+            .bind(run.uuid())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    pub(in crate::store) async fn claim_one(
+        &self,
+        run: RunId,
+        batch: i32,
+        now: DateTime<Utc>,
+        lease_until: DateTime<Utc>,
+    ) -> Result<Option<BatchClaim>, StoreError> {
+        let row = sqlx::query(
+            "UPDATE sync_batches b SET state = 'running', attempts = b.attempts + 1, lease_until = $4
+             FROM sync_runs r
+             WHERE b.run_id = $1 AND b.batch = $2 AND r.id = b.run_id AND r.state = 'applying'
+                 AND (b.state = 'pending' OR b.state = 'running' AND b.lease_until < $3) AND b.attempts < $5
+             RETURNING b.attempts, b.payload, b.dropped, r.observed_at",
+        )
+        .bind(run.uuid())
+        .bind(batch)
+        .bind(now)
+        .bind(lease_until)
+        .bind(MAX_CLAIMS)
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let claim = BatchClaim {
+            run,
+            batch,
+            attempt: row.try_get("attempts")?,
+            observed_at: row.time("observed_at")?,
+            payload: row.try_get("payload")?,
+            dropped: row.try_get("dropped")?,
+        };
+        Ok(Some(claim))
+    }
+
+    pub(in crate::store) async fn renew_one(&self, claim: &BatchClaim, lease_until: DateTime<Utc>) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE sync_batches SET lease_until = $4 WHERE run_id = $1 AND batch = $2 AND state = 'running' AND attempts = $3",
+        )
+        .bind(claim.run.uuid())
+        .bind(claim.batch)
+        .bind(claim.attempt)
+        .bind(lease_until)
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    pub(in crate::store) async fn apply_one(
+        &self,
+        claim: &BatchClaim,
+        members: &[Member],
+        now: DateTime<Utc>,
+    ) -> Result<BatchApplied, StoreError> {
+        for _ in 0..COMPARISONS {
+            let mut tx = self.pool.begin().await?;
+            let Some(counts) = guild_members::upsert(&mut tx, claim.run, claim.observed_at, members, now).await? else {
+                tx.rollback().await?;
+                continue;
+            };
+            mark_applied(&mut tx, claim, &counts).await?;
+            tx.commit().await?;
+            // Counted after the commit: of two last batches that end together, at least one must see the other's mark.
+            let remaining = sqlx::query_scalar("SELECT count(*) FROM sync_batches WHERE run_id = $1 AND state <> 'applied'")
+                .bind(claim.run.uuid())
+                .fetch_one(&self.pool)
+                .await?;
+            return Ok(BatchApplied { counts, remaining });
+        }
+        Err(StoreError::Unavailable("the same members are being written by others".into()))
+    }
+
+    pub(in crate::store) async fn release_one(
+        &self,
+        claim: &BatchClaim,
+        blameless: bool,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE sync_batches SET state = 'pending', lease_until = NULL, rung_at = $5, attempts = attempts - $4
+             WHERE run_id = $1 AND batch = $2 AND state = 'running' AND attempts = $3",
+        )
+        .bind(claim.run.uuid())
+        .bind(claim.batch)
+        .bind(claim.attempt)
+        .bind(i32::from(blameless))
+        .bind(now)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// The ids that a run lists, over all its batches.
+    pub(in crate::store) async fn listed_ids(&self, run: RunId) -> Result<Vec<i64>, StoreError> {
+        use futures::TryStreamExt as _;
+        let mut rows = sqlx::query_scalar::<_, Vec<u8>>("SELECT payload FROM sync_batches WHERE run_id = $1 ORDER BY batch")
+            .bind(run.uuid())
+            .fetch(&self.pool);
+        let mut ids = Vec::new();
+        while let Some(packed) = rows.try_next().await? {
+            ids.append(&mut payload::decode_ids(&packed)?);
+        }
+        Ok(ids)
+    }
+}
+
+async fn mark_applied(connection: &mut PgConnection, claim: &BatchClaim, counts: &Counts) -> Result<(), StoreError> {
+    let done = sqlx::query(
+        "UPDATE sync_batches SET state = 'applied', lease_until = NULL,
+             created = $4, updated = $5, rejoined = $6, unchanged = $7, deferred = $8
+         WHERE run_id = $1 AND batch = $2 AND state = 'running' AND attempts = $3
+             AND EXISTS (SELECT FROM sync_runs r WHERE r.id = $1 AND r.state = 'applying')",
+    )
+    .bind(claim.run.uuid())
+    .bind(claim.batch)
+    .bind(claim.attempt)
+    .bind(counts.created)
+    .bind(counts.updated)
+    .bind(counts.rejoined)
+    .bind(counts.unchanged)
+    .bind(counts.deferred)
+    .execute(connection)
+    .await?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::ClaimLost) }
+}

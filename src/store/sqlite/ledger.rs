@@ -1,0 +1,175 @@
+//! What concerns the database as a whole: schema, `settings`, `leases`, `processes`, retention.
+
+use std::fs::{File, TryLockError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::migrate::Migrator;
+
+use super::{Sqlite, micros};
+use crate::domain::DiscordId;
+use crate::store::columns;
+use crate::store::{Lease, Process, Retention, StoreError, Swept, upkeep};
+
+/// How long a process waits for another that migrates: a minute.
+const TURN_TRIES: u32 = 600;
+const TURN_PAUSE: Duration = Duration::from_millis(100);
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+impl Sqlite {
+    pub(in crate::store) async fn run_migrations(&self) -> Result<usize, StoreError> {
+        // The migrator has no lock of its own for this database.
+        let _turn = self.migration_turn().await?;
+        let before = self.missing_migrations().await?;
+        MIGRATIONS.run(&self.write).await?;
+        Ok(before)
+    }
+
+    /// Waits until no other process migrates the same file; the lock goes with the answer.
+    async fn migration_turn(&self) -> Result<File, StoreError> {
+        let mut path = self.file.clone().into_os_string();
+        path.push(".migrate.lock");
+        let refused = |e: std::io::Error| StoreError::Refused(format!("the lock file beside the database cannot be used: {e}"));
+        let lock = File::create(&path).map_err(refused)?;
+        for _ in 0..TURN_TRIES {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(TURN_PAUSE).await,
+                Err(TryLockError::Error(e)) => return Err(refused(e)),
+            }
+        }
+        Err(StoreError::Unavailable("another process is still bringing the schema up to date".into()))
+    }
+
+    pub(in crate::store) async fn missing_migrations(&self) -> Result<usize, StoreError> {
+        let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')")
+            .fetch_one(&self.read)
+            .await?;
+        let applied: i64 = if exists {
+            sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations WHERE success").fetch_one(&self.read).await?
+        } else {
+            0
+        };
+        Ok(MIGRATIONS.iter().count().saturating_sub(usize::try_from(applied).unwrap_or_default()))
+    }
+
+    pub(in crate::store) async fn server_version(&self) -> Result<String, StoreError> {
+        let number: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&self.read).await?;
+        Ok(format!("SQLite {number}"))
+    }
+
+    pub(in crate::store) async fn check_alive(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.write).await?;
+        Ok(())
+    }
+
+    pub(in crate::store) async fn insert_guild(&self, guild: DiscordId) -> Result<(), StoreError> {
+        let bound: String = sqlx::query_scalar(
+            "INSERT INTO settings (name, value) VALUES ('guild_id', ?1)
+             ON CONFLICT (name) DO UPDATE SET value = settings.value RETURNING value",
+        )
+        .bind(guild.to_string())
+        .fetch_one(&self.write)
+        .await?;
+        upkeep::same_guild(&bound, guild)
+    }
+
+    pub(in crate::store) async fn read_guild(&self) -> Result<Option<DiscordId>, StoreError> {
+        let bound: Option<String> =
+            sqlx::query_scalar("SELECT value FROM settings WHERE name = 'guild_id'").fetch_optional(&self.read).await?;
+        bound.map(|text| text.parse().map_err(|_| StoreError::Unreadable("an unknown guild id".into()))).transpose()
+    }
+
+    pub(in crate::store) async fn upsert_lease(&self, lease: &Lease<'_>, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "INSERT INTO leases (name, holder, until) VALUES (?1, ?2, ?3)
+             ON CONFLICT (name) DO UPDATE SET holder = ?2, until = ?3 WHERE leases.holder = ?2 OR leases.until < ?4",
+        )
+        .bind(lease.name)
+        .bind(lease.holder)
+        .bind(micros(lease.until))
+        .bind(micros(now))
+        .execute(&self.write)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    pub(in crate::store) async fn delete_lease(&self, name: &str, holder: &str) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM leases WHERE name = ?1 AND holder = ?2").bind(name).bind(holder).execute(&self.write).await?;
+        Ok(())
+    }
+
+    pub(in crate::store) async fn upsert_process(&self, process: &Process) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO processes (id, host, roles, version, started_at, seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (id) DO UPDATE SET seen_at = ?6",
+        )
+        .bind(process.id.as_str())
+        .bind(process.host.as_str())
+        .bind(process.roles.as_str())
+        .bind(process.version.as_str())
+        .bind(micros(process.started_at))
+        .bind(micros(process.seen_at))
+        .execute(&self.write)
+        .await?;
+        Ok(())
+    }
+
+    pub(in crate::store) async fn delete_process(&self, process: &str) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM processes WHERE id = ?1").bind(process).execute(&self.write).await?;
+        Ok(())
+    }
+
+    pub(in crate::store) async fn list_processes(&self, since: DateTime<Utc>) -> Result<Vec<Process>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM processes WHERE seen_at > ?1 ORDER BY started_at, id")
+            .bind(since)
+            .fetch_all(&self.read)
+            .await?;
+        rows.iter().map(columns::process).collect()
+    }
+
+    pub(in crate::store) async fn delete_expired(&self, retention: &Retention, now: DateTime<Utc>) -> Result<Swept, StoreError> {
+        let mut tx = self.begin().await?;
+        let runs = sqlx::query("DELETE FROM sync_runs WHERE finished_at < ?1")
+            .bind(micros(now - retention.runs))
+            .execute(&mut *tx)
+            .await?;
+        let batches = sqlx::query(
+            "DELETE FROM sync_batches
+             WHERE staged_at < ?1 AND NOT EXISTS (SELECT 1 FROM sync_runs r WHERE r.id = sync_batches.run_id)",
+        )
+        .bind(micros(now - retention.staged))
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(
+            "UPDATE sync_batches SET payload = NULL FROM sync_runs r
+             WHERE r.id = sync_batches.run_id AND r.state = 'failed' AND r.finished_at < ?1
+                 AND sync_batches.payload IS NOT NULL",
+        )
+        .bind(micros(now - retention.failed_payloads))
+        .execute(&mut *tx)
+        .await?;
+        let sessions = sqlx::query("DELETE FROM sessions WHERE created_at < ?1")
+            .bind(micros(now - retention.sessions))
+            .execute(&mut *tx)
+            .await?;
+        let processes = sqlx::query("DELETE FROM processes WHERE seen_at < ?1")
+            .bind(micros(now - retention.processes))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(Swept {
+            runs: runs.rows_affected(),
+            batches: batches.rows_affected(),
+            sessions: sessions.rows_affected(),
+            processes: processes.rows_affected(),
+        })
+    }
+
+    pub(in crate::store) async fn close_pool(&self) -> Result<(), StoreError> {
+        self.read.close().await;
+        self.write.close().await;
+        Ok(())
+    }
+}

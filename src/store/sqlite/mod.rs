@@ -1,0 +1,134 @@
+//! The ledger in the embedded SQLite. A file per table, and one for what concerns the database as a whole.
+//!
+//! SQLite has one writer at a time, so there is one writing connection and the callers queue for it here, where the wait has a
+//! bound, instead of inside SQLite. Reads go over connections of their own and are not held up (write-ahead log).
+
+mod guild_members;
+mod ledger;
+mod sessions;
+mod sync_batches;
+mod sync_runs;
+mod users;
+
+use std::path::PathBuf;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{Row as _, Sqlite as Driver, Transaction};
+
+use super::columns::Columns;
+use super::{Connect, StoreError};
+use crate::domain::RunId;
+
+/// The ledger in SQLite.
+pub(super) struct Sqlite {
+    /// Reading connections.
+    read: SqlitePool,
+    /// The writing connection.
+    write: SqlitePool,
+    /// The database file.
+    file: PathBuf,
+}
+
+/// Takes a batch's members for comparison with their rows; private to the writing connection and empty between batches.
+const LISTED: &str = "
+CREATE TEMP TABLE listed (
+    discord_id INTEGER PRIMARY KEY, username TEXT, display_name TEXT, nickname TEXT, avatar_hash TEXT, roles TEXT,
+    joined_at INTEGER, is_bot INTEGER
+)";
+
+impl Sqlite {
+    pub(super) async fn open(url: &str, connect: &Connect) -> Result<Self, StoreError> {
+        let file = file_of(url)?;
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(|_| StoreError::Refused("the database URL is not a valid sqlite:// address".into()))?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // With a write-ahead log, an accepted run must survive a power cut, not only a crash of the process.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(connect.acquire_timeout)
+            .pragma("temp_store", "memory")
+            .pragma("cache_size", "-16000")
+            .pragma("mmap_size", "268435456")
+            .pragma("journal_size_limit", "67108864");
+        let pool = || SqlitePoolOptions::new().acquire_timeout(connect.acquire_timeout).idle_timeout(None).max_lifetime(None);
+        let write = pool()
+            .max_connections(1)
+            // Batches queue for the one writer; each takes tens of milliseconds.
+            .acquire_timeout(connect.acquire_timeout.max(Duration::from_secs(30)))
+            .after_connect(|connection, _| Box::pin(async move { sqlx::query(LISTED).execute(connection).await.map(|_| ()) }))
+            .connect_with(options.clone())
+            .await?;
+        let read =
+            pool().max_connections(connect.max_connections).connect_lazy_with(options.read_only(true).create_if_missing(false));
+        Ok(Self { read, write, file })
+    }
+
+    /// Begins a transaction that writes; it has the write lock from its start, so that it never fails halfway for want of it.
+    async fn begin(&self) -> Result<Transaction<'static, Driver>, StoreError> {
+        Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}
+
+/// The file that a URL names.
+fn file_of(url: &str) -> Result<PathBuf, StoreError> {
+    let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or(url);
+    let path = path.split('?').next().unwrap_or_default();
+    if path.is_empty() || path.contains(":memory:") || url.contains("mode=memory") {
+        return Err(StoreError::Refused(
+            "an SQLite database must be a file, or a restart would lose it; write DATABASE_URL=sqlite://guildsync.db".into(),
+        ));
+    }
+    Ok(PathBuf::from(path))
+}
+
+/// A time as this database keeps it.
+fn micros(time: DateTime<Utc>) -> i64 {
+    time.timestamp_micros()
+}
+
+fn moment(value: i64) -> Result<DateTime<Utc>, StoreError> {
+    DateTime::from_timestamp_micros(value).ok_or_else(|| StoreError::Unreadable("a time out of range".into()))
+}
+
+impl Columns for SqliteRow {
+    fn int(&self, name: &str) -> Result<i64, StoreError> {
+        Ok(self.try_get(name)?)
+    }
+
+    fn opt_int(&self, name: &str) -> Result<Option<i64>, StoreError> {
+        Ok(self.try_get(name)?)
+    }
+
+    fn flag(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.try_get(name)?)
+    }
+
+    fn text(&self, name: &str) -> Result<String, StoreError> {
+        Ok(self.try_get(name)?)
+    }
+
+    fn opt_text(&self, name: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.try_get(name)?)
+    }
+
+    fn time(&self, name: &str) -> Result<DateTime<Utc>, StoreError> {
+        moment(self.try_get(name)?)
+    }
+
+    fn opt_time(&self, name: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.try_get::<Option<i64>, _>(name)?.map(moment).transpose()
+    }
+
+    fn json(&self, name: &str) -> Result<String, StoreError> {
+        Ok(self.try_get(name)?)
+    }
+
+    fn run_id(&self, name: &str) -> Result<RunId, StoreError> {
+        let text: String = self.try_get(name)?;
+        text.parse().map_err(|_| StoreError::Unreadable("an unknown run id".into()))
+    }
+}

@@ -1,0 +1,356 @@
+//! `sync_runs`: filing, taking turns, the finish, and what is due.
+
+use chrono::{DateTime, Utc};
+use sqlx::{Row as _, SqliteConnection};
+
+use super::{Sqlite, guild_members, micros, sync_batches};
+use crate::domain::{Counts, Guard, HeldReason, Run, RunError, RunId, RunState, Verdict};
+use crate::store::columns::{self, Columns as _};
+use crate::store::{Dropped, Due, FinishClaim, Finished, MAX_CLAIMS, NewRun, RunClaim, StagedBatch, StoreError};
+
+/// Runs with their progress, `which` of them; while a run is being applied its counts are those of its batches.
+fn run_sql(which: &str) -> sqlx::AssertSqlSafe<String> {
+    sqlx::AssertSqlSafe(format!(
+        "WITH wanted AS (SELECT * FROM sync_runs {which}), sums AS (
+             SELECT run_id, count(*) FILTER (WHERE state = 'applied') AS batches_done,
+                 sum(members) FILTER (WHERE state = 'applied') AS members_done,
+                 sum(created) AS created, sum(updated) AS updated, sum(rejoined) AS rejoined, sum(unchanged) AS unchanged,
+                 sum(deferred) AS deferred
+             FROM sync_batches WHERE run_id IN (SELECT id FROM wanted) GROUP BY run_id
+         )
+         SELECT w.id, w.source, w.mode, w.state, w.requested_by, w.observed_at, w.created_at, w.started_at, w.finished_at,
+             w.members_total, w.batches_total, w.held_reason, w.warnings, w.error_code, w.error_message,
+             w.marked_left, w.linked, w.unlinked, w.total_received, w.duplicates, w.total_active, w.skipped, w.departures_held,
+             COALESCE(s.members_done, 0) AS members_done, COALESCE(s.batches_done, 0) AS batches_done,
+             iif(w.finished_at IS NULL, COALESCE(s.created, 0), w.created) AS created,
+             iif(w.finished_at IS NULL, COALESCE(s.updated, 0), w.updated) AS updated,
+             iif(w.finished_at IS NULL, COALESCE(s.rejoined, 0), w.rejoined) AS rejoined,
+             iif(w.finished_at IS NULL, COALESCE(s.unchanged, 0), w.unchanged) AS unchanged,
+             iif(w.finished_at IS NULL, COALESCE(s.deferred, 0), w.deferred) AS deferred
+         FROM wanted w LEFT JOIN sums s ON s.run_id = w.id ORDER BY w.id DESC"
+    ))
+}
+
+/// The full roster whose turn it is: the oldest evidence that waits, while nothing is being applied.
+async fn next_in_turn(connection: &mut SqliteConnection) -> Result<Option<RunId>, StoreError> {
+    let row = sqlx::query(
+        "SELECT id FROM sync_runs WHERE state = 'queued'
+             AND NOT EXISTS (SELECT 1 FROM sync_runs WHERE finished_at IS NULL AND state IN ('applying', 'finishing'))
+         ORDER BY observed_at, id LIMIT 1",
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.as_ref().map(|row| row.run_id("id")).transpose()
+}
+
+/// Ends a run that had no effect because newer evidence was applied.
+async fn supersede(connection: &mut SqliteConnection, run: RunId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let active = guild_members::active(&mut *connection).await?;
+    sqlx::query("UPDATE sync_runs SET state = 'superseded', finished_at = ?2, total_active = ?3 WHERE id = ?1")
+        .bind(run.to_string())
+        .bind(micros(now))
+        .bind(active)
+        .execute(&mut *connection)
+        .await?;
+    sync_batches::clear_payloads(connection, run).await
+}
+
+/// Writes a run's counts and its end.
+async fn end(
+    connection: &mut SqliteConnection,
+    run: RunId,
+    state: RunState,
+    held: Option<HeldReason>,
+    counts: &Counts,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE sync_runs SET state = ?2, held_reason = ?3, finished_at = ?4, lease_until = NULL, created = ?5, updated = ?6,
+             marked_left = ?7, rejoined = ?8, unchanged = ?9, linked = ?10, unlinked = ?11, total_active = ?12, deferred = ?13,
+             departures_held = ?14
+         WHERE id = ?1",
+    )
+    .bind(run.to_string())
+    .bind(state.as_str())
+    .bind(held.map(HeldReason::as_str))
+    .bind(micros(now))
+    .bind(counts.created)
+    .bind(counts.updated)
+    .bind(counts.marked_left)
+    .bind(counts.rejoined)
+    .bind(counts.unchanged)
+    .bind(counts.linked)
+    .bind(counts.unlinked)
+    .bind(counts.total_active)
+    .bind(counts.deferred)
+    .bind(counts.departures_held)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+impl Sqlite {
+    pub(in crate::store) async fn file(&self, run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        for batch in last {
+            sync_batches::insert(&mut tx, run.id, batch, run.created_at).await?;
+        }
+        for entries in dropped {
+            sync_batches::drop_entries(&mut tx, run.id, entries).await?;
+        }
+        sqlx::query(
+            "INSERT INTO sync_runs (id, source, mode, state, requested_by, observed_at, created_at, rung_at, members_total,
+                 batches_total, total_received, duplicates, skipped)
+             VALUES (?1, ?2, ?3, 'queued', ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )
+        .bind(run.id.to_string())
+        .bind(run.source.as_str())
+        .bind(run.mode.as_str())
+        .bind(run.requested_by.as_str())
+        .bind(micros(run.observed_at))
+        .bind(micros(run.created_at))
+        .bind(run.members_total)
+        .bind(i64::from(run.batches_total))
+        .bind(run.counts.total_received)
+        .bind(run.counts.duplicates)
+        .bind(run.counts.skipped)
+        .execute(&mut *tx)
+        .await?;
+        Ok(tx.commit().await?)
+    }
+
+    pub(in crate::store) async fn claim_turn(&self, run: RunId, now: DateTime<Utc>) -> Result<RunClaim, StoreError> {
+        let mut tx = self.begin().await?;
+        let found = sqlx::query(
+            "SELECT observed_at, batches_total,
+                 COALESCE(observed_at < (SELECT max(observed_at) FROM sync_runs
+                     WHERE state IN ('succeeded', 'held') AND held_reason IS NOT 'empty_list'), false) AS too_old
+             FROM sync_runs WHERE id = ?1 AND state = 'queued'",
+        )
+        .bind(run.to_string())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(found) = found else { return Ok(RunClaim::Nothing) };
+        let next = next_in_turn(&mut tx).await?;
+        if next != Some(run) {
+            return Ok(RunClaim::NotYet(next));
+        }
+        let claim = if found.flag("too_old")? {
+            supersede(&mut tx, run, now).await?;
+            RunClaim::Superseded(next_in_turn(&mut tx).await?)
+        } else {
+            sqlx::query("UPDATE sync_runs SET state = 'applying', started_at = ?2, rung_at = ?2 WHERE id = ?1")
+                .bind(run.to_string())
+                .bind(micros(now))
+                .execute(&mut *tx)
+                .await?;
+            sync_batches::note_rung(&mut tx, run, now).await?;
+            RunClaim::Started { batches: i32::try_from(found.int("batches_total")?).unwrap_or(i32::MAX) }
+        };
+        tx.commit().await?;
+        Ok(claim)
+    }
+
+    pub(in crate::store) async fn claim_end(
+        &self,
+        run: RunId,
+        now: DateTime<Utc>,
+        lease_until: DateTime<Utc>,
+    ) -> Result<Option<FinishClaim>, StoreError> {
+        let row = sqlx::query(
+            "UPDATE sync_runs SET state = 'finishing', attempts = attempts + 1, lease_until = ?3
+             WHERE id = ?1 AND attempts < ?4 AND (state = 'applying' OR state = 'finishing' AND lease_until < ?2)
+                 AND NOT EXISTS (SELECT 1 FROM sync_batches WHERE run_id = ?1 AND state <> 'applied')
+             RETURNING attempts, observed_at",
+        )
+        .bind(run.to_string())
+        .bind(micros(now))
+        .bind(micros(lease_until))
+        .bind(MAX_CLAIMS)
+        .fetch_optional(&self.write)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(FinishClaim { run, attempt: row.try_get("attempts")?, observed_at: row.time("observed_at")? }))
+    }
+
+    pub(in crate::store) async fn renew_end(&self, claim: &FinishClaim, lease_until: DateTime<Utc>) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE sync_runs SET lease_until = ?3 WHERE id = ?1 AND state = 'finishing' AND attempts = ?2")
+            .bind(claim.run.to_string())
+            .bind(claim.attempt)
+            .bind(micros(lease_until))
+            .execute(&self.write)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    pub(in crate::store) async fn finish(
+        &self,
+        claim: &FinishClaim,
+        guard: Guard,
+        now: DateTime<Utc>,
+    ) -> Result<Finished, StoreError> {
+        let listed = self.listed_ids(claim.run).await?;
+        let mut tx = self.begin().await?;
+        let received = sqlx::query(
+            "SELECT total_received, duplicates, skipped FROM sync_runs
+             WHERE id = ?1 AND state = 'finishing' AND attempts = ?2 ",
+        )
+        .bind(claim.run.to_string())
+        .bind(claim.attempt)
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or(StoreError::ClaimLost)?;
+        let mut counts = sync_batches::sum(&mut tx, claim.run).await?;
+        counts.total_received = received.int("total_received")?;
+        counts.duplicates = received.int("duplicates")?;
+        counts.skipped = received.int("skipped")?;
+        let departed = guild_members::departures(&mut tx, &listed, claim.observed_at).await?;
+        let before = guild_members::active(&mut tx).await? - counts.created - counts.rejoined;
+        let verdict = guard.judge(listed.len() as u64, before.max(0).cast_unsigned(), departed.len() as u64);
+        let (state, held) = match verdict {
+            Verdict::Believed => {
+                let marked = guild_members::mark_left(&mut tx, &departed, claim.observed_at, now).await?;
+                counts.marked_left = marked.cast_signed();
+                (RunState::Succeeded, None)
+            }
+            Verdict::Held(reason) => {
+                counts.departures_held = i64::try_from(departed.len()).unwrap_or(i64::MAX);
+                (RunState::Held, Some(reason))
+            }
+        };
+        let (linked, unlinked) = guild_members::relink(&mut tx).await?;
+        counts.linked = linked.cast_signed();
+        counts.unlinked = unlinked.cast_signed();
+        counts.total_active = guild_members::active(&mut tx).await?;
+        end(&mut tx, claim.run, state, held, &counts, now).await?;
+        sync_batches::clear_payloads(&mut tx, claim.run).await?;
+        let next = next_in_turn(&mut tx).await?;
+        tx.commit().await?;
+        Ok(Finished { state, counts, next })
+    }
+
+    pub(in crate::store) async fn release_end(
+        &self,
+        claim: &FinishClaim,
+        blameless: bool,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE sync_runs SET lease_until = ?4, rung_at = ?4, attempts = attempts - ?3
+             WHERE id = ?1 AND state = 'finishing' AND attempts = ?2",
+        )
+        .bind(claim.run.to_string())
+        .bind(claim.attempt)
+        .bind(i32::from(blameless))
+        .bind(micros(now))
+        .execute(&self.write)
+        .await?;
+        Ok(())
+    }
+
+    pub(in crate::store) async fn fail(
+        &self,
+        run: RunId,
+        error: &RunError,
+        now: DateTime<Utc>,
+    ) -> Result<Option<RunId>, StoreError> {
+        let mut tx = self.begin().await?;
+        let failed =
+            sqlx::query("UPDATE sync_runs SET error_code = ?2, error_message = ?3 WHERE id = ?1 AND finished_at IS NULL")
+                .bind(run.to_string())
+                .bind(error.code.as_str())
+                .bind(error.message.as_str())
+                .execute(&mut *tx)
+                .await?;
+        if failed.rows_affected() == 1 {
+            let mut counts = sync_batches::sum(&mut tx, run).await?;
+            counts.total_active = guild_members::active(&mut tx).await?;
+            end(&mut tx, run, RunState::Failed, None, &counts, now).await?;
+        }
+        let next = next_in_turn(&mut tx).await?;
+        tx.commit().await?;
+        Ok(next)
+    }
+
+    pub(in crate::store) async fn due_steps(
+        &self,
+        now: DateTime<Utc>,
+        rung_before: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<Vec<Due>, StoreError> {
+        let mut tx = self.begin().await?;
+        let runs = sqlx::query(
+            "UPDATE sync_runs SET rung_at = ?1 WHERE id IN (
+                 SELECT r.id FROM sync_runs r
+                 WHERE r.finished_at IS NULL AND r.rung_at < ?2 AND (
+                     r.state = 'queued'
+                     OR r.state = 'applying' AND NOT EXISTS (SELECT 1 FROM sync_batches WHERE run_id = r.id AND state <> 'applied')
+                     OR r.state = 'finishing' AND r.lease_until < ?1)
+                 ORDER BY r.observed_at, r.id LIMIT ?3)
+             RETURNING id, state",
+        )
+        .bind(micros(now))
+        .bind(micros(rung_before))
+        .bind(limit)
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut due = Vec::with_capacity(runs.len());
+        for row in &runs {
+            let run = row.run_id("id")?;
+            due.push(if row.text("state")? == "queued" { Due::Run(run) } else { Due::Finish(run) });
+        }
+        let batches = sqlx::query(
+            "UPDATE sync_batches SET rung_at = ?1 WHERE (run_id, batch) IN (
+                 SELECT b.run_id, b.batch FROM sync_batches b JOIN sync_runs r ON r.id = b.run_id
+                 WHERE r.state = 'applying' AND b.rung_at < ?2 AND b.attempts < ?4
+                     AND (b.state = 'pending' OR b.state = 'running' AND b.lease_until < ?1)
+                 ORDER BY b.run_id, b.batch LIMIT ?3)
+             RETURNING run_id, batch",
+        )
+        .bind(micros(now))
+        .bind(micros(rung_before))
+        .bind(limit - runs.len() as i64)
+        .bind(MAX_CLAIMS)
+        .fetch_all(&mut *tx)
+        .await?;
+        for row in &batches {
+            due.push(Due::Batch(row.run_id("run_id")?, row.try_get("batch")?));
+        }
+        tx.commit().await?;
+        Ok(due)
+    }
+
+    pub(in crate::store) async fn exhausted_runs(&self, now: DateTime<Utc>) -> Result<Vec<RunId>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT r.id FROM sync_runs r
+             WHERE r.state = 'finishing' AND r.attempts >= ?2 AND r.lease_until < ?1
+                 OR r.state = 'applying' AND EXISTS (SELECT 1 FROM sync_batches b WHERE b.run_id = r.id AND b.attempts >= ?2
+                     AND (b.state = 'pending' OR b.state = 'running' AND b.lease_until < ?1))",
+        )
+        .bind(micros(now))
+        .bind(MAX_CLAIMS)
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(|row| row.run_id("id")).collect()
+    }
+
+    pub(in crate::store) async fn run_by_id(&self, id: RunId) -> Result<Option<Run>, StoreError> {
+        sqlx::query(run_sql("WHERE id = ?1"))
+            .bind(id.to_string())
+            .fetch_optional(&self.read)
+            .await?
+            .as_ref()
+            .map(columns::run)
+            .transpose()
+    }
+
+    pub(in crate::store) async fn newest_runs(&self, limit: i64) -> Result<Vec<Run>, StoreError> {
+        sqlx::query(run_sql("ORDER BY id DESC LIMIT ?1"))
+            .bind(limit)
+            .fetch_all(&self.read)
+            .await?
+            .iter()
+            .map(columns::run)
+            .collect()
+    }
+}

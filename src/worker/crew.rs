@@ -1,0 +1,92 @@
+//! Who does what: hands each job to its actor, and makes an actor anew that is gone.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix::prelude::*;
+use tokio::sync::Semaphore;
+
+use super::Tools;
+use super::batch_writer::{ApplyBatch, BatchWriter};
+use super::finisher::{Finish, Finisher};
+use super::guild_sync::GuildSync;
+use crate::domain::RunId;
+use crate::queue::Job;
+
+/// The actors that carry out jobs.
+#[derive(Clone)]
+pub(super) struct Crew {
+    tools: Tools,
+    arbiter: ArbiterHandle,
+    writers: Arc<Idle<BatchWriter>>,
+    finishers: Arc<Idle<Finisher>>,
+}
+
+impl Crew {
+    pub fn start(tools: &Tools, writers: usize, arbiter: &ArbiterHandle) -> Self {
+        Self {
+            tools: tools.clone(),
+            arbiter: arbiter.clone(),
+            writers: Arc::new(Idle::new(writers)),
+            finishers: Arc::new(Idle::new(1)),
+        }
+    }
+
+    /// Carries a job out, as far as it can be: what is left over stands in SQL, and the sweeper rings it again.
+    pub async fn carry_out(&self, job: Job) {
+        match job {
+            Job::Run(run) => GuildSync::drive(run, self.clone(), &self.tools, &self.arbiter).await,
+            Job::Batch(run, batch) => {
+                if self.apply(run, batch).await == Some(0) {
+                    self.finish(run).await;
+                }
+            }
+            Job::Finish(run) => self.finish(run).await,
+        }
+    }
+
+    /// Applies a batch on the next idle writer; answers how many batches of the run are left, if this one was applied here.
+    pub async fn apply(&self, run: RunId, batch: i32) -> Option<i64> {
+        let tools = self.tools.clone();
+        self.writers.ask(&self.arbiter, || BatchWriter::new(tools), ApplyBatch { run, batch }).await.flatten()
+    }
+
+    /// Finishes a run whose batches are all applied, unless somebody else does.
+    pub async fn finish(&self, run: RunId) {
+        let tools = self.tools.clone();
+        self.finishers.ask(&self.arbiter, || Finisher::new(tools), Finish(run)).await;
+    }
+}
+
+/// Actors of one kind that do one thing at a time, each. A caller waits until one is idle: actix's own mailboxes do not push back.
+struct Idle<A: Actor> {
+    addresses: Mutex<Vec<Addr<A>>>,
+    free: Semaphore,
+}
+
+impl<A> Idle<A>
+where
+    A: Actor<Context = Context<A>> + Send,
+{
+    fn new(count: usize) -> Self {
+        Self { addresses: Mutex::new(Vec::with_capacity(count)), free: Semaphore::new(count) }
+    }
+
+    /// Sends a message to an idle actor, one made with `make` if need be. `None` if the actor ended over it.
+    async fn ask<M>(&self, arbiter: &ArbiterHandle, make: impl FnOnce() -> A + Send + 'static, message: M) -> Option<M::Result>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        A: Handler<M>,
+        A::Context: actix::dev::ToEnvelope<A, M>,
+    {
+        let _turn = self.free.acquire().await.ok()?;
+        let idle = self.addresses.lock().unwrap_or_else(PoisonError::into_inner).pop().filter(Addr::connected);
+        let address = idle.unwrap_or_else(|| A::start_in_arbiter(arbiter, |_| make()));
+        let answer = address.send(message).await;
+        if let Err(error) = &answer {
+            tracing::error!(%error, "an actor ended over its work; another takes its place");
+        }
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner).push(address);
+        answer.ok()
+    }
+}

@@ -1,0 +1,104 @@
+//! `Finisher`: judges departures once all batches are applied, and ends the run.
+
+use actix::prelude::*;
+
+use super::{Tools, lease};
+use crate::domain::RunId;
+use crate::queue::Job;
+use crate::store::{FinishClaim, Finished, StoreError};
+
+/// Finishes runs, one at a time.
+pub(super) struct Finisher {
+    tools: Tools,
+}
+
+/// Finish this run, if its batches are all applied and nobody else does.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Finish(pub RunId);
+
+impl Finisher {
+    pub fn new(tools: Tools) -> Self {
+        Self { tools }
+    }
+}
+
+impl Actor for Finisher {
+    type Context = Context<Self>;
+}
+
+impl Handler<Finish> for Finisher {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, Finish(run): Finish, _: &mut Self::Context) -> Self::Result {
+        let tools = self.tools.clone();
+        Box::pin(async move {
+            let working = tools.runtime.spawn(claim_and_finish(tools.clone(), run));
+            // A panic has been reported by its task; the lease runs out, and the sweeper sees to it.
+            let _ = working.await;
+        })
+    }
+}
+
+async fn claim_and_finish(tools: Tools, run: RunId) {
+    let now = tools.clock.now();
+    let claim = match tools.work.claim_finish(run, now, now + tools.pace.lease).await {
+        Ok(Some(claim)) => claim,
+        Ok(None) => return,
+        Err(error) => {
+            tracing::warn!(%run, %error, "the run could not be finished just now; it will be tried again");
+            return;
+        }
+    };
+    let finished = {
+        let (renewing, finishing) = (tools.clone(), tools.clone());
+        lease::hold(
+            &tools.runtime,
+            tools.pace,
+            move || {
+                let tools = renewing.clone();
+                async move { tools.work.renew_finish(&claim, tools.clock.now() + tools.pace.lease).await }
+            },
+            async move { finishing.work.finish_run(&claim, finishing.guard, finishing.clock.now()).await },
+        )
+        .await
+    };
+    match finished {
+        Ok(Ok(finished)) => conclude(&tools, run, &finished).await,
+        Ok(Err(error)) => give_up(&tools, &claim, &error).await,
+        Err(panic) => tracing::error!(%run, attempt = claim.attempt, %panic, "finishing the run panicked"),
+    }
+}
+
+async fn conclude(tools: &Tools, run: RunId, finished: &Finished) {
+    let counts = &finished.counts;
+    tracing::info!(
+        %run,
+        state = %finished.state,
+        received = counts.total_received,
+        created = counts.created,
+        updated = counts.updated,
+        unchanged = counts.unchanged,
+        rejoined = counts.rejoined,
+        marked_left = counts.marked_left,
+        departures_held = counts.departures_held,
+        linked = counts.linked,
+        unlinked = counts.unlinked,
+        active = counts.total_active,
+        "run ended"
+    );
+    tools.ring.notify(run).await;
+    tools.ring.ring(finished.next.map(Job::Run).as_slice()).await;
+}
+
+async fn give_up(tools: &Tools, claim: &FinishClaim, error: &StoreError) {
+    let run = claim.run;
+    if matches!(error, StoreError::ClaimLost) {
+        tracing::info!(%run, "another worker took the finish over");
+        return;
+    }
+    tracing::warn!(%run, attempt = claim.attempt, %error, "the run could not be finished; it will be tried again");
+    if let Err(error) = tools.work.release_finish(claim, error.is_transient(), tools.clock.now()).await {
+        tracing::warn!(%run, %error, "the finish could not be given back; its lease will run out");
+    }
+}

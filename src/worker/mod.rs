@@ -1,0 +1,124 @@
+//! WORK: carries runs out. The only room that writes `guild_members`.
+//!
+//! Enters: jobs, which name a step of a run. Leaves: rows, counts and ends of runs in SQL; rings for the next step; notices. Imports
+//! `domain`, `store` (the working handle and upkeep) and `queue`; never an entry.
+//!
+//! The actors are small state machines with typed messages. They hold no state that matters: SQL says what is to be done, so any of them may
+//! die at any time, and any other worker on any machine goes on. Their I/O and their computing run on the main runtime; a panic there ends one
+//! task and lets one lease run out.
+//!
+//! ```text
+//! Job::Run    -> GuildSync    takes the run up: one batch is applied and finished on the spot, more are rung for all workers
+//! Job::Batch  -> BatchWriter  claims, decodes and applies one batch; whoever applied the last one has the run finished
+//! Job::Finish -> Finisher     judges departures, passes over the links, ends the run, rings the next in turn
+//! every 2 s      Sweeper      rings steps whose job was lost or whose worker died; fails runs whose step kills workers
+//! ```
+
+mod batch_writer;
+mod crew;
+mod finisher;
+mod guild_sync;
+mod lease;
+mod sweeper;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use chrono::TimeDelta;
+
+use crate::domain::{Clock, Guard};
+use crate::queue::{Handler, Ring};
+use crate::store::{Retention, Upkeep, Work};
+
+use crew::Crew;
+
+/// The rhythm of claims and rings. The defaults are those of design rule 10.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// How long a claim lasts without renewal.
+    pub lease: TimeDelta,
+    /// How often a claim is renewed.
+    pub renew: Duration,
+    /// How often lost steps are looked for.
+    pub sweep: Duration,
+    /// How long a rung step may go unclaimed before it is rung again.
+    pub patience: TimeDelta,
+    /// How often retention is applied.
+    pub tidy: Duration,
+}
+
+impl Pace {
+    /// The rhythm with Redis, or with the queue in this process, where a ring is either heard at once or lost with the process.
+    #[must_use]
+    pub fn new(local_queue: bool) -> Self {
+        Self {
+            lease: TimeDelta::seconds(6),
+            renew: Duration::from_secs(2),
+            sweep: Duration::from_secs(if local_queue { 1 } else { 2 }),
+            patience: TimeDelta::seconds(if local_queue { 1 } else { 5 }),
+            tidy: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What the workers work with.
+#[derive(Clone)]
+pub struct Tools {
+    /// Claims and concludes steps.
+    pub work: Arc<dyn Work>,
+    /// Duties and retention.
+    pub upkeep: Arc<dyn Upkeep>,
+    /// Rings the next step.
+    pub ring: Arc<dyn Ring>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// The main runtime, for all I/O.
+    pub runtime: tokio::runtime::Handle,
+    /// When departures are believed.
+    pub guard: Guard,
+    /// The rhythm.
+    pub pace: Pace,
+    /// How long things are kept.
+    pub retention: Retention,
+    /// This process, as it shows itself in `processes`.
+    pub process: String,
+}
+
+/// The actors of this process.
+pub struct Workforce {
+    crew: Crew,
+    sweeper: Addr<sweeper::Sweeper>,
+}
+
+impl Workforce {
+    /// Starts the actors in `arbiter`: `writers` batch writers and one of each of the others.
+    #[must_use]
+    pub fn start(tools: &Tools, writers: usize, arbiter: &ArbiterHandle) -> Self {
+        let crew = Crew::start(tools, writers, arbiter);
+        let sweeper = sweeper::Sweeper::start(tools, arbiter);
+        Self { crew, sweeper }
+    }
+
+    /// How many jobs to take at once: one for each writer, and some for runs to be taken up and finished meanwhile.
+    #[must_use]
+    pub fn concurrency(writers: usize) -> usize {
+        writers + 2
+    }
+
+    /// Carries out jobs from the queue.
+    #[must_use]
+    pub fn handler(&self) -> Handler {
+        let crew = self.crew.clone();
+        Arc::new(move |job| {
+            let crew = crew.clone();
+            Box::pin(async move { crew.carry_out(job).await })
+        })
+    }
+
+    /// Lets go of the sweeper's duty, so that another process has it at once. Steps in hand end with the queue's `take`.
+    pub async fn stop(&self) {
+        // A sweeper that is gone has nothing to let go of.
+        let _ = self.sweeper.send(sweeper::Stop).await;
+    }
+}

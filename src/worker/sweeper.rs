@@ -1,0 +1,150 @@
+//! `Sweeper`: finds steps whose job was lost or whose worker died, and rings them again; applies retention. One process at a time has this
+//! duty.
+
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::time::Instant;
+
+use super::Tools;
+use crate::domain::RunError;
+use crate::queue::Job;
+use crate::store::{Due, Lease, MAX_CLAIMS, StoreError};
+
+/// The duty's name in `leases`.
+const DUTY: &str = "sweeper";
+/// Steps rung in one sweep.
+const MOST: i64 = 500;
+/// One sweep takes milliseconds; one that hangs is dropped and the next begins.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Sweeps at its interval for as long as the process lives.
+pub(super) struct Sweeper {
+    tools: Tools,
+    tidied: Option<Instant>,
+    /// A sweep is under way.
+    busy: bool,
+}
+
+/// The sweep is over; whether retention was applied.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Swept {
+    tidied: bool,
+}
+
+/// Let go of the duty and end.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Stop;
+
+impl Sweeper {
+    pub fn start(tools: &Tools, arbiter: &ArbiterHandle) -> Addr<Self> {
+        let tools = tools.clone();
+        Self::start_in_arbiter(arbiter, move |_| Self { tools, tidied: None, busy: false })
+    }
+
+    fn sweep(&mut self, context: &mut Context<Self>) {
+        if self.busy {
+            return;
+        }
+        self.busy = true;
+        let tools = self.tools.clone();
+        let tidy = self.tidied.is_none_or(|at| at.elapsed() >= tools.pace.tidy);
+        let sweeping = self.tools.runtime.spawn(async move {
+            let swept = tokio::time::timeout(LONGEST, sweep(&tools, tidy)).await;
+            match swept {
+                Ok(Ok(done)) => done && tidy,
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "looking for lost steps failed; the next try follows");
+                    false
+                }
+                Err(_) => {
+                    tracing::warn!("looking for lost steps took too long; the next try follows");
+                    false
+                }
+            }
+        });
+        let address = context.address();
+        context.spawn(async move { address.do_send(Swept { tidied: sweeping.await.unwrap_or_default() }) }.into_actor(self));
+    }
+}
+
+impl Actor for Sweeper {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        // At once, for what a restart left behind.
+        self.sweep(context);
+        context.run_interval(self.tools.pace.sweep, Self::sweep);
+    }
+}
+
+impl Handler<Swept> for Sweeper {
+    type Result = ();
+
+    fn handle(&mut self, swept: Swept, _: &mut Self::Context) {
+        self.busy = false;
+        if swept.tidied {
+            self.tidied = Some(Instant::now());
+        }
+    }
+}
+
+impl Handler<Stop> for Sweeper {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, Stop: Stop, _: &mut Self::Context) -> Self::Result {
+        let tools = self.tools.clone();
+        let dropping = self.tools.runtime.spawn(async move { tools.upkeep.drop_lease(DUTY, &tools.process).await });
+        Box::pin(
+            async move {
+                if let Ok(Err(error)) = dropping.await {
+                    tracing::debug!(%error, "the sweeper's duty was not let go of; it will run out");
+                }
+            }
+            .into_actor(self)
+            .map(|(), _, context| context.stop()),
+        )
+    }
+}
+
+/// One sweep; `false` if another process has the duty.
+async fn sweep(tools: &Tools, tidy: bool) -> Result<bool, StoreError> {
+    let now = tools.clock.now();
+    let lease = Lease { name: DUTY, holder: &tools.process, until: now + tools.pace.lease };
+    if !tools.upkeep.take_lease(&lease, now).await? {
+        return Ok(false);
+    }
+    for run in tools.work.exhausted(now).await? {
+        tracing::error!(%run, "the run fails: a step of it ended {MAX_CLAIMS} times without an outcome");
+        let error = RunError {
+            code: "set_aside".into(),
+            message: format!(
+                "A step of this run was begun {MAX_CLAIMS} times and never came to an end; it may be what ended its workers. What had been applied is \
+                 kept, nobody was marked as left. Look into the workers' logs, then send the list again."
+            ),
+        };
+        let next = tools.work.fail_run(run, &error, now).await?;
+        tools.ring.notify(run).await;
+        tools.ring.ring(next.map(Job::Run).as_slice()).await;
+    }
+    let due = tools.work.due(now, now - tools.pace.patience, MOST).await?;
+    if !due.is_empty() {
+        tracing::info!(steps = due.len(), "ringing steps again that nobody has taken");
+        tools.ring.ring(&due.into_iter().map(job).collect::<Vec<_>>()).await;
+    }
+    if tidy {
+        let swept = tools.upkeep.sweep(&tools.retention, now).await?;
+        tracing::debug!(?swept, "retention applied");
+    }
+    Ok(true)
+}
+
+fn job(due: Due) -> Job {
+    match due {
+        Due::Run(run) => Job::Run(run),
+        Due::Batch(run, batch) => Job::Batch(run, batch),
+        Due::Finish(run) => Job::Finish(run),
+    }
+}
