@@ -19,5 +19,6 @@
 //! The way of the data: entry -> intake -> (SQL) -> queue -> worker -> store; facts come back one way: store -> read handle -> page.
 
 pub mod config;
+pub mod discord;
 pub mod domain;
 pub mod store;
