@@ -19,6 +19,7 @@
 //! The way of the data: entry -> intake -> (SQL) -> queue -> worker -> store; facts come back one way: store -> read handle -> page.
 
 pub mod config;
+pub mod discord;
 pub mod domain;
 pub mod intake;
 pub mod queue;
