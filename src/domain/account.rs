@@ -27,3 +27,20 @@ pub struct Account {
     /// When its owner last logged in.
     pub last_login: Option<DateTime<Utc>>,
 }
+
+/// Longest account name, in characters; that of Django, whose accounts are imported.
+pub const MAX_USERNAME: usize = 150;
+
+/// Why a text is no account name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an account name has 1 to {MAX_USERNAME} characters and no control characters or spaces at its ends")]
+pub struct AccountNameError;
+
+/// Checks a text as an account name.
+///
+/// # Errors
+/// [`AccountNameError`] if it is none.
+pub fn check_username(text: &str) -> Result<&str, AccountNameError> {
+    let fits = (1..=MAX_USERNAME).contains(&text.chars().count()) && text.trim() == text && !text.chars().any(char::is_control);
+    if fits { Ok(text) } else { Err(AccountNameError) }
+}

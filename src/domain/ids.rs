@@ -73,11 +73,12 @@ impl Serialize for DiscordId {
 pub struct RunId(Uuid);
 
 impl RunId {
-    /// Makes the id of a run that begins at `now`; `random` fills the bits that tell runs of one millisecond apart.
+    /// Makes the id of a run that begins at `now`; the first 10 bytes of `random` tell runs of one millisecond apart.
     #[must_use]
-    pub fn new(now: chrono::DateTime<chrono::Utc>, random: [u8; 10]) -> Self {
+    pub fn new(now: chrono::DateTime<chrono::Utc>, random: [u8; 32]) -> Self {
         let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
-        Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+        let [a, b, c, d, e, f, g, h, i, j, ..] = random;
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &[a, b, c, d, e, f, g, h, i, j]).into_uuid())
     }
 
     /// The id as a UUID, for databases that have the type.
@@ -131,6 +132,6 @@ mod tests {
     #[test]
     fn run_ids_sort_by_time() {
         let at = |millis| chrono::DateTime::from_timestamp_millis(millis).unwrap();
-        assert!(RunId::new(at(1_000), [255; 10]) < RunId::new(at(1_001), [0; 10]));
+        assert!(RunId::new(at(1_000), [255; 32]) < RunId::new(at(1_001), [0; 32]));
     }
 }

@@ -4,6 +4,7 @@
 //! another room; every other room may import this one.
 
 mod account;
+mod chance;
 mod clock;
 mod counts;
 mod guard;
@@ -11,7 +12,8 @@ mod ids;
 mod member;
 mod run;
 
-pub use account::Account;
+pub use account::{Account, AccountNameError, MAX_USERNAME, check_username};
+pub use chance::Random;
 pub use clock::{Clock, ManualClock, SystemClock, to_micros};
 pub use counts::Counts;
 pub use guard::{Guard, Verdict};

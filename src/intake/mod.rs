@@ -32,7 +32,7 @@ use tokio::sync::Semaphore;
 pub use faults::{Fault, MAX_FAULTS, Refusal, Rule};
 pub use follow::{Follow, FollowError};
 
-use crate::domain::{Clock, Counts, DiscordId, Mode, RunId, Source};
+use crate::domain::{Clock, Counts, DiscordId, Mode, Random, RunId, Source};
 use crate::queue::{Job, Ring};
 use crate::store::{Filing, NewRun};
 
@@ -61,9 +61,6 @@ pub struct Wish {
     /// A Discord user id, a staff name, or empty.
     pub requested_by: String,
 }
-
-/// Draws the random part of a run's id; passed in.
-pub type Random = Arc<dyn Fn() -> [u8; 10] + Send + Sync>;
 
 /// Takes lists in and files runs.
 #[derive(Clone)]

@@ -74,7 +74,7 @@ impl Sqlite {
 }
 
 /// The file that a URL names.
-fn file_of(url: &str) -> Result<PathBuf, StoreError> {
+pub(super) fn file_of(url: &str) -> Result<PathBuf, StoreError> {
     let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or(url);
     let path = path.split('?').next().unwrap_or_default();
     if path.is_empty() || path.contains(":memory:") || url.contains("mode=memory") {

@@ -1,0 +1,65 @@
+//! The form of a body: what it claims to be, and the way to its inflated bytes.
+
+use std::io;
+use std::pin::Pin;
+
+use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
+use async_compression::zstd::DParameter;
+use futures::TryStreamExt as _;
+use poem::Body;
+use poem::http::{HeaderMap, header};
+use tokio::io::AsyncRead;
+use tokio_util::io::StreamReader;
+
+use super::problem::Problem;
+
+/// Largest window a zstd body may ask for, as a power of two: the 8 MiB that RFC 8878 (3.1.1.1.2) recommends decoders to support.
+const ZSTD_WINDOW: u32 = 23;
+
+/// A body that can be read.
+pub(super) type Reader = Pin<Box<dyn AsyncRead + Send>>;
+
+/// How a body is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Identity,
+    Gzip,
+    Zstd,
+}
+
+/// Checks that a body claims to be JSON in an encoding we know.
+pub(super) fn check_form(headers: &HeaderMap) -> Result<Encoding, Problem> {
+    if let Some(kind) = headers.get(header::CONTENT_TYPE) {
+        let kind = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        if kind != "application/json" && !(kind.starts_with("application/") && kind.ends_with("+json")) {
+            return Err(Problem::unsupported_media("Send the list with the header Content-Type: application/json."));
+        }
+    }
+    let Some(encoding) = headers.get(header::CONTENT_ENCODING) else { return Ok(Encoding::Identity) };
+    match encoding.to_str().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        "" | "identity" => Ok(Encoding::Identity),
+        "gzip" | "x-gzip" => Ok(Encoding::Gzip),
+        "zstd" => Ok(Encoding::Zstd),
+        _ => Err(Problem::unsupported_media("Of encodings, gzip and zstd are understood, one at a time.")),
+    }
+}
+
+/// The inflated bytes of a body. It fails with `ConnectionAborted` when the connection ends early, with another error when the encoding is
+/// broken.
+pub(super) fn open(body: Body, encoding: Encoding) -> Reader {
+    let bytes = body.into_bytes_stream().map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted));
+    let raw = StreamReader::new(Box::pin(bytes));
+    match encoding {
+        Encoding::Identity => Box::pin(raw),
+        Encoding::Gzip => {
+            let mut decoder = GzipDecoder::new(raw);
+            decoder.multiple_members(true);
+            Box::pin(decoder)
+        }
+        Encoding::Zstd => {
+            let mut decoder = ZstdDecoder::with_params(raw, &[DParameter::window_log_max(ZSTD_WINDOW)]);
+            decoder.multiple_members(true);
+            Box::pin(decoder)
+        }
+    }
+}

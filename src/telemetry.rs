@@ -1,0 +1,40 @@
+//! Log lines: to standard error, for people or as JSON.
+//!
+//! Enters: the `[log]` section. Leaves: the process's subscriber. Imports `config` alone.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Log, LogFormat};
+
+/// The log cannot be set up as asked.
+#[derive(Debug, thiserror::Error)]
+#[error("the setting log.level is {level:?}, which is no log level ({reason}); write error, warn, info, debug or trace")]
+pub struct TelemetryError {
+    level: String,
+    reason: String,
+}
+
+/// Directives that `log.level` comes on top of: crates that tell at `info` what nobody needs.
+const QUIET: &str = "sqlx=warn,poem=warn,apalis=warn,apalis_core=warn,apalis_redis=warn,hyper=warn,redis=warn,actix=warn";
+
+/// Begins to log. Does nothing if somebody else in this process has begun already.
+///
+/// # Errors
+/// If the level is none.
+pub fn init(log: &Log) -> Result<(), TelemetryError> {
+    let bad = |reason: String| TelemetryError { level: log.level.clone(), reason };
+    let (first, _) = log.level.split_once(',').unwrap_or((&log.level, ""));
+    // What the operator names comes last and wins.
+    let directives = format!("{first},{QUIET},{}", log.level);
+    let filter = EnvFilter::builder().parse(directives).map_err(|e| bad(e.to_string()))?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let begun = match log.format {
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),
+    };
+    // An error only means that a subscriber is set already.
+    drop(begun);
+    Ok(())
+}
