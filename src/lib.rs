@@ -20,4 +20,5 @@
 
 pub mod config;
 pub mod domain;
+pub mod queue;
 pub mod store;
