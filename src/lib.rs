@@ -3,6 +3,7 @@
 //! # The rooms
 //!
 //! ```text
+//! cli          a file per command
 //! app          composition root: the one file that names every room
 //! http         ENTRY   browsers and bots: each turns a wish into a run, or reads
 //! intake       DOOR    roster stream -> checked members -> run and batches in SQL -> ring the queue
@@ -13,15 +14,22 @@
 //! domain       GROUND  ids, members, run states, guard, clock: pure, no I/O
 //! ```
 //!
-//! Imports point down only: `domain`, `config`, `telemetry` <- `store`, `queue`, `discord` (never each other) <- `intake` <-
+//! Beside the ground stand `config` (settings), `password` (hashes) and `telemetry` (log lines).
+//!
+//! Imports point down only: `domain`, `config`, `password`, `telemetry` <- `store`, `queue`, `discord` (never each other) <- `intake` <-
 //! `worker` and, beside it, `http` (never `worker`) <- `app` <- `cli` <- `main`. `tests/it/rooms.rs` keeps it so.
 //!
 //! The way of the data: entry -> intake -> (SQL) -> queue -> worker -> store; facts come back one way: store -> read handle -> page.
 
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod discord;
 pub mod domain;
+pub mod http;
 pub mod intake;
+pub mod password;
 pub mod queue;
 pub mod store;
+pub mod telemetry;
 pub mod worker;

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use job::{Job, UnknownJob};
 pub use local::local;
-pub use redis::{RedisOptions, redis};
+pub use redis::{RedisFacts, RedisOptions, inspect, redis};
 
 use crate::domain::RunId;
 
