@@ -11,6 +11,7 @@
 //! discord      OUT     the invented guild of the demo
 //! store        LEDGER  traits; postgres and sqlite, a file per table
 //! domain       GROUND  ids, members, run states, guard, clock: pure, no I/O
+//! password     GROUND  from a password to the hash that is stored, and back to yes or no: pure, no I/O
 //! ```
 //!
 //! Imports point down only: `domain`, `config`, `telemetry` <- `store`, `queue`, `discord` (never each other) <- `intake` <-
@@ -20,4 +21,6 @@
 
 pub mod config;
 pub mod domain;
+pub mod http;
+pub mod password;
 pub mod store;
