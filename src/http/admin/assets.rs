@@ -1,0 +1,55 @@
+//! The style sheet and the icon, compiled in.
+//!
+//! Pages name them with the hash of their content, so browsers may keep them for good; a new version has a new address.
+
+use std::sync::LazyLock;
+
+use poem::http::{StatusCode, header};
+use poem::{Request, Response, handler};
+use sha2::{Digest as _, Sha256};
+
+use super::session::hex;
+
+/// A file that pages refer to.
+pub(super) struct Asset {
+    name: &'static str,
+    kind: &'static str,
+    content: &'static str,
+    version: String,
+    address: String,
+}
+
+impl Asset {
+    fn new(name: &'static str, kind: &'static str, content: &'static str) -> Self {
+        let version = hex(&Sha256::digest(content.as_bytes())[..8]);
+        let address = format!("/static/{name}?v={version}");
+        Self { name, kind, content, version, address }
+    }
+
+    /// The path and query under which this very content is served.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+}
+
+pub(super) static STYLE: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("admin.css", "text/css; charset=utf-8", include_str!("../assets/admin.css")));
+pub(super) static ICON: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("icon.svg", "image/svg+xml", include_str!("../assets/icon.svg")));
+
+/// An asset by its name.
+#[handler]
+pub(super) fn serve(request: &Request) -> poem::Result<Response> {
+    let name = request.raw_path_param("name").unwrap_or_default();
+    let asset = [&STYLE, &ICON].into_iter().find(|asset| asset.name == name).ok_or(poem::error::NotFoundError)?;
+    let tag = format!("\"{}\"", asset.version);
+    // Under its hash the content never changes; under the bare name a browser must ask again.
+    let is_pinned = request.uri().query().is_some_and(|query| query == format!("v={}", asset.version));
+    let keep = if is_pinned { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let answer = Response::builder().header(header::ETAG, &tag).header(header::CACHE_CONTROL, keep);
+    let known = request.header(header::IF_NONE_MATCH).unwrap_or_default();
+    if known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag) {
+        return Ok(answer.status(StatusCode::NOT_MODIFIED).finish());
+    }
+    Ok(answer.content_type(asset.kind).body(asset.content))
+}

@@ -1,0 +1,100 @@
+//! What a browser posts, and whether it was our own page that made it do so.
+//!
+//! Enters: headers and the body of a POST. Leaves: the fields of the form, or a refusal.
+//!
+//! Against forms on foreign sites stand two things. Every POST is judged by what browsers themselves say of its origin
+//! (`Sec-Fetch-Site`, else `Origin` against the host asked and the public address), which no page can forge; that alone guards the login
+//! form, which has no session to lean on. A caller that says neither is no browser and carries nobody's cookies. Every form of a
+//! logged-in page besides carries the word of its session (see `session`).
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use poem::Body;
+use poem::error::ReadBodyError;
+use poem::http::{HeaderMap, header};
+use url::Url;
+use url::form_urlencoded::parse;
+
+use super::refusal::Refusal;
+
+/// Largest form. Bytes.
+const MAX_FORM: usize = 16 * 1024;
+/// How long a form may take to come in.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The fields of a form; of a field sent twice the first. It has no `Debug`, because passwords travel in it.
+pub(super) struct Form(HashMap<String, String>);
+
+impl Form {
+    /// Reads a form that one of our own pages posted.
+    pub(super) async fn read(headers: &HeaderMap, body: Body, public_url: &str) -> Result<Self, Refusal> {
+        if !is_our_own(headers, public_url) {
+            return Err(Refusal::ForeignForm);
+        }
+        let kind = text(headers, header::CONTENT_TYPE.as_str()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(Refusal::NoForm);
+        }
+        let bytes = match tokio::time::timeout(PATIENCE, body.into_bytes_limit(MAX_FORM)).await {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(ReadBodyError::PayloadTooLarge)) => return Err(Refusal::LargeForm),
+            Ok(Err(_)) | Err(_) => return Err(Refusal::BrokenForm),
+        };
+        let mut fields = HashMap::new();
+        for (name, value) in parse(&bytes) {
+            fields.entry(name.into_owned()).or_insert_with(|| value.into_owned());
+        }
+        Ok(Self(fields))
+    }
+
+    /// A field, or empty.
+    pub(super) fn field(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"))
+}
+
+fn is_our_own(headers: &HeaderMap, public_url: &str) -> bool {
+    if let Some(site) = text(headers, "sec-fetch-site") {
+        return matches!(site, "same-origin" | "none");
+    }
+    let Some(origin) = text(headers, header::ORIGIN.as_str()) else { return true };
+    let Ok(origin) = Url::parse(origin) else { return false };
+    let is_public = Url::parse(public_url).is_ok_and(|public| public.origin() == origin.origin());
+    let asked = text(headers, header::HOST.as_str()).and_then(|host| Url::parse(&format!("{}://{host}", origin.scheme())).ok());
+    is_public || asked.is_some_and(|asked| asked.origin().is_tuple() && asked.origin() == origin.origin())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(pairs: &[(&'static str, &'static str)]) -> bool {
+        let headers = pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        is_our_own(&headers, "https://members.example.org")
+    }
+
+    #[test]
+    fn what_the_browser_says_of_the_origin_decides() {
+        assert!(judged(&[("sec-fetch-site", "same-origin")]));
+        assert!(judged(&[("sec-fetch-site", "none")]));
+        assert!(!judged(&[("sec-fetch-site", "same-site")]));
+        assert!(!judged(&[("sec-fetch-site", "cross-site"), ("origin", "https://members.example.org")]));
+    }
+
+    #[test]
+    fn an_older_browser_is_judged_by_its_origin() {
+        assert!(judged(&[("origin", "https://members.example.org"), ("host", "127.0.0.1:8080")]));
+        assert!(judged(&[("origin", "http://10.0.0.5:8080"), ("host", "10.0.0.5:8080")]));
+        assert!(judged(&[("origin", "http://pages"), ("host", "pages:80")]));
+        assert!(!judged(&[("origin", "http://members.example.org"), ("host", "other")]));
+        assert!(!judged(&[("origin", "https://evil.example"), ("host", "members.example.org")]));
+        assert!(!judged(&[("origin", "null"), ("host", "members.example.org")]));
+        assert!(judged(&[("host", "members.example.org")]), "no browser");
+    }
+}

@@ -1,0 +1,192 @@
+//! The list of members.
+//!
+//! Enters: which page of the list. Leaves: that page. Paging goes by id, so any depth is as quick as the first page.
+
+use std::sync::Arc;
+
+use askama::Template;
+use poem::http::StatusCode;
+use poem::web::Data;
+use poem::{Request, Response, handler};
+use url::form_urlencoded::parse;
+
+use super::refusal::Refusal;
+use super::session::Staff;
+use super::shell::{Section, Shell, When, html, number};
+use super::{App, MEMBERS};
+use crate::domain::{DiscordId, MemberRow};
+use crate::store::{MemberPage, MemberTotals};
+
+const PAGE_SIZES: [i64; 4] = [25, 50, 100, 200];
+const DEFAULT_SIZE: i64 = 100;
+const AVATARS: &str = "https://cdn.discordapp.com";
+
+/// What the address asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct View {
+    after: Option<DiscordId>,
+    page_size: i64,
+}
+
+impl View {
+    fn read(query: &str) -> Result<Self, Refusal> {
+        let (mut after, mut page_size) = (None, None);
+        for (name, value) in parse(query.as_bytes()) {
+            let twice = match name.as_ref() {
+                "after" => after
+                    .replace(value.parse().map_err(|fault| Refusal::Query(format!("“after” cannot be used: {fault}.")))?)
+                    .is_some(),
+                "page_size" => {
+                    let size = value.parse().ok().filter(|size| PAGE_SIZES.contains(size));
+                    let fault = || Refusal::Query("“page_size” must be 25, 50, 100 or 200.".to_owned());
+                    page_size.replace(size.ok_or_else(fault)?).is_some()
+                }
+                other => {
+                    let other = other.chars().take(40).collect::<String>();
+                    return Err(Refusal::Query(format!("This list does not know “{other}”; it knows “after” and “page_size”.")));
+                }
+            };
+            if twice {
+                return Err(Refusal::Query(format!("“{name}” is given twice.")));
+            }
+        }
+        Ok(Self { after, page_size: page_size.unwrap_or(DEFAULT_SIZE) })
+    }
+
+    /// The address of a view; defaults are left out of it.
+    fn address(self) -> String {
+        let after = self.after.map(|after| format!("after={after}"));
+        let size = (self.page_size != DEFAULT_SIZE).then(|| format!("page_size={}", self.page_size));
+        let query = after.into_iter().chain(size).collect::<Vec<_>>().join("&");
+        if query.is_empty() { MEMBERS.to_owned() } else { format!("{MEMBERS}?{query}") }
+    }
+}
+
+/// A row as the template shows it.
+struct Row {
+    id: DiscordId,
+    avatar: String,
+    name: String,
+    username: String,
+    is_bot: bool,
+    account: Option<String>,
+    joined: Option<When>,
+    left: Option<When>,
+}
+
+impl From<MemberRow> for Row {
+    fn from(row: MemberRow) -> Self {
+        let member = row.member;
+        Self {
+            id: member.id,
+            avatar: avatar(member.id, &member.avatar_hash),
+            name: member.shown_name().to_owned(),
+            username: member.username,
+            is_bot: member.is_bot,
+            account: row.account.map(|(_, name)| name),
+            joined: member.joined_at.map(When::from),
+            left: row.date_left.map(When::from),
+        }
+    }
+}
+
+/// The picture of a member. A hash is free text as far as we know, so only what looks like one goes into an address.
+fn avatar(id: DiscordId, hash: &str) -> String {
+    if !hash.is_empty() && hash.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        format!("{AVATARS}/avatars/{id}/{hash}.png?size=64")
+    } else {
+        format!("{AVATARS}/embed/avatars/{}.png", (id.get() >> 22) % 6)
+    }
+}
+
+/// A length of the page that can be chosen.
+struct Size {
+    rows: i64,
+    address: String,
+    is_chosen: bool,
+}
+
+#[derive(Template)]
+#[template(path = "members.html")]
+struct MembersPage<'a> {
+    shell: Shell<'a>,
+    totals: [(&'static str, String); 3],
+    rows: Vec<Row>,
+    sizes: [Size; 4],
+    /// Where the first page is, unless this is it.
+    first: Option<String>,
+    /// Where the next page is, if there is one.
+    next: Option<String>,
+    public_url: &'a str,
+}
+
+/// A page of the list.
+#[handler]
+pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
+    let view = View::read(request.uri().query().unwrap_or_default())?;
+    let read = &app.state.read;
+    // One row more than is shown says whether there is a next page.
+    let page = MemberPage { after: view.after, limit: view.page_size + 1 };
+    let (mut members, totals) = tokio::try_join!(read.members(page), read.member_totals())?;
+    let shown = usize::try_from(view.page_size).unwrap_or(usize::MAX);
+    let has_more = members.len() > shown;
+    members.truncate(shown);
+    let last = members.last().map(|row| row.member.id).filter(|_| has_more);
+    let page = MembersPage {
+        shell: Shell::new(Some(&staff.0), Section::Members),
+        totals: figures(totals),
+        rows: members.into_iter().map(Row::from).collect(),
+        sizes: PAGE_SIZES.map(|rows| Size {
+            rows,
+            address: View { page_size: rows, ..view }.address(),
+            is_chosen: rows == view.page_size,
+        }),
+        first: view.after.map(|_| View { after: None, ..view }.address()),
+        next: last.map(|last| View { after: Some(last), ..view }.address()),
+        public_url: &app.state.public_url,
+    };
+    Ok(html(StatusCode::OK, page.render()?))
+}
+
+fn figures(totals: MemberTotals) -> [(&'static str, String); 3] {
+    [("Present", totals.present), ("Left", totals.left), ("Linked", totals.linked)].map(|(word, count)| (word, number(count)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_survives_its_own_address() {
+        for query in ["", "after=5", "page_size=25", "after=9223372036854775807&page_size=200"] {
+            let view = View::read(query).unwrap();
+            assert_eq!(View::read(view.address().trim_start_matches(MEMBERS).trim_start_matches('?')).unwrap(), view);
+        }
+        assert_eq!(View::read("page_size=100").unwrap().address(), MEMBERS);
+    }
+
+    #[test]
+    fn what_cannot_be_asked_for_is_named() {
+        for (query, named) in [
+            ("after=", "“after”"),
+            ("after=x", "“after”"),
+            ("page_size=101", "“page_size”"),
+            ("page_size=-25", "“page_size”"),
+            ("q=anna", "“q”"),
+            ("after=1&after=2", "“after” is given twice"),
+        ] {
+            let fault = View::read(query).unwrap_err().to_string();
+            assert!(fault.contains(named), "{query}: {fault}");
+        }
+    }
+
+    #[test]
+    fn only_what_looks_like_a_hash_goes_into_an_address() {
+        let id = DiscordId::try_from(80_351_110_224_678_912_i64).unwrap();
+        let own = avatar(id, "a_8342729096ea3675442027381ff50dfe");
+        assert_eq!(own, "https://cdn.discordapp.com/avatars/80351110224678912/a_8342729096ea3675442027381ff50dfe.png?size=64");
+        for odd in ["", "../../x", "a\" onerror=", "ä"] {
+            assert_eq!(avatar(id, odd), "https://cdn.discordapp.com/embed/avatars/5.png", "{odd}");
+        }
+    }
+}

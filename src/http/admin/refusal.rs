@@ -1,0 +1,174 @@
+//! What a page says when it cannot be shown, and the page that says it.
+//!
+//! Enters: an error from anywhere below. Leaves: a page with what happened and a way on. Faults of ours are logged here, once.
+
+use std::sync::Arc;
+
+use askama::Template;
+use poem::Response;
+use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
+use poem::http::{StatusCode, header};
+use url::form_urlencoded::byte_serialize;
+
+use super::session::{Token, Viewer};
+use super::shell::{Section, Shell, html};
+use super::{App, LOGIN, MEMBERS, RUNS, allowed, see_other};
+use crate::http::password::Busy;
+use crate::store::StoreError;
+
+/// Why a page is not shown.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("not logged in")]
+    Stranger {
+        /// Where the visitor wanted to go.
+        next: Option<String>,
+    },
+    #[error("not a staff account")]
+    NotStaff,
+    #[error("there is no sync with this id")]
+    NoRun,
+    #[error("{0}")]
+    Query(String),
+    #[error("a form of another site")]
+    ForeignForm,
+    #[error("a form of another session")]
+    StaleForm,
+    #[error("not a form")]
+    NoForm,
+    #[error("a form beyond the limit")]
+    LargeForm,
+    #[error("a form that broke off")]
+    BrokenForm,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    #[error("a page could not be put together: {0}")]
+    Template(#[from] askama::Error),
+}
+
+impl ResponseError for Refusal {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Stranger { .. } => StatusCode::SEE_OTHER,
+            Self::NotStaff | Self::ForeignForm | Self::StaleForm => StatusCode::FORBIDDEN,
+            Self::NoRun => StatusCode::NOT_FOUND,
+            Self::Query(_) => StatusCode::BAD_REQUEST,
+            Self::NoForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::LargeForm => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BrokenForm => StatusCode::REQUEST_TIMEOUT,
+            Self::Store(error) if error.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy(Busy::Crowded | Busy::BrokenOff) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(_) | Self::Busy(_) | Self::Template(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "refusal.html")]
+struct RefusalPage<'a> {
+    shell: Shell<'a>,
+    status: u16,
+    title: &'static str,
+    text: String,
+    /// Address and words of the way on.
+    ways: &'static [(&'static str, &'static str)],
+}
+
+const TO_MEMBERS: (&str, &str) = (MEMBERS, "See the members");
+const TO_SYNCS: (&str, &str) = (RUNS, "See the syncs");
+const TO_LOGIN: (&str, &str) = (LOGIN, "Log in");
+
+/// The page for an error.
+pub(super) async fn answer(app: &Arc<App>, error: poem::Error, token: Option<Token>, path: &str) -> Response {
+    let status = error.status();
+    let refusal = error.downcast_ref::<Refusal>();
+    if status.is_server_error() {
+        tracing::error!(path, status = status.as_u16(), "a page could not be shown: {error}");
+    }
+    if let Some(Refusal::Stranger { next }) = refusal {
+        return to_login(next.as_deref());
+    }
+    // With the ledger away, asking it who is looking would only make the visitor wait again.
+    let viewer = if status.is_server_error() { None } else { app.viewer(token.as_ref()).await.ok().flatten() };
+    let mut response = match page(&error, refusal, status, viewer.as_ref()).render() {
+        Ok(page) => html(status, page),
+        Err(_) => html(status, "This page could not be put together. Go back and try again.".to_owned()),
+    };
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("5"));
+    }
+    if error.is::<MethodNotAllowedError>() {
+        let methods = allowed(path).iter().filter_map(|method| method.as_str().parse().ok());
+        methods.for_each(|method| _ = response.headers_mut().append(header::ALLOW, method));
+    }
+    response
+}
+
+/// To the login, which knows where the visitor wanted to go.
+fn to_login(next: Option<&str>) -> Response {
+    match next {
+        None | Some("/" | "/admin/") => see_other(LOGIN),
+        Some(next) => see_other(&format!("{LOGIN}?next={}", byte_serialize(next.as_bytes()).collect::<String>())),
+    }
+}
+
+fn page<'a>(error: &poem::Error, refusal: Option<&Refusal>, status: StatusCode, viewer: Option<&'a Viewer>) -> RefusalPage<'a> {
+    let (title, text) = words(error, refusal);
+    let is_staff = viewer.is_some_and(|viewer| viewer.account.is_staff);
+    let ways: &[_] = match refusal {
+        Some(Refusal::NotStaff) => &[],
+        Some(Refusal::NoRun) => &[TO_SYNCS, TO_MEMBERS],
+        _ if is_staff || status.is_server_error() => &[TO_MEMBERS],
+        _ => &[TO_LOGIN],
+    };
+    RefusalPage { shell: Shell::new(viewer, Section::None), status: status.as_u16(), title, text, ways }
+}
+
+fn words(error: &poem::Error, refusal: Option<&Refusal>) -> (&'static str, String) {
+    let (title, text) = match refusal {
+        Some(Refusal::Query(fault)) => return ("This address asks for something that does not exist", fault.clone()),
+        Some(Refusal::NotStaff) => (
+            "These pages are for staff",
+            "You are logged in, but this account is not a staff account. Someone who runs this site can make you one; or log out \
+             and come back with another account.",
+        ),
+        Some(Refusal::NoRun) => (
+            "There is no such sync",
+            "No sync has this id. It may have been swept after its time was up, or the address was cut short.",
+        ),
+        Some(Refusal::ForeignForm) => (
+            "This form did not come from here",
+            "Your browser says that another site sent it, so nothing was done. Open the page here and try again.",
+        ),
+        Some(Refusal::StaleForm) => (
+            "This form is out of date",
+            "It was made for another login than the one you have now, so nothing was done. Open the page anew and try again.",
+        ),
+        Some(Refusal::NoForm) => ("This is not a form", "Only forms of these pages can be sent here. Nothing was done."),
+        Some(Refusal::LargeForm) => ("This form is too large", "Forms here have at most 16 KiB. Nothing was done."),
+        Some(Refusal::BrokenForm) => ("The form broke off", "It did not arrive whole, so nothing was done. Send it again."),
+        Some(Refusal::Store(store)) if store.is_transient() => (
+            "The database is away",
+            "It cannot be reached or is too busy at this moment. Nothing was changed and nothing is lost; try again in a few seconds.",
+        ),
+        Some(Refusal::Busy(Busy::Crowded | Busy::BrokenOff)) => (
+            "Too many logins at this moment",
+            "Passwords are checked a few at a time, and the queue is full. Nothing was changed; try again in a few seconds.",
+        ),
+        None if error.is::<NotFoundError>() => {
+            ("There is no such page", "The address may be mistyped, or what it showed is gone.")
+        }
+        None if error.is::<MethodNotAllowedError>() => (
+            "This address cannot be used like that",
+            "It does not take this kind of request. Nothing was done; go on from here instead.",
+        ),
+        _ => (
+            "Something went wrong on our side",
+            "The page could not be put together. Nothing was changed. The log of the server says more; if it happens again, tell \
+             someone who can read it.",
+        ),
+    };
+    (title, text.to_owned())
+}

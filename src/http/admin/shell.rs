@@ -1,0 +1,142 @@
+//! What all pages share: the frame around them, and how times, numbers and states are written.
+//!
+//! Enters: values. Leaves: text and small pieces of markup that escape what they show.
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use poem::Response;
+use poem::http::StatusCode;
+
+use super::assets::{ICON, STYLE};
+use super::session::Viewer;
+use super::{LOGOUT, MEMBERS, RUNS};
+use crate::domain::{Run, RunState, Source};
+
+/// Which entry of the navigation a page belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    None,
+    Members,
+    Syncs,
+}
+
+/// The frame around a page; its template is `shell.html`.
+pub(super) struct Shell<'a> {
+    pub(super) viewer: Option<&'a Viewer>,
+    section: Section,
+    pub(super) style: &'static str,
+    pub(super) icon: &'static str,
+    pub(super) logout: &'static str,
+}
+
+impl<'a> Shell<'a> {
+    pub(super) fn new(viewer: Option<&'a Viewer>, section: Section) -> Self {
+        Self { viewer, section, style: STYLE.address(), icon: ICON.address(), logout: LOGOUT }
+    }
+
+    /// Address, words, and whether this is where we are.
+    pub(super) fn nav(&self) -> [(&'static str, &'static str, bool); 2] {
+        [(MEMBERS, "Members", self.section == Section::Members), (RUNS, "Syncs", self.section == Section::Syncs)]
+    }
+}
+
+/// A page as an answer.
+pub(super) fn html(status: StatusCode, page: String) -> Response {
+    Response::builder().status(status).content_type("text/html; charset=utf-8").body(page)
+}
+
+/// A moment: to the minute for the eye, whole for the pointer and for programs.
+#[derive(Template)]
+#[template(ext = "html", source = r#"<time datetime="{{ machine }}" title="{{ full }}">{{ short }}</time>"#)]
+pub(super) struct When {
+    machine: String,
+    full: String,
+    short: String,
+}
+
+impl HtmlSafe for When {}
+
+impl From<DateTime<Utc>> for When {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self {
+            machine: time.to_rfc3339_opts(SecondsFormat::Micros, true),
+            full: time.format("%Y-%m-%d %H:%M:%S%.6f UTC").to_string(),
+            short: time.format("%Y-%m-%d %H:%M").to_string(),
+        }
+    }
+}
+
+/// The state of a run as a coloured word.
+#[derive(Template)]
+#[template(ext = "html", source = r#"<span class="state state-{{ word }}">{{ word }}</span>"#)]
+pub(super) struct Badge {
+    word: &'static str,
+}
+
+impl HtmlSafe for Badge {}
+
+impl From<RunState> for Badge {
+    fn from(state: RunState) -> Self {
+        Self { word: state.as_str() }
+    }
+}
+
+/// A number with its thousands apart.
+pub(super) fn number(value: i64) -> String {
+    let digits = value.unsigned_abs().to_string();
+    let mut text = String::from(if value < 0 { "-" } else { "" });
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A stretch of time, as exactly as a person wants it.
+pub(super) fn duration(length: TimeDelta) -> String {
+    let millis = length.num_milliseconds().max(0);
+    let seconds = millis / 1_000;
+    match seconds {
+        0 => format!("{millis} ms"),
+        1..60 => format!("{seconds}.{} s", millis % 1_000 / 100),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+    }
+}
+
+/// Where the list of a run came from, in words.
+pub(super) fn source(run: &Run) -> &'static str {
+    match run.source {
+        Source::Push => "Sent by a bot",
+        Source::File => "From a file",
+    }
+}
+
+/// How long a run took from being taken up; so far, if it has not ended; nothing if it has not begun.
+pub(super) fn time_taken(run: &Run, now: DateTime<Utc>) -> Option<String> {
+    run.started_at.map(|start| duration(run.finished_at.unwrap_or(now) - start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_their_thousands_apart() {
+        let written = [0, 7, 999, 1_000, 12_345, 1_234_567, -1_000, i64::MIN].map(number);
+        let expected = ["0", "7", "999", "1,000", "12,345", "1,234,567", "-1,000", "-9,223,372,036,854,775,808"];
+        assert_eq!(written, expected);
+    }
+
+    #[test]
+    fn durations_are_as_exact_as_their_size() {
+        let written = [-5, 0, 45, 999, 1_000, 4_260, 59_999, 60_000, 192_000, 3_600_000, 7_530_000]
+            .map(|millis| duration(TimeDelta::milliseconds(millis)));
+        let expected =
+            ["0 ms", "0 ms", "45 ms", "999 ms", "1.0 s", "4.2 s", "59.9 s", "1 min 0 s", "3 min 12 s", "1 h 0 min", "2 h 5 min"];
+        assert_eq!(written, expected);
+    }
+}

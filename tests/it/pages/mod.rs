@@ -1,0 +1,217 @@
+//! The admin pages, asked as a browser asks them, over a ledger held in memory.
+
+mod assets;
+mod fakes;
+mod login;
+mod members;
+mod runs;
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, LazyLock};
+
+use guildsync::config::{Config, Environment, Flags};
+use guildsync::domain::{Clock, ManualClock};
+use guildsync::http::admin::{AdminState, routes};
+use poem::endpoint::BoxEndpoint;
+use poem::http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
+use poem::http::{HeaderMap, Method, StatusCode};
+use poem::{Endpoint as _, EndpointExt as _, Request};
+use secrecy::SecretString;
+
+use fakes::{World, person, start};
+
+const PASSWORD: &str = "correct horse battery";
+static HASH: LazyLock<SecretString> = LazyLock::new(|| guildsync::password::hash(&PASSWORD.into(), [5; 16]).unwrap());
+
+const LIST: &str = "/admin/accounts/guildmember/";
+const LOGIN: &str = "/admin/login/";
+
+/// The pages, the world behind them, and a browser before them.
+struct Site {
+    pages: BoxEndpoint<'static>,
+    world: Arc<World>,
+    clock: Arc<ManualClock>,
+    cookie: Option<String>,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The body for a snapshot: versions of assets change with every touch of the style sheet.
+    fn page(&self) -> String {
+        let mut parts = self.body.split("?v=");
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |page, part| page + "?v=HASH" + &part[16..])
+    }
+
+    /// What the log-out form of the page carries.
+    fn form_word(&self) -> String {
+        let (_, rest) = self.body.split_once("name=\"form_word\" value=\"").expect("the page has a log-out form");
+        rest.split('"').next().unwrap().to_owned()
+    }
+}
+
+impl Site {
+    /// Nobody and nothing is there yet.
+    fn empty() -> Self {
+        Self::at("http://127.0.0.1:8080")
+    }
+
+    fn at(public_url: &str) -> Self {
+        let world = Arc::new(World::default());
+        let clock = Arc::new(ManualClock::new(start()));
+        let draws = Arc::clone(&world);
+        let state = AdminState {
+            read: Arc::<World>::clone(&world),
+            accounts: Arc::<World>::clone(&world),
+            sessions: Arc::<World>::clone(&world),
+            clock: Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>,
+            random: Arc::new(move || draws.draw()),
+            login: Config::load(&Environment::new(), &Flags::default()).unwrap().login,
+            public_url: public_url.to_owned(),
+        };
+        Self { pages: routes(state).boxed(), world, clock, cookie: None }
+    }
+
+    /// With `anna`, who is staff, and `ben`, who is not.
+    fn with_people() -> Self {
+        let site = Self::empty();
+        site.add_people();
+        site
+    }
+
+    fn add_people(&self) {
+        self.world.people.lock().unwrap().extend([person(1, "anna", true, &HASH), person(2, "ben", false, &HASH)]);
+    }
+
+    /// With `anna` logged in.
+    async fn as_staff() -> Self {
+        let mut site = Self::with_people();
+        let answer = site.log_in("anna", PASSWORD).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER);
+        site
+    }
+
+    async fn get(&mut self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[], String::new()).await
+    }
+
+    async fn post(&mut self, path: &str, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Answer {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let form = (CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded");
+        self.send(Method::POST, path, &[&[form], headers].concat(), body).await
+    }
+
+    async fn log_in(&mut self, name: &str, password: &str) -> Answer {
+        self.post(LOGIN, &[("sec-fetch-site", "same-origin")], &[("name", name), ("password", password)]).await
+    }
+
+    async fn send(&mut self, method: Method, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
+        let mut request = Request::builder().method(method).uri_str(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(cookie) = &self.cookie {
+            request = request.header(COOKIE, cookie);
+        }
+        let response = self.pages.get_response(request.body(body)).await;
+        let (parts, body) = response.into_parts();
+        if let Some(set) = parts.headers.get(SET_COOKIE) {
+            let set = set.to_str().unwrap();
+            let pair = set.split(';').next().unwrap().to_owned();
+            self.cookie = (!set.contains("Max-Age=0")).then_some(pair);
+        }
+        Answer { status: parts.status, headers: parts.headers, body: body.into_string().await.unwrap() }
+    }
+}
+
+#[tokio::test]
+async fn every_page_of_staff_sends_strangers_to_the_login_and_others_away() {
+    let mut site = Site::with_people();
+    let paths = ["/admin/", LIST, "/admin/sync/", "/admin/sync/0193554a-1b98-7000-8000-000000000000/"];
+    for path in paths {
+        let answer = site.get(path).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}");
+        assert!(answer.header("location").starts_with(LOGIN), "{path}");
+    }
+    let wanted = site.get("/admin/accounts/guildmember/?page_size=25&after=7").await;
+    let next = "next=%2Fadmin%2Faccounts%2Fguildmember%2F%3Fpage_size%3D25%26after%3D7";
+    assert_eq!(wanted.header("location"), format!("{LOGIN}?{next}"));
+
+    site.log_in("ben", PASSWORD).await;
+    for path in paths {
+        let answer = site.get(path).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+        assert!(answer.body.contains("not a staff account") && answer.body.contains("Log out"), "{path}");
+        assert!(!answer.body.contains("<nav"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_page_has_the_headers_that_keep_it_safe() {
+    let mut site = Site::as_staff().await;
+    for path in [LIST, "/admin/sync/", LOGIN, "/admin/nothing/", "/admin/sync"] {
+        let answer = site.get(path).await;
+        let policy = answer.header("content-security-policy");
+        for rule in ["default-src 'none'", "style-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"]
+        {
+            assert!(policy.contains(rule), "{path}: {policy}");
+        }
+        assert_eq!(answer.header("x-frame-options"), "DENY", "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("referrer-policy"), "same-origin", "{path}");
+        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+        for inline in ["<script", "<style", " style=", "javascript:"] {
+            assert!(!answer.body.contains(inline), "{path}: {inline}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_address_without_its_slash_leads_to_the_page() {
+    let mut site = Site::as_staff().await;
+    let answer = site.get("/admin/accounts/guildmember?page_size=25").await;
+    assert_eq!(answer.status, StatusCode::PERMANENT_REDIRECT);
+    assert_eq!(answer.header("location"), "/admin/accounts/guildmember/?page_size=25");
+    let answer = site.get("/admin/sync/abc").await;
+    assert_eq!(answer.header("location"), "/admin/sync/abc/");
+    for path in ["/", "/admin/"] {
+        assert_eq!(site.get(path).await.header("location"), LIST);
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_a_page_too() {
+    let mut site = Site::as_staff().await;
+    let answer = site.get("/admin/nothing/").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    insta::assert_snapshot!("not_found", answer.page());
+
+    let answer = site.get("/accounts/logout/").await;
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(answer.header("allow"), "POST");
+    let head = site.send(Method::HEAD, LIST, &[], String::new()).await;
+    assert_eq!((head.status, head.body.as_str()), (StatusCode::OK, ""));
+}
+
+#[tokio::test]
+async fn with_the_database_away_pages_say_so_and_come_back() {
+    let mut site = Site::as_staff().await;
+    site.world.down.store(true, Ordering::Relaxed);
+    for path in [LIST, "/admin/sync/", LOGIN] {
+        let answer = site.get(path).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(answer.header("retry-after"), "5");
+        assert!(answer.body.contains("The database is away") && !answer.body.contains("connection refused"), "{path}");
+    }
+    site.world.down.store(false, Ordering::Relaxed);
+    assert_eq!(site.get(LIST).await.status, StatusCode::OK);
+}

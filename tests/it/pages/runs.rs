@@ -1,0 +1,89 @@
+//! The list of syncs, and one sync in every state.
+
+use chrono::TimeDelta;
+use guildsync::domain::{HeldReason, Run, RunState};
+use poem::http::StatusCode;
+
+use super::fakes::run;
+use super::{Answer, Site};
+
+const STATES: [RunState; 7] = [
+    RunState::Queued,
+    RunState::Applying,
+    RunState::Finishing,
+    RunState::Succeeded,
+    RunState::Held,
+    RunState::Failed,
+    RunState::Superseded,
+];
+
+async fn page_of(run: Run) -> Answer {
+    let mut site = Site::as_staff().await;
+    let address = format!("/admin/sync/{}/", run.id);
+    site.world.runs.lock().unwrap().push(run);
+    site.clock.advance(TimeDelta::milliseconds(2_500));
+    let answer = site.get(&address).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    answer
+}
+
+#[tokio::test]
+async fn a_run_in_every_state() {
+    for state in STATES {
+        let answer = page_of(run(state)).await;
+        assert_eq!(answer.body.contains("http-equiv=\"refresh\""), !state.has_ended(), "{state}");
+        if !matches!(state, RunState::Finishing | RunState::Superseded) {
+            insta::assert_snapshot!(format!("run_{state}"), answer.page());
+        }
+    }
+}
+
+#[tokio::test]
+async fn why_departures_were_held_is_said_in_words() {
+    let mass = page_of(run(RunState::Held)).await;
+    assert!(mass.body.contains("misses 4,000 present members") && mass.body.contains("nobody was marked as left"));
+
+    let mut empty = run(RunState::Held);
+    empty.held_reason = Some(HeldReason::EmptyList);
+    empty.counts.departures_held = 1;
+    let empty = page_of(empty).await;
+    assert!(empty.body.contains("The list was empty") && empty.body.contains("1 member is still present"));
+}
+
+#[tokio::test]
+async fn what_a_run_warns_of_is_shown_and_escaped() {
+    let mut odd = run(RunState::Succeeded);
+    odd.warnings = vec!["members[3] was skipped: <no id>".into()];
+    odd.requested_by = "<i>me</i>".into();
+    let answer = page_of(odd).await;
+    assert!(answer.body.contains("was skipped: &#60;no id&#62;") && answer.body.contains("&#60;i&#62;me"));
+}
+
+#[tokio::test]
+async fn a_run_that_is_not_through_never_looks_done() {
+    let mut nearly = run(RunState::Applying);
+    nearly.progress.members_done = nearly.progress.members_total;
+    assert!(page_of(nearly).await.body.contains("value=\"99\""));
+    let mut nothing = run(RunState::Applying);
+    nothing.progress = guildsync::domain::Progress::default();
+    assert!(page_of(nothing).await.body.contains("value=\"0\""));
+}
+
+#[tokio::test]
+async fn the_list_shows_the_newest_first() {
+    let mut site = Site::as_staff().await;
+    assert!(site.get("/admin/sync/").await.body.contains("No syncs yet"));
+    site.world.runs.lock().unwrap().extend(STATES.map(run));
+    site.clock.advance(TimeDelta::milliseconds(2_500));
+    insta::assert_snapshot!("runs", site.get("/admin/sync/").await.page());
+}
+
+#[tokio::test]
+async fn an_unknown_sync_is_a_page_with_a_way_on() {
+    let mut site = Site::as_staff().await;
+    for id in ["0193554a-1b98-7000-8000-000000000000", "nonsense", "%00"] {
+        let answer = site.get(&format!("/admin/sync/{id}/")).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{id}");
+        assert!(answer.body.contains("There is no such sync") && answer.body.contains("See the syncs"), "{id}");
+    }
+}
