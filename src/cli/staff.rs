@@ -65,7 +65,9 @@ async fn create(config: &Config, name: &str, stdin: bool, read_only: bool) -> an
     let made = stores.accounts.create_staff(&staff, SystemClock.now()).await?;
     stores.upkeep.close().await?;
     if made.is_none() {
-        return bad_input(&format!("there is an account named {name} already; choose another name, or use `guildsync staff passwd`"));
+        return bad_input(&format!(
+            "there is an account named {name} already; choose another name, or use `guildsync staff passwd`"
+        ));
     }
     println!("Staff account {name} made. Log in at {}/admin/login/", config.public_url());
     Ok(Outcome::Done)
@@ -80,7 +82,9 @@ async fn list(config: &Config) -> anyhow::Result<Outcome> {
     for account in staff {
         let may = if account.is_superuser { "may act" } else { "may look" };
         let active = if account.is_active { "" } else { ", deactivated" };
-        let login = account.last_login.map_or_else(|| "never logged in".into(), |at| format!("last login {}", at.format("%Y-%m-%d %H:%M UTC")));
+        let login = account
+            .last_login
+            .map_or_else(|| "never logged in".into(), |at| format!("last login {}", at.format("%Y-%m-%d %H:%M UTC")));
         println!("{:<24} {may}{active}, {login}", account.username);
     }
     stores.upkeep.close().await?;
@@ -109,7 +113,7 @@ fn bad_input(fault: &str) -> anyhow::Result<Outcome> {
 
 /// Hashes a password with salt of its own.
 pub(super) fn hash(password: &SecretString) -> anyhow::Result<SecretString> {
-    Ok(password::hash(password, &rand::random())?)
+    Ok(password::hash(password, rand::random())?)
 }
 
 /// Reads a password; the inner error is the person's to mend.
@@ -120,7 +124,9 @@ fn read_password(stdin: bool) -> anyhow::Result<Result<SecretString, String>> {
         SecretString::from(line.trim_end_matches(['\r', '\n']))
     } else {
         if !std::io::stdin().is_terminal() {
-            return Ok(Err("there is no terminal to ask for the password; write it to standard input and add --password-stdin".into()));
+            return Ok(Err(
+                "there is no terminal to ask for the password; write it to standard input and add --password-stdin".into()
+            ));
         }
         let terminal = console::Term::stderr();
         let ask = |prompt: &str| -> anyhow::Result<SecretString> {
@@ -135,7 +141,9 @@ fn read_password(stdin: bool) -> anyhow::Result<Result<SecretString, String>> {
     };
     let text = password.expose_secret();
     if text.chars().count() < SHORTEST || text.len() > LONGEST {
-        return Ok(Err(format!("a password has at least {SHORTEST} characters and at most {LONGEST} bytes; nothing was changed")));
+        return Ok(Err(format!(
+            "a password has at least {SHORTEST} characters and at most {LONGEST} bytes; nothing was changed"
+        )));
     }
     Ok(Ok(password))
 }

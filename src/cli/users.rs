@@ -46,13 +46,18 @@ async fn import(config: &Config, file: &Path) -> anyhow::Result<Outcome> {
     stores.upkeep.close().await?;
     match import {
         Import::Done(done) => {
-            println!("Created: {}\nUpdated: {}\nLinked: {}\nUnlinked: {}", done.created, done.updated, done.linked, done.unlinked);
+            println!(
+                "Created: {}\nUpdated: {}\nLinked: {}\nUnlinked: {}",
+                done.created, done.updated, done.linked, done.unlinked
+            );
             Ok(Outcome::Done)
         }
         Import::Conflicts(conflicts) => {
             let faults: Vec<_> = conflicts
                 .iter()
-                .map(|c| format!("{} is to have the Discord id {}, which the account {} has", c.username, c.discord_id, c.held_by))
+                .map(|c| {
+                    format!("{} is to have the Discord id {}, which the account {} has", c.username, c.discord_id, c.held_by)
+                })
                 .collect();
             Ok(refuse(&faults))
         }

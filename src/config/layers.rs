@@ -34,6 +34,11 @@ pub struct Flags {
 }
 
 pub(super) fn read(environment: &Environment, flags: &Flags) -> Result<Config, ConfigError> {
+    merge(environment, flags)?.extract().map_err(|e| ConfigError::Layer(explain(&e)))
+}
+
+/// All layers, one over another, not yet checked.
+pub(super) fn merge(environment: &Environment, flags: &Flags) -> Result<Figment, ConfigError> {
     let defaults = Figment::from(Toml::string(DEFAULTS));
     let mut settings = defaults.clone();
     if let Some(path) = &flags.file {
@@ -50,7 +55,7 @@ pub(super) fn read(environment: &Environment, flags: &Flags) -> Result<Config, C
         let value = typed(&defaults, origin, &setting, text)?;
         settings = settings.merge(Serialized::from(Nested::new(&setting, value), Profile::Default));
     }
-    settings.extract().map_err(|e| ConfigError::Layer(explain(&e)))
+    Ok(settings)
 }
 
 /// Reads text as the type that the setting's default has.

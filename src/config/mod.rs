@@ -3,11 +3,13 @@
 //! Enters: text. Leaves: one [`Config`] whose sections the rooms are given. A section per file where it has rules of its own. Must
 //! not import any other room but `domain`.
 
+mod effective;
 mod layers;
 mod sections;
 
 use std::path::PathBuf;
 
+pub use effective::effective;
 pub use layers::{Environment, Flags, PLAIN_VARIABLES};
 pub use sections::{
     Api, Config, Database, GuardSection, GuildSection, Http, Log, LogFormat, Login, Redis, RetentionSection, Shutdown, Worker,

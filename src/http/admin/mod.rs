@@ -26,12 +26,9 @@ use poem::{Endpoint, EndpointExt as _, Request, Response, Route, RouteMethod, ge
 use super::password::PasswordCheck;
 use super::throttle::Throttle;
 use crate::config;
-use crate::domain::Clock;
+use crate::domain::{Clock, Random};
 use crate::store::{Accounts, Read, SessionLimits, Sessions};
 use session::Token;
-
-/// Draws 32 random bytes that nobody can guess.
-pub type Random = Arc<dyn Fn() -> [u8; 32] + Send + Sync>;
 
 /// What the admin pages need.
 #[derive(Clone)]

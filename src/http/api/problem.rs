@@ -67,7 +67,11 @@ impl Problem {
     }
 
     pub fn not_configured(missing: &str) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "The API is not configured", format!("Set {missing} and start the service again."))
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The API is not configured",
+            format!("Set {missing} and start the service again."),
+        )
     }
 
     pub fn wrong_key() -> Self {
@@ -120,7 +124,9 @@ impl Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         if error.is_transient() {
-            return Self::unavailable("The database cannot be reached; nothing was changed. Send the request again in a moment.".into());
+            return Self::unavailable(
+                "The database cannot be reached; nothing was changed. Send the request again in a moment.".into(),
+            );
         }
         tracing::error!(%error, "the database answered with an error");
         Self::internal("The database answered with an error; nothing was changed. The service's log says more.".into())
@@ -132,7 +138,9 @@ impl From<Refusal> for Problem {
         let detail = refusal.to_string();
         match refusal {
             Refusal::Malformed { .. } => Self::new(StatusCode::BAD_REQUEST, "Not JSON", sentence(&detail)),
-            Refusal::BrokenEncoding(_) | Refusal::BrokenOff => Self::new(StatusCode::BAD_REQUEST, "Unreadable body", sentence(&detail)),
+            Refusal::BrokenEncoding(_) | Refusal::BrokenOff => {
+                Self::new(StatusCode::BAD_REQUEST, "Unreadable body", sentence(&detail))
+            }
             Refusal::TooLarge(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "Too large", sentence(&detail)),
             Refusal::TooSlow => Self::new(StatusCode::REQUEST_TIMEOUT, "Too slow", sentence(&detail)),
             Refusal::Faulty { faults, count } => Self::faulty(faults, count),

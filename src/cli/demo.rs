@@ -1,0 +1,196 @@
+//! `guildsync demo`: everything at work on an invented guild.
+
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Outcome;
+use crate::app::{self, Carrier, Role, Running};
+use crate::config::{Config, Environment, Flags};
+use crate::discord::{Churn, InventedGuild, write_roster};
+use crate::domain::{Clock as _, Run, Source, SystemClock};
+use crate::intake::{Intake, Wish};
+use crate::store::{Import, ImportRow, NewStaff};
+
+/// How long one of the demo's own syncs may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Changes of the guild that are already over when the demo has started, so that there are departures to see.
+const HISTORY: usize = 4;
+
+/// Show everything working on an invented guild, in one process, with nothing installed
+///
+/// Uses a fresh folder and an embedded database; both are removed at the end. Stop it with Ctrl-C.
+#[derive(Debug, clap::Args)]
+pub(super) struct Demo {
+    /// Address and port to listen on; a free port if this one is taken
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
+    bind: std::net::SocketAddr,
+
+    /// Members of the invented guild
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    members: u32,
+
+    /// Seconds between changes of the guild
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    every: u64,
+
+    /// What the guild is invented from; the same number gives the same guild
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+/// The demo's fresh folder; goes when the demo ends.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left behind lies in the system's folder for such things.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A password or key that can be typed: 24 hexadecimal digits.
+fn secret() -> String {
+    format!("{:024x}", rand::random::<u128>() >> 32)
+}
+
+impl Demo {
+    pub async fn run(self, environment: &Environment) -> anyhow::Result<Outcome> {
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        let folder = Folder(std::env::temp_dir().join(format!("guildsync-demo-{}", &secret()[..12])));
+        std::fs::create_dir(&folder.0).with_context(|| format!("cannot make the folder {}", folder.0.display()))?;
+        let mut guild = InventedGuild::new(self.seed.unwrap_or_else(rand::random), self.members as usize, SystemClock.now());
+        let (key, password) = (secret(), secret());
+        let config = self.settings(environment, &folder.0, &guild, &key)?;
+        let running = app::start(&config, &[Role::Http, Role::Worker], Carrier::Local).await?;
+        let shown = tokio::select! {
+            shown = self.show(&mut guild, &running, &config, &folder.0, &key, &password) => shown,
+            _ = interrupt.recv() => Ok(()),
+            _ = terminate.recv() => Ok(()),
+        };
+        if let Err(error) = shown {
+            running.stop().await;
+            return Err(error);
+        }
+        // Only reached on a signal: the demo goes on until then.
+        eprintln!("\nStopping; the demo's folder is removed.");
+        running.stop().await;
+        Ok(Outcome::Done)
+    }
+
+    fn settings(&self, environment: &Environment, folder: &Path, guild: &InventedGuild, key: &str) -> anyhow::Result<Config> {
+        let bind = match std::net::TcpListener::bind(self.bind) {
+            Ok(_) => self.bind,
+            // Taken: any free port will do for a demo.
+            Err(_) => std::net::TcpListener::bind((self.bind.ip(), 0))?.local_addr()?,
+        };
+        let mut environment = environment.clone();
+        // The demo never touches what the environment points at.
+        for (name, _) in crate::config::PLAIN_VARIABLES {
+            environment.remove(name);
+        }
+        let values = vec![
+            ("guild.id", guild.id().to_string()),
+            ("api.key", key.to_owned()),
+            ("database.url", format!("sqlite://{}", folder.join("guildsync.db").display())),
+            ("redis.url", String::new()),
+            ("http.bind", bind.to_string()),
+            ("http.public_url", format!("http://{bind}")),
+        ];
+        Ok(Config::load(&environment, &Flags { file: None, values })?)
+    }
+
+    async fn show(
+        &self,
+        guild: &mut InventedGuild,
+        running: &Running,
+        config: &Config,
+        folder: &Path,
+        key: &str,
+        password: &str,
+    ) -> anyhow::Result<()> {
+        let intake = running.intake.as_ref().context("the demo has no guild")?;
+        println!("guildsync demo: an invented guild of {} members in {}\n", self.members, folder.display());
+        let staff =
+            NewStaff { username: "demo".into(), password_hash: super::staff::hash(&password.into())?, is_superuser: true };
+        running.stores.accounts.create_staff(&staff, SystemClock.now()).await?;
+        let roster = folder.join("roster.json");
+        let begun = std::time::Instant::now();
+        let run = sync(guild, running, intake, &roster).await?;
+        println!("First sync: {} members created in {} ms.", run.counts.created, begun.elapsed().as_millis());
+        for _ in 0..HISTORY {
+            guild.churn(SystemClock.now());
+            sync(guild, running, intake, &roster).await?;
+        }
+        // Invented after the changes: some of them belong to people who have left, some to people who never were there.
+        let linked = import(guild, running, self.members as usize * 3 / 10).await?;
+        println!("Accounts: {} of the invented website, {} belong to members.\n", linked.0, linked.1);
+        print_addresses(config, &roster, key, password);
+        loop {
+            tokio::time::sleep(Duration::from_secs(self.every)).await;
+            let churn = guild.churn(SystemClock.now());
+            let run = sync(guild, running, intake, &roster).await?;
+            println!("{}", line(&churn, &run));
+        }
+    }
+}
+
+fn print_addresses(config: &Config, roster: &Path, key: &str, password: &str) {
+    let url = config.public_url();
+    println!("  Pages   {url}/admin/");
+    println!("  Login   demo");
+    println!("  Word    {password}\n");
+    println!("Send the guild's list yourself; bots do it like this:\n");
+    println!("  curl {url}/api/dbot/sync_guild_members -H 'Content-Type: application/json' \\");
+    println!("    -H 'X-API-Key: {key}' -H 'X-Guild-Id: {}' \\", config.guild.id);
+    println!("    --data-binary @{}\n", roster.display());
+    println!("A list that comes in short marks nobody as left; see for yourself with  -d '{{\"members\":[]}}'\n");
+    println!("The guild keeps changing. Stop with Ctrl-C.\n");
+}
+
+/// What changed in the guild, and what the sync made of it.
+fn line(churn: &Churn, run: &Run) -> String {
+    let counts = &run.counts;
+    format!(
+        "{}  {} joined, {} left, {} returned, {} changed  ->  created {}, marked left {}, rejoined {}, unchanged {}",
+        SystemClock.now().format("%H:%M:%S"),
+        churn.joined,
+        churn.left,
+        churn.returned,
+        churn.changed,
+        counts.created,
+        counts.marked_left,
+        counts.rejoined,
+        counts.unchanged,
+    )
+}
+
+/// Writes the guild's list to `roster` and files it, as a bot would.
+async fn sync(guild: &InventedGuild, running: &Running, intake: &Intake, roster: &Path) -> anyhow::Result<Run> {
+    let beside = roster.with_extension("new");
+    let mut file = BufWriter::new(std::fs::File::create(&beside)?);
+    write_roster(guild.roster(), &mut file)?;
+    file.flush()?;
+    // Whoever reads the list meanwhile gets the old one whole.
+    std::fs::rename(&beside, roster)?;
+    let wish = Wish { source: Source::Push, requested_by: String::new() };
+    let run = intake.file_roster(tokio::fs::File::open(roster).await?, wish).await?;
+    Ok(running.follow.to_end(run, PATIENCE, |_| {}).await?)
+}
+
+/// Imports `count` accounts; answers how many there are and how many belong to members.
+async fn import(guild: &InventedGuild, running: &Running, count: usize) -> anyhow::Result<(i64, i64)> {
+    let rows: Vec<_> = guild
+        .accounts(count)
+        .into_iter()
+        .map(|account| ImportRow { username: account.username, email: account.email, discord_id: Some(account.discord_id) })
+        .collect();
+    match running.stores.accounts.import(&rows, SystemClock.now()).await? {
+        Import::Done(done) => Ok((done.created, done.linked)),
+        Import::Conflicts(_) => anyhow::bail!("the invented accounts contradict each other"),
+    }
+}

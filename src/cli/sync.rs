@@ -1,0 +1,218 @@
+//! `guildsync sync`: a member list from a file or standard input.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use chrono::Utc;
+use tokio::io::AsyncRead;
+
+use super::progress::Progress;
+use super::{Outcome, style};
+use crate::app::{self, Carrier, GONE_AFTER, Role};
+use crate::config::Config;
+use crate::domain::{Clock as _, HeldReason, Run, RunId, RunState, Source, SystemClock};
+use crate::intake::{Follow, Intake, Refusal, Wish};
+use crate::queue::{self, Job, Queue, Ring};
+use crate::store::{ServingLock, Stores};
+
+/// How long a run is followed.
+const PATIENCE: Duration = Duration::from_hours(2);
+
+/// Sync a member list from a file or standard input
+///
+/// The list is the body of the bot API: {"members":[{"id":"…","username":"…"}]}. While a service runs on the same database, it applies the list;
+/// otherwise this command does. Exit status: 0 done, 2 bad input, 3 departures held, 1 anything else.
+#[derive(Debug, clap::Args)]
+pub(super) struct Sync {
+    /// The file, or - for standard input
+    #[arg(value_name = "FILE|-")]
+    file: PathBuf,
+
+    /// File the run and print its id; a running service applies it
+    #[arg(long)]
+    no_wait: bool,
+}
+
+/// Rings nobody: the service that applies the run finds it within seconds.
+struct Silent;
+
+#[async_trait]
+impl Ring for Silent {
+    async fn ring(&self, _: &[Job]) {}
+
+    async fn notify(&self, _: RunId) {}
+}
+
+impl Sync {
+    pub async fn run(self, config: &Config) -> anyhow::Result<Outcome> {
+        // Opened first, so that a wrong name costs nothing.
+        let source = match open(&self.file).await {
+            Ok(source) => source,
+            Err(error) => return bad_input(&format!("cannot read {}: {error}", self.file.display())),
+        };
+        if is_served(config).await? {
+            return self.beside_a_service(config, source).await;
+        }
+        if self.no_wait {
+            return bad_input("no service runs on this database, so nobody would apply the list; leave --no-wait out");
+        }
+        let running = app::start(config, &[Role::Worker], Carrier::Local).await?;
+        let outcome = match &running.intake {
+            Some(intake) => file_and_follow(intake, &running.follow, source).await,
+            None => bad_input(NO_GUILD),
+        };
+        running.stop().await;
+        outcome
+    }
+
+    async fn beside_a_service(self, config: &Config, source: Opened) -> anyhow::Result<Outcome> {
+        let (stores, guild) = app::open_ledger(config).await?;
+        let Some(guild) = guild else { return bad_input(NO_GUILD) };
+        let queue = match app::redis_options(config) {
+            Some(options) => queue::redis(options, std::sync::Arc::new(SystemClock)).await?,
+            None => Queue { ring: std::sync::Arc::new(Silent), ..queue::local() },
+        };
+        let intake = app::intake(config, &stores, &queue, guild);
+        let outcome = if self.no_wait {
+            file(&intake, source.reader, None).await.map(|filed| match filed {
+                Ok(run) => {
+                    println!("{run}");
+                    Outcome::Done
+                }
+                Err(refusal) => refuse(&refusal),
+            })
+        } else {
+            file_and_follow(&intake, &Follow::new(stores.read.clone(), queue.notices.clone()), source).await
+        };
+        stores.upkeep.close().await?;
+        outcome
+    }
+}
+
+const NO_GUILD: &str = "which guild is this a list of? Set GUILD_ID to the id of your Discord server";
+
+fn bad_input(fault: &str) -> anyhow::Result<Outcome> {
+    eprintln!("{} {fault}", style("error:"));
+    Ok(Outcome::BadInput)
+}
+
+/// A list that can be read.
+struct Opened {
+    reader: Box<dyn AsyncRead + Send + Unpin>,
+    size: Option<u64>,
+}
+
+async fn open(file: &Path) -> std::io::Result<Opened> {
+    if file == Path::new("-") {
+        return Ok(Opened { reader: Box::new(tokio::io::stdin()), size: None });
+    }
+    let opened = tokio::fs::File::open(file).await?;
+    let metadata = opened.metadata().await?;
+    if metadata.is_dir() {
+        return Err(std::io::ErrorKind::IsADirectory.into());
+    }
+    let size = metadata.is_file().then_some(metadata.len());
+    Ok(Opened { reader: Box::new(opened), size })
+}
+
+/// Whether a process with the worker role serves this database.
+async fn is_served(config: &Config) -> anyhow::Result<bool> {
+    if let Some(taken) = ServingLock::is_taken(&app::connect(config))? {
+        return Ok(taken);
+    }
+    let stores: Stores = super::ledger(config).await?;
+    let alive = stores.read.processes(SystemClock.now() - GONE_AFTER).await?;
+    stores.upkeep.close().await?;
+    // A worker that takes its jobs from a queue in its own process still finds this run by sweeping.
+    Ok(alive.iter().any(|process| process.roles.split(',').any(|role| role == Role::Worker.as_str())))
+}
+
+async fn file(
+    intake: &Intake,
+    reader: impl AsyncRead + Send + Unpin + 'static,
+    progress: Option<&Progress>,
+) -> anyhow::Result<Result<RunId, Refusal>> {
+    let wish = Wish { source: Source::File, requested_by: String::new() };
+    Ok(match progress {
+        Some(progress) => intake.file_roster(progress.over(reader), wish).await,
+        None => intake.file_roster(reader, wish).await,
+    })
+}
+
+async fn file_and_follow(intake: &Intake, follow: &Follow, source: Opened) -> anyhow::Result<Outcome> {
+    let progress = Progress::reading(source.size);
+    let begun = SystemClock.now();
+    let filed = file(intake, source.reader, Some(&progress)).await?;
+    let id = match filed {
+        Ok(id) => id,
+        Err(refusal) => {
+            progress.clear();
+            return Ok(refuse(&refusal));
+        }
+    };
+    progress.applying();
+    let run = follow.to_end(id, PATIENCE, |run| progress.show(run)).await.context("the run is filed but cannot be followed")?;
+    progress.end(&run);
+    Ok(tell(&run, begun))
+}
+
+/// Prints why a list was refused.
+fn refuse(refusal: &Refusal) -> Outcome {
+    eprintln!("{} {refusal}", style("error:"));
+    match refusal {
+        Refusal::Faulty { faults, count } => {
+            for fault in faults {
+                eprintln!("  {} {}", if fault.at.is_empty() { "body" } else { &fault.at }, fault.message);
+            }
+            let more = count.saturating_sub(faults.len() as u64);
+            if more > 0 {
+                eprintln!("  and {more} more");
+            }
+            Outcome::BadInput
+        }
+        Refusal::Malformed { .. } | Refusal::TooLarge(_) | Refusal::BrokenEncoding(_) => Outcome::BadInput,
+        _ => Outcome::Problems,
+    }
+}
+
+/// Prints what a run did.
+fn tell(run: &Run, begun: chrono::DateTime<Utc>) -> Outcome {
+    let counts = &run.counts;
+    for (name, count) in [
+        ("Created", counts.created),
+        ("Updated", counts.updated),
+        ("  unchanged", counts.unchanged),
+        ("  rejoined", counts.rejoined),
+        ("Marked left", counts.marked_left),
+        ("Linked", counts.linked),
+        ("Unlinked", counts.unlinked),
+        ("Duplicates", counts.duplicates),
+        ("Active", counts.total_active),
+    ] {
+        println!("{name:<12} {count:>9}");
+    }
+    let took = (SystemClock.now() - begun).num_milliseconds();
+    println!("{:<12} {took:>6} ms, run {}", "Took", run.id);
+    match run.state {
+        RunState::Succeeded => Outcome::Done,
+        RunState::Held => {
+            let why = match run.held_reason {
+                Some(HeldReason::EmptyList) => "the list is empty, which is never believed",
+                _ => "more members are missing from the list than is believed at once (guard.floor, guard.share)",
+            };
+            println!("Held: {} departures; {why}. Nobody was marked as left.", counts.departures_held);
+            Outcome::Held
+        }
+        RunState::Superseded => {
+            println!("Superseded: a newer list had been applied, so this one had no effect.");
+            Outcome::Done
+        }
+        state => {
+            let detail = run.error.as_ref().map_or_else(|| format!("it is still {state}"), |error| error.message.clone());
+            eprintln!("{} the sync did not end well: {detail}", style("error:"));
+            Outcome::Problems
+        }
+    }
+}
