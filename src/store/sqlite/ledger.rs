@@ -123,7 +123,7 @@ impl Sqlite {
 
     pub(in crate::store) async fn list_processes(&self, since: DateTime<Utc>) -> Result<Vec<Process>, StoreError> {
         let rows = sqlx::query("SELECT * FROM processes WHERE seen_at > ?1 ORDER BY started_at, id")
-            .bind(since)
+            .bind(micros(since))
             .fetch_all(&self.read)
             .await?;
         rows.iter().map(columns::process).collect()
