@@ -48,7 +48,9 @@ fn show(setting: &str, value: &Value) -> String {
         Value::String(_, text) if ADDRESSES.contains(&setting) => quote(&mask_password(text)),
         Value::String(_, text) => quote(text),
         Value::Num(_, Num::F64(number)) => format!("{number:?}"),
-        Value::Num(_, number) => number.to_i128().map_or_else(|| number.to_u128().unwrap_or_default().to_string(), |n| n.to_string()),
+        Value::Num(_, number) => {
+            number.to_i128().map_or_else(|| number.to_u128().unwrap_or_default().to_string(), |n| n.to_string())
+        }
         Value::Bool(_, flag) => flag.to_string(),
         _ => String::new(),
     }

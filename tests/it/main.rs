@@ -5,3 +5,5 @@ mod pages;
 mod queue;
 mod queue_redis;
 mod queue_redis_server;
+mod rooms;
+mod support;

@@ -20,7 +20,7 @@ use crate::queue_redis_server::RedisServer;
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub fn run(number: u8) -> RunId {
-    RunId::new(DateTime::from_timestamp_millis(1_700_000_000_000).unwrap(), [number; 10])
+    RunId::new(DateTime::from_timestamp_millis(1_700_000_000_000).unwrap(), [number; 32])
 }
 
 pub fn batch(number: i32) -> Job {

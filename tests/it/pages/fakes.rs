@@ -232,7 +232,7 @@ pub fn run(state: RunState) -> Run {
         RunState::Finishing | RunState::Succeeded | RunState::Held => (12_345, 12_345),
     };
     let mut run = Run {
-        id: RunId::new(start(), [state as u8; 10]),
+        id: RunId::new(start(), [state as u8; 32]),
         source: Source::Push,
         mode: Mode::Full,
         state,
