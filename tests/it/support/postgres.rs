@@ -77,7 +77,16 @@ pub struct PrivatePostgres {
 impl PrivatePostgres {
     /// Makes and starts one on a free port.
     pub fn start() -> Self {
-        match Cluster::launch(Commits::Kept) {
+        Self::launch(Commits::Kept)
+    }
+
+    /// Makes and starts one that forces its commits to disk, to be measured.
+    pub fn durable() -> Self {
+        Self::launch(Commits::Durable)
+    }
+
+    fn launch(commits: Commits) -> Self {
+        match Cluster::launch(commits) {
             Ok(cluster) => Self { cluster },
             Err(e) => panic!("{e:#}"),
         }
