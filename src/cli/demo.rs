@@ -141,9 +141,9 @@ impl Demo {
 
 fn print_addresses(config: &Config, roster: &Path, key: &str, password: &str) {
     let url = config.public_url();
-    println!("  Pages   {url}/admin/");
-    println!("  Login   demo");
-    println!("  Word    {password}\n");
+    println!("  Pages    {url}/admin/");
+    println!("  Login    demo");
+    println!("  Password {password}\n");
     println!("Send the guild's list yourself; bots do it like this:\n");
     println!("  curl {url}/api/dbot/sync_guild_members -H 'Content-Type: application/json' \\");
     println!("    -H 'X-API-Key: {key}' -H 'X-Guild-Id: {}' \\", config.guild.id);

@@ -197,4 +197,15 @@ mod tests {
         drop(server);
         assert!(count(database.url(), "settings").await.is_err());
     }
+
+    #[tokio::test]
+    async fn a_durable_server_forces_its_commits_to_disk() {
+        let server = PrivatePostgres::durable();
+        let mut connection = PgConnection::connect(server.database().await.url()).await.unwrap();
+        let settings: (String, String) = sqlx::query_as("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(settings, ("on".into(), "on".into()));
+    }
 }
