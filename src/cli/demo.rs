@@ -16,7 +16,7 @@ use crate::intake::{Intake, Wish};
 use crate::store::{Import, ImportRow, NewStaff};
 
 /// How long one of the demo's own syncs may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Changes of the guild that are already over when the demo has started, so that there are departures to see.
 const HISTORY: usize = 4;
 

@@ -57,7 +57,7 @@ impl Pace {
             renew: Duration::from_secs(2),
             sweep: Duration::from_secs(if local_queue { 1 } else { 2 }),
             patience: TimeDelta::seconds(if local_queue { 1 } else { 5 }),
-            tidy: Duration::from_secs(60),
+            tidy: Duration::from_mins(1),
         }
     }
 }
