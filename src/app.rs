@@ -23,9 +23,9 @@ use crate::queue::{self, Queue, RedisOptions};
 use crate::store::{self, Connect, Process, Retention, ServingLock, Stores};
 use crate::worker::{Pace, Tools, Workforce};
 
-/// How often a process shows that it is alive, and after how long without that it counts as gone.
+/// How often a process shows that it is alive.
 const BEAT: Duration = Duration::from_secs(5);
-/// See [`BEAT`].
+/// After how long without a heartbeat (one every 5 s) a process counts as gone.
 pub const GONE_AFTER: TimeDelta = TimeDelta::seconds(20);
 
 /// What a process does.
