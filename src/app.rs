@@ -175,7 +175,7 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
         }
         .into());
     }
-    let serving = ServingLock::take(&connect(config))?;
+    let serving = ServingLock::take(&connect(config)).await?;
     let listener = if roles.contains(&Role::Http) { Some(listen(config).await?) } else { None };
     let (stores, guild) = open_ledger(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);

@@ -23,13 +23,13 @@ impl ServingLock {
     ///
     /// # Errors
     /// [`StoreError::Refused`] if another process serves the same SQLite file.
-    pub fn take(connect: &Connect) -> Result<Self, StoreError> {
+    pub async fn take(connect: &Connect) -> Result<Self, StoreError> {
         let Some(path) = lock_file(connect)? else { return Ok(Self { _lock: None }) };
         let lock = open(&path)?;
         for _ in 0..TRIES {
             match lock.try_lock() {
                 Ok(()) => return Ok(Self { _lock: Some(lock) }),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(PAUSE).await,
                 Err(TryLockError::Error(e)) => return Err(unusable(&path, &e)),
             }
         }
