@@ -1,5 +1,7 @@
 //! The composition root: the one file that names every room. Turns settings into a running process, and stops it in order.
 
+mod actors;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +13,8 @@ use poem::listener::TcpAcceptor;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use actors::ActorThread;
+
 use crate::config::{Config, ConfigError};
 use crate::domain::{Clock, DiscordId, Random, SystemClock};
 use crate::http::{self, AdminState, ApiState};
@@ -19,9 +23,9 @@ use crate::queue::{self, Queue, RedisOptions};
 use crate::store::{self, Connect, Process, Retention, ServingLock, Stores};
 use crate::worker::{Pace, Tools, Workforce};
 
-/// How often a process shows that it is alive, and after how long without that it counts as gone.
+/// How often a process shows that it is alive.
 const BEAT: Duration = Duration::from_secs(5);
-/// See [`BEAT`].
+/// After how long without a heartbeat (one every 5 s) a process counts as gone.
 pub const GONE_AFTER: TimeDelta = TimeDelta::seconds(20);
 
 /// What a process does.
@@ -130,10 +134,15 @@ pub struct Running {
     grace: Duration,
     process: String,
     stopping: Arc<AtomicBool>,
-    http: Option<(CancellationToken, JoinHandle<std::io::Result<()>>)>,
+    http: Option<HttpServer>,
     workers: Option<Workers>,
     beating: JoinHandle<()>,
     _serving: ServingLock,
+}
+
+struct HttpServer {
+    stop: CancellationToken,
+    serving: JoinHandle<std::io::Result<()>>,
 }
 
 struct Workers {
@@ -141,32 +150,6 @@ struct Workers {
     stop: CancellationToken,
     taking: JoinHandle<()>,
     actors: ActorThread,
-}
-
-/// The one actix System of the process, on a thread of its own.
-struct ActorThread {
-    system: actix::System,
-    thread: std::thread::JoinHandle<std::io::Result<()>>,
-}
-
-impl ActorThread {
-    fn start() -> anyhow::Result<Self> {
-        let (ready, started) = std::sync::mpsc::channel();
-        let thread = std::thread::Builder::new().name("actors".into()).spawn(move || {
-            let runner = actix::System::new();
-            // The other end only goes away with the process.
-            let _ = ready.send(actix::System::current());
-            runner.run()
-        })?;
-        Ok(Self { system: started.recv().context("the actors' thread ended at once")?, thread })
-    }
-
-    fn stop(self) {
-        self.system.stop();
-        if self.thread.join().is_err() {
-            tracing::error!("the actors' thread panicked");
-        }
-    }
 }
 
 /// Which queue the process is to use.
@@ -192,7 +175,7 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
         }
         .into());
     }
-    let serving = ServingLock::take(&connect(config))?;
+    let serving = ServingLock::take(&connect(config)).await?;
     let listener = if roles.contains(&Role::Http) { Some(listen(config).await?) } else { None };
     let (stores, guild) = open_ledger(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -266,7 +249,7 @@ fn serve(
     config: &Config,
     api: ApiState,
     admin: AdminState,
-) -> anyhow::Result<(SocketAddr, (CancellationToken, JoinHandle<std::io::Result<()>>))> {
+) -> anyhow::Result<(SocketAddr, HttpServer)> {
     let address = listener.local_addr()?;
     let stop = CancellationToken::new();
     let grace = Duration::from_secs(config.shutdown.grace_secs);
@@ -277,12 +260,12 @@ fn serve(
     let routes = http::routes(api, admin);
     let serving =
         tokio::spawn(async move { server.run_with_graceful_shutdown(routes, stopped.cancelled_owned(), Some(grace)).await });
-    Ok((address, (stop, serving)))
+    Ok((address, HttpServer { stop, serving }))
 }
 
 fn start_workers(tools: &Tools, queue: &Queue, writers: usize) -> anyhow::Result<Workers> {
     let actors = ActorThread::start()?;
-    let workforce = Workforce::start(tools, writers, actors.system.arbiter());
+    let workforce = Workforce::start(tools, writers, actors.arbiter());
     let stop = CancellationToken::new();
     let (take, handler, stopped) = (queue.take.clone(), workforce.handler(), stop.clone());
     let taking = tokio::spawn(async move { take.take(Workforce::concurrency(writers), handler, stopped).await });
@@ -322,8 +305,8 @@ impl Running {
     /// Always, with what ended; or never returns.
     pub async fn failed(&mut self) -> anyhow::Result<()> {
         match &mut self.http {
-            Some((_, serving)) => {
-                serving.await.context("the HTTP server panicked")?.context("the HTTP server failed")?;
+            Some(server) => {
+                (&mut server.serving).await.context("the HTTP server panicked")?.context("the HTTP server failed")?;
                 anyhow::bail!("the HTTP server ended of its own accord")
             }
             None => std::future::pending().await,
@@ -334,9 +317,9 @@ impl Running {
     /// Takes no longer than about twice `shutdown.grace_secs`.
     pub async fn stop(self) {
         self.stopping.store(true, Ordering::Relaxed);
-        if let Some((stop, serving)) = self.http {
-            stop.cancel();
-            if tokio::time::timeout(self.grace + Duration::from_secs(1), serving).await.is_err() {
+        if let Some(server) = self.http {
+            server.stop.cancel();
+            if tokio::time::timeout(self.grace + Duration::from_secs(1), server.serving).await.is_err() {
                 tracing::warn!("some requests were not answered in time and are cut off");
             }
         }

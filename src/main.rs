@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    guildsync::cli::main(std::env::args_os(), std::env::vars().collect())
+    guildsync::cli::main(std::env::args_os(), &std::env::vars().collect())
 }

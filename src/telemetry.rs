@@ -16,8 +16,9 @@ pub struct TelemetryError {
     reason: String,
 }
 
-/// Directives that `log.level` comes on top of: crates that tell at `info` what nobody needs.
-const QUIET: &str = "sqlx=warn,poem=warn,apalis=warn,apalis_core=warn,apalis_redis=warn,hyper=warn,redis=warn,actix=warn";
+/// Directives that `log.level` comes on top of: crates that tell at `info` what nobody needs. What apalis says of its workers, `queue` says in
+/// its own words.
+const QUIET: &str = "sqlx=warn,poem=warn,apalis=off,apalis_core=off,apalis_redis=warn,hyper=warn,redis=warn,actix=warn";
 
 /// Begins to log. Does nothing if somebody else in this process has begun already.
 ///

@@ -19,24 +19,24 @@ struct Findings {
 }
 
 impl Findings {
-    fn fine(&self, what: &str) {
-        println!("ok       {what}");
-    }
-
-    /// Something a person may want to know that is no problem.
-    fn note(&self, what: &str) {
-        println!("note     {what}");
-    }
-
     fn problem(&mut self, what: &str, remedy: &str) {
         self.problems += 1;
         println!("PROBLEM  {what}\n         -> {remedy}");
     }
 }
 
+fn fine(what: &str) {
+    println!("ok       {what}");
+}
+
+/// Tells something that a person may want to know and that is no problem.
+fn note(what: &str) {
+    println!("note     {what}");
+}
+
 pub(super) async fn run(config: &Config) -> anyhow::Result<Outcome> {
     let mut findings = Findings::default();
-    findings.fine("the settings can be read");
+    fine("the settings can be read");
     check_api(config, &mut findings);
     check_addresses(config, &mut findings);
     match store::open(&app::connect(config)).await {
@@ -47,7 +47,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<Outcome> {
             stores.upkeep.close().await?;
         }
         Err(error) => {
-            findings.problem(&format!("database: {error}"), "check DATABASE_URL, and that the server runs and lets this user in")
+            findings.problem(&format!("database: {error}"), "check DATABASE_URL, and that the server runs and lets this user in");
         }
     }
     check_redis(config, &mut findings).await;
@@ -69,7 +69,7 @@ fn check_api(config: &Config, findings: &mut Findings) {
     } else if keys.iter().any(|key| key.expose_secret().chars().count() < SHORT_KEY) {
         findings.problem("DBOT_AUTH_KEY is short enough to be guessed", "use at least 16 random characters");
     } else {
-        findings.fine(&format!("the bot API has {} key(s)", keys.len()));
+        fine(&format!("the bot API has {} key(s)", keys.len()));
     }
 }
 
@@ -82,7 +82,7 @@ fn check_addresses(config: &Config, findings: &mut Findings) {
             "put a proxy with a certificate in front and set PUBLIC_URL=https://…",
         );
     } else {
-        findings.fine(&format!("the pages are reached under {public}"));
+        fine(&format!("the pages are reached under {public}"));
     }
 }
 
@@ -92,9 +92,9 @@ async fn check_ledger(config: &Config, stores: &Stores, findings: &mut Findings)
     let postgres = Backend::of(config.database.url.expose_secret()) == Some(Backend::Postgres);
     match number {
         Some(major) if postgres && major < 15 => {
-            findings.problem(&format!("the database is {version}"), "use PostgreSQL 15 or later")
+            findings.problem(&format!("the database is {version}"), "use PostgreSQL 15 or later");
         }
-        _ => findings.fine(&format!("the database answers ({version})")),
+        _ => fine(&format!("the database answers ({version})")),
     }
     let pending = stores.upkeep.pending_migrations().await?;
     if pending > 0 {
@@ -103,7 +103,7 @@ async fn check_ledger(config: &Config, stores: &Stores, findings: &mut Findings)
         // The tables asked for next may not be there.
         return Ok(());
     }
-    findings.fine("the schema is up to date");
+    fine("the schema is up to date");
     check_guild(config, stores, findings).await?;
     check_people(config, stores, findings).await
 }
@@ -115,7 +115,7 @@ async fn check_guild(config: &Config, stores: &Stores, findings: &mut Findings) 
             &format!("GUILD_ID is {wanted}, but the database belongs to guild {bound}"),
             "set the guild it belongs to, or give the other guild a database of its own",
         ),
-        (Some(guild), _) | (None, Some(guild)) => findings.fine(&format!("the guild is {guild}")),
+        (Some(guild), _) | (None, Some(guild)) => fine(&format!("the guild is {guild}")),
     }
     Ok(())
 }
@@ -124,30 +124,30 @@ async fn check_people(config: &Config, stores: &Stores, findings: &mut Findings)
     if stores.accounts.staff().await?.is_empty() {
         findings.problem("there is no staff account, so nobody can enter the pages", "run `guildsync staff create NAME`");
     } else {
-        findings.fine("there are staff accounts");
+        fine("there are staff accounts");
     }
     let alive = stores.read.processes(SystemClock.now() - GONE_AFTER).await?;
     let served = ServingLock::is_taken(&app::connect(config))?.unwrap_or(!alive.is_empty());
     if served {
         for process in alive {
-            findings.fine(&format!("process {} runs as {}, version {}", process.id, process.roles, process.version));
+            fine(&format!("process {} runs as {}, version {}", process.id, process.roles, process.version));
         }
     } else {
-        findings.note("no service runs on this database just now; start one with `guildsync serve`");
+        note("no service runs on this database just now; start one with `guildsync serve`");
     }
     Ok(())
 }
 
 async fn check_redis(config: &Config, findings: &mut Findings) {
     let Some(options) = app::redis_options(config) else {
-        findings.note("Redis is not used: jobs stay in the serving process");
+        note("Redis is not used: jobs stay in the serving process");
         return;
     };
     match queue::inspect(&options).await {
         Ok(facts) => {
-            findings.fine(&format!("Redis answers (version {}, {} jobs wait)", facts.version, facts.waiting));
+            fine(&format!("Redis answers (version {}, {} jobs wait)", facts.version, facts.waiting));
             if facts.maxmemory_policy == "noeviction" {
-                findings.fine("Redis keeps what it is given (maxmemory-policy noeviction)");
+                fine("Redis keeps what it is given (maxmemory-policy noeviction)");
             } else {
                 findings.problem(
                     &format!("Redis may throw jobs away (maxmemory-policy {})", facts.maxmemory_policy),

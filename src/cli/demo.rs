@@ -16,7 +16,7 @@ use crate::intake::{Intake, Wish};
 use crate::store::{Import, ImportRow, NewStaff};
 
 /// How long one of the demo's own syncs may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Changes of the guild that are already over when the demo has started, so that there are departures to see.
 const HISTORY: usize = 4;
 
@@ -141,9 +141,9 @@ impl Demo {
 
 fn print_addresses(config: &Config, roster: &Path, key: &str, password: &str) {
     let url = config.public_url();
-    println!("  Pages   {url}/admin/");
-    println!("  Login   demo");
-    println!("  Word    {password}\n");
+    println!("  Pages    {url}/admin/");
+    println!("  Login    demo");
+    println!("  Password {password}\n");
     println!("Send the guild's list yourself; bots do it like this:\n");
     println!("  curl {url}/api/dbot/sync_guild_members -H 'Content-Type: application/json' \\");
     println!("    -H 'X-API-Key: {key}' -H 'X-Guild-Id: {}' \\", config.guild.id);

@@ -84,7 +84,7 @@ impl From<Outcome> for ExitCode {
 }
 
 /// Runs a command and answers the status to exit with.
-pub fn main(arguments: impl Iterator<Item = OsString>, environment: Environment) -> ExitCode {
+pub fn main(arguments: impl Iterator<Item = OsString>, environment: &Environment) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -93,7 +93,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>, environment: Environment)
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    match run(arguments, &environment) {
+    match run(arguments, environment) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             eprintln!("{} {}", style("error:"), sentences(&error));
@@ -151,6 +151,12 @@ fn quiet(config: &Config) -> crate::config::Log {
 /// An error with its causes, as one line.
 fn sentences(error: &anyhow::Error) -> String {
     error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// Says what is wrong with what a command was given.
+fn bad_input(fault: &str) -> Outcome {
+    eprintln!("{} {fault}", style("error:"));
+    Outcome::BadInput
 }
 
 /// Emphasis on a terminal, plain text elsewhere.

@@ -9,8 +9,8 @@ use crate::config::Config;
 
 /// Serve the API and the pages, and carry runs out.
 ///
-/// With nothing configured this is one process on an SQLite file. With DATABASE_URL=postgres://… and REDIS_URL, any number of processes on any
-/// number of machines share the work.
+/// With nothing configured this is one process on an SQLite file. With PostgreSQL and Redis (the variables `DATABASE_URL` and `REDIS_URL`), any
+/// number of processes on any number of machines share the work.
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {
     /// What this process does; all by default
@@ -37,9 +37,10 @@ impl Serve {
         let mut running = app::start(config, &roles, Carrier::AsConfigured).await?;
         warn_of_gaps(config, &running);
         let words = roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(",");
-        match running.address {
-            Some(address) => tracing::info!(roles = words, "serving on http://{address}"),
-            None => tracing::info!(roles = words, "serving"),
+        if let Some(address) = running.address {
+            tracing::info!(roles = words, "serving on http://{address}");
+        } else {
+            tracing::info!(roles = words, "serving");
         }
         let ended = tokio::select! {
             _ = terminate.recv() => Ok(()),

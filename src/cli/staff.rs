@@ -5,7 +5,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Outcome, ledger};
+use super::{Outcome, bad_input, ledger};
 use crate::config::Config;
 use crate::domain::{Clock as _, SystemClock, check_username};
 use crate::password;
@@ -54,20 +54,20 @@ impl Staff {
 async fn create(config: &Config, name: &str, stdin: bool, read_only: bool) -> anyhow::Result<Outcome> {
     let name = match check_username(name) {
         Ok(name) => name,
-        Err(error) => return bad_input(&format!("{error}")),
+        Err(error) => return Ok(bad_input(&error.to_string())),
     };
     let password = match read_password(stdin)? {
         Ok(password) => password,
-        Err(fault) => return bad_input(&fault),
+        Err(fault) => return Ok(bad_input(&fault)),
     };
     let stores = ledger(config).await?;
     let staff = NewStaff { username: name.to_owned(), password_hash: hash(&password)?, is_superuser: !read_only };
     let made = stores.accounts.create_staff(&staff, SystemClock.now()).await?;
     stores.upkeep.close().await?;
     if made.is_none() {
-        return bad_input(&format!(
+        return Ok(bad_input(&format!(
             "there is an account named {name} already; choose another name, or use `guildsync staff passwd`"
-        ));
+        )));
     }
     println!("Staff account {name} made. Log in at {}/admin/login/", config.public_url());
     Ok(Outcome::Done)
@@ -94,21 +94,16 @@ async fn list(config: &Config) -> anyhow::Result<Outcome> {
 async fn passwd(config: &Config, name: &str, stdin: bool) -> anyhow::Result<Outcome> {
     let password = match read_password(stdin)? {
         Ok(password) => password,
-        Err(fault) => return bad_input(&fault),
+        Err(fault) => return Ok(bad_input(&fault)),
     };
     let stores = ledger(config).await?;
     let changed = stores.accounts.set_password(name, &hash(&password)?).await?;
     stores.upkeep.close().await?;
     if !changed {
-        return bad_input(&format!("there is no account named {name}; `guildsync staff list` shows who there is"));
+        return Ok(bad_input(&format!("there is no account named {name}; `guildsync staff list` shows who there is")));
     }
     println!("The password of {name} is changed; its sessions have ended.");
     Ok(Outcome::Done)
-}
-
-fn bad_input(fault: &str) -> anyhow::Result<Outcome> {
-    eprintln!("{} {fault}", super::style("error:"));
-    Ok(Outcome::BadInput)
 }
 
 /// Hashes a password with salt of its own.

@@ -9,7 +9,7 @@ use chrono::Utc;
 use tokio::io::AsyncRead;
 
 use super::progress::Progress;
-use super::{Outcome, style};
+use super::{Outcome, bad_input, style};
 use crate::app::{self, Carrier, GONE_AFTER, Role};
 use crate::config::Config;
 use crate::domain::{Clock as _, HeldReason, Run, RunId, RunState, Source, SystemClock};
@@ -50,18 +50,18 @@ impl Sync {
         // Opened first, so that a wrong name costs nothing.
         let source = match open(&self.file).await {
             Ok(source) => source,
-            Err(error) => return bad_input(&format!("cannot read {}: {error}", self.file.display())),
+            Err(error) => return Ok(bad_input(&format!("cannot read {}: {error}", self.file.display()))),
         };
         if is_served(config).await? {
             return self.beside_a_service(config, source).await;
         }
         if self.no_wait {
-            return bad_input("no service runs on this database, so nobody would apply the list; leave --no-wait out");
+            return Ok(bad_input("no service runs on this database, so nobody would apply the list; leave --no-wait out"));
         }
         let running = app::start(config, &[Role::Worker], Carrier::Local).await?;
         let outcome = match &running.intake {
             Some(intake) => file_and_follow(intake, &running.follow, source).await,
-            None => bad_input(NO_GUILD),
+            None => Ok(bad_input(NO_GUILD)),
         };
         running.stop().await;
         outcome
@@ -69,14 +69,14 @@ impl Sync {
 
     async fn beside_a_service(self, config: &Config, source: Opened) -> anyhow::Result<Outcome> {
         let (stores, guild) = app::open_ledger(config).await?;
-        let Some(guild) = guild else { return bad_input(NO_GUILD) };
+        let Some(guild) = guild else { return Ok(bad_input(NO_GUILD)) };
         let queue = match app::redis_options(config) {
             Some(options) => queue::redis(options, std::sync::Arc::new(SystemClock)).await?,
             None => Queue { ring: std::sync::Arc::new(Silent), ..queue::local() },
         };
         let intake = app::intake(config, &stores, &queue, guild);
         let outcome = if self.no_wait {
-            file(&intake, source.reader, None).await.map(|filed| match filed {
+            Ok(match file(&intake, source.reader, None).await {
                 Ok(run) => {
                     println!("{run}");
                     Outcome::Done
@@ -92,11 +92,6 @@ impl Sync {
 }
 
 const NO_GUILD: &str = "which guild is this a list of? Set GUILD_ID to the id of your Discord server";
-
-fn bad_input(fault: &str) -> anyhow::Result<Outcome> {
-    eprintln!("{} {fault}", style("error:"));
-    Ok(Outcome::BadInput)
-}
 
 /// A list that can be read.
 struct Opened {
@@ -133,18 +128,18 @@ async fn file(
     intake: &Intake,
     reader: impl AsyncRead + Send + Unpin + 'static,
     progress: Option<&Progress>,
-) -> anyhow::Result<Result<RunId, Refusal>> {
+) -> Result<RunId, Refusal> {
     let wish = Wish { source: Source::File, requested_by: String::new() };
-    Ok(match progress {
+    match progress {
         Some(progress) => intake.file_roster(progress.over(reader), wish).await,
         None => intake.file_roster(reader, wish).await,
-    })
+    }
 }
 
 async fn file_and_follow(intake: &Intake, follow: &Follow, source: Opened) -> anyhow::Result<Outcome> {
     let progress = Progress::reading(source.size);
     let begun = SystemClock.now();
-    let filed = file(intake, source.reader, Some(&progress)).await?;
+    let filed = file(intake, source.reader, Some(&progress)).await;
     let id = match filed {
         Ok(id) => id,
         Err(refusal) => {

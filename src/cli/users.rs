@@ -19,9 +19,9 @@ const MAX_ROWS: usize = 1_000_000;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Users {
-    /// Make or update accounts from a CSV file with the columns username,email,discord_id
+    /// Make or update accounts from a CSV file with the columns username, email, `discord_id`
     ///
-    /// Accounts are matched by name, whatever its case. Members are linked and unlinked at once. An empty email or discord_id keeps what the
+    /// Accounts are matched by name, whatever its case. Members are linked and unlinked at once. An empty email or `discord_id` keeps what the
     /// account has. All lines are imported, or none.
     Import {
         /// The file

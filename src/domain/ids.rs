@@ -77,8 +77,9 @@ impl RunId {
     #[must_use]
     pub fn new(now: chrono::DateTime<chrono::Utc>, random: [u8; 32]) -> Self {
         let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
-        let [a, b, c, d, e, f, g, h, i, j, ..] = random;
-        Self(uuid::Builder::from_unix_timestamp_millis(millis, &[a, b, c, d, e, f, g, h, i, j]).into_uuid())
+        let mut tail = [0; 10];
+        tail.copy_from_slice(&random[..10]);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid())
     }
 
     /// The id as a UUID, for databases that have the type.

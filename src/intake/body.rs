@@ -73,7 +73,7 @@ impl Parser {
             Some(Stop::Abandoned) => return Err(Refusal::BrokenOff),
             None => {}
         }
-        read.map_err(malformed)?;
+        read.map_err(|error| malformed(&error))?;
         if !reading.has_members && reading.faults.count == 0 {
             reading.faults.add(|| "members".into(), Rule::Required, "the body needs a list of members");
         }
@@ -88,7 +88,7 @@ impl Parser {
     }
 }
 
-fn malformed(error: serde_json::Error) -> Refusal {
+fn malformed(error: &serde_json::Error) -> Refusal {
     if error.is_io() {
         return Refusal::BrokenOff;
     }

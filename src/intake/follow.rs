@@ -53,16 +53,16 @@ impl Follow {
             if run.state.has_ended() || left.is_zero() {
                 return Ok(run);
             }
-            let noticed = async {
+            let changed = async {
                 loop {
                     match notices.recv().await {
-                        Ok(changed) if changed != id => {}
+                        Ok(other) if other != id => {}
                         Ok(_) | Err(RecvError::Lagged(_)) => return,
                         Err(RecvError::Closed) => std::future::pending().await,
                     }
                 }
             };
-            let _ = timeout(LOOK_AGAIN.min(left), noticed).await;
+            let _ = timeout(LOOK_AGAIN.min(left), changed).await;
         }
     }
 }

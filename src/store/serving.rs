@@ -2,10 +2,15 @@
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 
 use super::{Backend, Connect, StoreError, sqlite};
+
+/// How often the lock is tried: a command that looks whether it is taken holds it for a moment.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The right to serve a database; gone when dropped, or with the process however it ends.
 #[derive(Debug)]
@@ -18,18 +23,21 @@ impl ServingLock {
     ///
     /// # Errors
     /// [`StoreError::Refused`] if another process serves the same SQLite file.
-    pub fn take(connect: &Connect) -> Result<Self, StoreError> {
+    pub async fn take(connect: &Connect) -> Result<Self, StoreError> {
         let Some(path) = lock_file(connect)? else { return Ok(Self { _lock: None }) };
         let lock = open(&path)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { _lock: Some(lock) }),
-            Err(TryLockError::WouldBlock) => Err(StoreError::Refused(
-                "another guildsync process serves this SQLite file, which has room for one; stop that process, or set DATABASE_URL to a \
-                 PostgreSQL database to run several"
-                    .into(),
-            )),
-            Err(TryLockError::Error(e)) => Err(unusable(&path, &e)),
+        for _ in 0..TRIES {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self { _lock: Some(lock) }),
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(PAUSE).await,
+                Err(TryLockError::Error(e)) => return Err(unusable(&path, &e)),
+            }
         }
+        Err(StoreError::Refused(
+            "another guildsync process serves this SQLite file, which has room for one; stop that process, or set DATABASE_URL to a \
+             PostgreSQL database to run several"
+                .into(),
+        ))
     }
 
     /// Whether some process serves the SQLite file of `connect`; `None` for PostgreSQL, where the processes' heartbeats tell.
@@ -38,7 +46,7 @@ impl ServingLock {
     /// [`StoreError::Refused`] if the lock file cannot be looked at.
     pub fn is_taken(connect: &Connect) -> Result<Option<bool>, StoreError> {
         let Some(path) = lock_file(connect)? else { return Ok(None) };
-        match open(&path)?.try_lock() {
+        match open(&path)?.try_lock_shared() {
             Ok(()) => Ok(Some(false)),
             Err(TryLockError::WouldBlock) => Ok(Some(true)),
             Err(TryLockError::Error(e)) => Err(unusable(&path, &e)),

@@ -1,4 +1,4 @@
-//! Who does what: hands each job to its actor, and makes an actor anew that is gone.
+//! The actors that do one thing at a time: hands a step to one that is idle, and makes an actor anew that is gone.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,15 +8,13 @@ use tokio::sync::Semaphore;
 use super::Tools;
 use super::batch_writer::{ApplyBatch, BatchWriter};
 use super::finisher::{Finish, Finisher};
-use super::guild_sync::GuildSync;
 use crate::domain::RunId;
-use crate::queue::Job;
 
-/// The actors that carry out jobs.
+/// The batch writers and the finisher of this process.
 #[derive(Clone)]
 pub(super) struct Crew {
-    tools: Tools,
-    arbiter: ArbiterHandle,
+    pub tools: Tools,
+    pub arbiter: ArbiterHandle,
     writers: Arc<Idle<BatchWriter>>,
     finishers: Arc<Idle<Finisher>>,
 }
@@ -28,19 +26,6 @@ impl Crew {
             arbiter: arbiter.clone(),
             writers: Arc::new(Idle::new(writers)),
             finishers: Arc::new(Idle::new(1)),
-        }
-    }
-
-    /// Carries a job out, as far as it can be: what is left over stands in SQL, and the sweeper rings it again.
-    pub async fn carry_out(&self, job: Job) {
-        match job {
-            Job::Run(run) => GuildSync::drive(run, self.clone(), &self.tools, &self.arbiter).await,
-            Job::Batch(run, batch) => {
-                if self.apply(run, batch).await == Some(0) {
-                    self.finish(run).await;
-                }
-            }
-            Job::Finish(run) => self.finish(run).await,
         }
     }
 

@@ -3,7 +3,6 @@
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use super::Tools;
 use super::crew::Crew;
 use crate::domain::RunId;
 use crate::queue::Job;
@@ -19,7 +18,6 @@ use crate::store::{RunClaim, StoreError};
 pub(super) struct GuildSync {
     run: RunId,
     crew: Crew,
-    tools: Tools,
     /// Told when this actor stops.
     stopped: Option<oneshot::Sender<()>>,
 }
@@ -41,10 +39,10 @@ struct Over;
 
 impl GuildSync {
     /// Drives `run` as far as it goes in one job.
-    pub async fn drive(run: RunId, crew: Crew, tools: &Tools, arbiter: &ArbiterHandle) {
+    pub async fn drive(run: RunId, crew: Crew) {
         let (stopped, over) = oneshot::channel();
-        let tools = tools.clone();
-        Self::start_in_arbiter(arbiter, move |_| Self { run, crew, tools, stopped: Some(stopped) });
+        let arbiter = crew.arbiter.clone();
+        Self::start_in_arbiter(&arbiter, move |_| Self { run, crew, stopped: Some(stopped) });
         // An actor that ends drops its sender, which is an answer, too.
         let _ = over.await;
     }
@@ -55,7 +53,7 @@ impl GuildSync {
         M: Message<Result = ()> + Send + 'static,
         Self: Handler<M>,
     {
-        let doing = self.tools.runtime.spawn(work);
+        let doing = self.crew.tools.runtime.spawn(work);
         context.spawn(doing.into_actor(self).map(|done, _, context| match done {
             Ok(message) => context.notify(message),
             Err(_) => context.stop(),
@@ -71,7 +69,7 @@ impl GuildSync {
     }
 
     fn ring(&self, context: &mut Context<Self>, jobs: Vec<Job>) {
-        let (ring, run) = (self.tools.ring.clone(), self.run);
+        let (ring, run) = (self.crew.tools.ring.clone(), self.run);
         self.then(context, async move {
             ring.ring(&jobs).await;
             ring.notify(run).await;
@@ -84,7 +82,7 @@ impl Actor for GuildSync {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let (work, run, now) = (self.tools.work.clone(), self.run, self.tools.clock.now());
+        let (work, run, now) = (self.crew.tools.work.clone(), self.run, self.crew.tools.clock.now());
         self.then(context, async move { Claimed(work.claim_run(run, now).await) });
     }
 

@@ -28,7 +28,7 @@ use actix::prelude::*;
 use chrono::TimeDelta;
 
 use crate::domain::{Clock, Guard};
-use crate::queue::{Handler, Ring};
+use crate::queue::{Handler, Job, Ring};
 use crate::store::{Retention, Upkeep, Work};
 
 use crew::Crew;
@@ -57,7 +57,7 @@ impl Pace {
             renew: Duration::from_secs(2),
             sweep: Duration::from_secs(if local_queue { 1 } else { 2 }),
             patience: TimeDelta::seconds(if local_queue { 1 } else { 5 }),
-            tidy: Duration::from_secs(60),
+            tidy: Duration::from_mins(1),
         }
     }
 }
@@ -112,7 +112,7 @@ impl Workforce {
         let crew = self.crew.clone();
         Arc::new(move |job| {
             let crew = crew.clone();
-            Box::pin(async move { crew.carry_out(job).await })
+            Box::pin(carry_out(crew, job))
         })
     }
 
@@ -120,5 +120,18 @@ impl Workforce {
     pub async fn stop(&self) {
         // A sweeper that is gone has nothing to let go of.
         let _ = self.sweeper.send(sweeper::Stop).await;
+    }
+}
+
+/// Carries a job out, as far as it can be: what is left over stands in SQL, and the sweeper rings it again.
+async fn carry_out(crew: Crew, job: Job) {
+    match job {
+        Job::Run(run) => guild_sync::GuildSync::drive(run, crew).await,
+        Job::Batch(run, batch) => {
+            if crew.apply(run, batch).await == Some(0) {
+                crew.finish(run).await;
+            }
+        }
+        Job::Finish(run) => crew.finish(run).await,
     }
 }

@@ -16,7 +16,7 @@ const DUTY: &str = "sweeper";
 /// Steps rung in one sweep.
 const MOST: i64 = 500;
 /// One sweep takes milliseconds; one that hangs is dropped and the next begins.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// Sweeps at its interval for as long as the process lives.
 pub(super) struct Sweeper {

@@ -66,6 +66,10 @@ impl View {
 struct Row {
     id: DiscordId,
     avatar: String,
+    /// Stands where the picture will be, or would be.
+    initial: char,
+    /// Which of the six colours of Discord's default pictures goes behind it.
+    tone: i64,
     name: String,
     username: String,
     is_bot: bool,
@@ -80,6 +84,8 @@ impl From<MemberRow> for Row {
         Self {
             id: member.id,
             avatar: avatar(member.id, &member.avatar_hash),
+            initial: initial(member.shown_name()),
+            tone: tone(member.id),
             name: member.shown_name().to_owned(),
             username: member.username,
             is_bot: member.is_bot,
@@ -90,12 +96,22 @@ impl From<MemberRow> for Row {
     }
 }
 
+/// The first letter or digit of a name; most scripts have one.
+fn initial(name: &str) -> char {
+    name.chars().find(|c| c.is_alphanumeric()).and_then(|c| c.to_uppercase().next()).unwrap_or('#')
+}
+
+/// Discord's rule for the colour of its default pictures.
+fn tone(id: DiscordId) -> i64 {
+    (id.get() >> 22) % 6
+}
+
 /// The picture of a member. A hash is free text as far as we know, so only what looks like one goes into an address.
 fn avatar(id: DiscordId, hash: &str) -> String {
     if !hash.is_empty() && hash.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
         format!("{AVATARS}/avatars/{id}/{hash}.png?size=64")
     } else {
-        format!("{AVATARS}/embed/avatars/{}.png", (id.get() >> 22) % 6)
+        format!("{AVATARS}/embed/avatars/{}.png", tone(id))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Enters: a browser's request. Leaves: a page, without script and under a strict policy. A file per page; `session` is the guard
 //! before them, `forms` judges what is posted, `refusal` shows what went wrong, `shell` is what pages share.
 //!
-//! Every page but the login takes a [`session::Staff`], which only a logged-in member of staff can be made of: a page that shows
+//! Every page but the login takes a `session::Staff`, which only a logged-in member of staff can be made of: a page that shows
 //! something and does not ask for one would stand out in its signature.
 
 mod assets;

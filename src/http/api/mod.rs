@@ -73,7 +73,7 @@ pub fn routes(state: ApiState) -> impl Endpoint<Output = Response> {
 /// Gives every refusal the form of a problem, and logs it in one line that holds nothing of the request but its address.
 async fn told<E: Endpoint>(endpoint: Arc<E>, request: Request) -> poem::Result<Response> {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let client = request.remote_addr().to_string();
+    let client = access::client(&request);
     let response = match endpoint.call(request).await {
         Ok(response) => response.into_response(),
         Err(error) if error.is::<NotFoundError>() => Problem::not_found("There is nothing at this address.").into_response(),

@@ -10,9 +10,12 @@ use crate::domain::RunId;
 use crate::intake::{Fault, Refusal};
 use crate::store::StoreError;
 
-/// A refusal.
+/// A refusal. Boxed, so that the way without one stays light.
+#[derive(Debug)]
+pub(super) struct Problem(Box<Content>);
+
 #[derive(Debug, Serialize)]
-pub(super) struct Problem {
+struct Content {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
@@ -46,7 +49,7 @@ const SOON: Duration = Duration::from_secs(5);
 
 impl Problem {
     fn new(status: StatusCode, title: &'static str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Content {
             kind: "about:blank",
             title,
             status,
@@ -55,7 +58,7 @@ impl Problem {
             fault_count: None,
             run_id: None,
             retry_after: None,
-        }
+        }))
     }
 
     pub fn not_found(detail: &str) -> Self {
@@ -84,7 +87,7 @@ impl Problem {
             "Too many wrong keys",
             "Too many requests with a wrong X-API-Key came from this address. A request with the right key is answered at any time.",
         );
-        problem.retry_after = Some(wait);
+        problem.0.retry_after = Some(wait);
         problem
     }
 
@@ -99,20 +102,20 @@ impl Problem {
     pub fn faulty(faults: Vec<Fault>, count: u64) -> Self {
         let detail = format!("{count} value(s) break a rule; nothing was changed. The first {} are listed.", faults.len());
         let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid values", detail);
-        problem.faults = Some(faults);
-        problem.fault_count = Some(count);
+        problem.0.faults = Some(faults);
+        problem.0.fault_count = Some(count);
         problem
     }
 
     pub fn run_failed(run: RunId, detail: String) -> Self {
         let mut problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "The sync failed", detail);
-        problem.run_id = Some(run);
+        problem.0.run_id = Some(run);
         problem
     }
 
     fn unavailable(detail: String) -> Self {
         let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "Not available just now", detail);
-        problem.retry_after = Some(SOON);
+        problem.0.retry_after = Some(SOON);
         problem
     }
 
@@ -162,16 +165,17 @@ fn sentence(text: &str) -> String {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = serde_json::to_vec(&self).unwrap_or_default();
-        let mut response = Response::builder().status(self.status).content_type("application/problem+json").body(body);
-        if let Some(wait) = self.retry_after {
+        let content = *self.0;
+        let body = serde_json::to_vec(&content).unwrap_or_default();
+        let mut response = Response::builder().status(content.status).content_type("application/problem+json").body(body);
+        if let Some(wait) = content.retry_after {
             let seconds = wait.as_secs().max(1);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if content.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("X-API-Key"));
         }
-        response.set_data(Told { text: self.title, faults: self.fault_count.unwrap_or_default() });
+        response.set_data(Told { text: content.title, faults: content.fault_count.unwrap_or_default() });
         response
     }
 }

@@ -13,7 +13,7 @@ use crate::intake::{Fault, FollowError, Rule, Wish};
 
 #[handler]
 pub(super) async fn take(api: Data<&Arc<Api>>, request: &Request, list: Body) -> Response {
-    sync(&api, request, list).await.unwrap_or_else(|problem| problem.into_response())
+    sync(&api, request, list).await.unwrap_or_else(Problem::into_response)
 }
 
 async fn sync(api: &Api, request: &Request, list: Body) -> Result<Response, Problem> {

@@ -12,7 +12,7 @@ use crate::domain::RunId;
 
 #[handler]
 pub(super) async fn show(api: Data<&Arc<Api>>, request: &Request, id: Path<String>) -> Response {
-    find(&api, request, &id).await.unwrap_or_else(|problem| problem.into_response())
+    find(&api, request, &id).await.unwrap_or_else(Problem::into_response)
 }
 
 async fn find(api: &Api, request: &Request, id: &str) -> Result<Response, Problem> {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::Postgres;
-use crate::domain::{Counts, Member, MemberRow, RunId};
+use crate::domain::{Counts, DiscordId, Member, MemberRow, RunId};
 use crate::store::columns::{self, Columns as _};
 use crate::store::{MemberPage, MemberTotals, StoreError};
 
@@ -145,7 +145,7 @@ impl Postgres {
             "SELECT m.*, u.username AS account FROM guild_members m LEFT JOIN users u ON u.id = m.user_id
              WHERE m.discord_id > $1 ORDER BY m.discord_id LIMIT $2",
         )
-        .bind(page.after.map_or(0, |id| id.get()))
+        .bind(page.after.map_or(0, DiscordId::get))
         .bind(page.limit)
         .fetch_all(&self.pool)
         .await?;

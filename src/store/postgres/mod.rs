@@ -36,7 +36,7 @@ impl Postgres {
         let pool = PgPoolOptions::new()
             .max_connections(connect.max_connections)
             .acquire_timeout(connect.acquire_timeout)
-            .idle_timeout(Some(Duration::from_secs(300)))
+            .idle_timeout(Some(Duration::from_mins(5)))
             .connect_lazy_with(options);
         // One connection now, so that a wrong address or password shows at the start.
         pool.acquire().await?;

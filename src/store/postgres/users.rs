@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::PgConnection;
 
-use super::{Postgres, guild_members};
+use super::{Postgres, guild_members, lock_guild};
 use crate::domain::{Account, DiscordId};
 use crate::store::columns::{self, Columns as _};
 use crate::store::{Credentials, Import, ImportConflict, ImportRow, Imported, NewStaff, StoreError};
@@ -67,6 +67,8 @@ impl Postgres {
         let emails: Vec<&str> = rows.iter().map(|row| row.email.as_str()).collect();
         let ids: Vec<Option<i64>> = rows.iter().map(|row| row.discord_id.map(DiscordId::get)).collect();
         let mut tx = self.pool.begin().await?;
+        // A finish passes over the same links.
+        lock_guild(&mut tx).await?;
         let conflicts = conflicts(&mut tx, &names, &emails, &ids).await?;
         if !conflicts.is_empty() {
             return Ok(Import::Conflicts(conflicts));

@@ -51,8 +51,8 @@ impl Sqlite {
             .foreign_keys(true)
             .busy_timeout(connect.acquire_timeout)
             .pragma("temp_store", "memory")
-            .pragma("cache_size", "-16000")
-            .pragma("mmap_size", "268435456")
+            // In KiB. Each connection has a cache of its own; the kernel's is behind it.
+            .pragma("cache_size", "-4000")
             .pragma("journal_size_limit", "67108864");
         let pool = || SqlitePoolOptions::new().acquire_timeout(connect.acquire_timeout).idle_timeout(None).max_lifetime(None);
         let write = pool()
@@ -60,7 +60,7 @@ impl Sqlite {
             // Batches queue for the one writer; each takes tens of milliseconds.
             .acquire_timeout(connect.acquire_timeout.max(Duration::from_secs(30)))
             .after_connect(|connection, _| Box::pin(async move { sqlx::query(LISTED).execute(connection).await.map(|_| ()) }))
-            .connect_with(options.clone())
+            .connect_with(options.clone().pragma("cache_size", "-16000"))
             .await?;
         let read =
             pool().max_connections(connect.max_connections).connect_lazy_with(options.read_only(true).create_if_missing(false));

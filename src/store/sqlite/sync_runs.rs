@@ -309,7 +309,7 @@ impl Sqlite {
         )
         .bind(micros(now))
         .bind(micros(rung_before))
-        .bind(limit - runs.len() as i64)
+        .bind(limit.saturating_sub(i64::try_from(runs.len()).unwrap_or(limit)))
         .bind(MAX_CLAIMS)
         .fetch_all(&mut *tx)
         .await?;

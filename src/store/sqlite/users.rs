@@ -67,11 +67,8 @@ impl Sqlite {
     }
 
     pub(in crate::store) async fn import_rows(&self, rows: &[ImportRow], now: DateTime<Utc>) -> Result<Import, StoreError> {
-        let lines = sqlx::types::JsonValue::from_iter(rows.iter().map(|row| {
-            let id = row.discord_id.map(DiscordId::get);
-            serde_json::json!([row.username, row.email, id])
-        }))
-        .to_string();
+        let line = |row: &ImportRow| serde_json::json!([row.username, row.email, row.discord_id.map(DiscordId::get)]);
+        let lines = rows.iter().map(line).collect::<serde_json::Value>().to_string();
         let mut tx = self.begin().await?;
         let conflicts = conflicts(&mut tx, &lines).await?;
         if !conflicts.is_empty() {

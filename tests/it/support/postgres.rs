@@ -77,7 +77,16 @@ pub struct PrivatePostgres {
 impl PrivatePostgres {
     /// Makes and starts one on a free port.
     pub fn start() -> Self {
-        match Cluster::launch(Commits::Kept) {
+        Self::launch(Commits::Kept)
+    }
+
+    /// Makes and starts one that forces its commits to disk, to be measured.
+    pub fn durable() -> Self {
+        Self::launch(Commits::Durable)
+    }
+
+    fn launch(commits: Commits) -> Self {
+        match Cluster::launch(commits) {
             Ok(cluster) => Self { cluster },
             Err(e) => panic!("{e:#}"),
         }
@@ -187,5 +196,16 @@ mod tests {
         assert_eq!(count(database.url(), "settings").await.unwrap(), 1);
         drop(server);
         assert!(count(database.url(), "settings").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_durable_server_forces_its_commits_to_disk() {
+        let server = PrivatePostgres::durable();
+        let mut connection = PgConnection::connect(server.database().await.url()).await.unwrap();
+        let settings: (String, String) = sqlx::query_as("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(settings, ("on".into(), "on".into()));
     }
 }

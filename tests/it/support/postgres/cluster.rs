@@ -30,9 +30,21 @@ const SETTINGS: [&str; 10] = [
     "log_min_messages=warning",
 ];
 
+/// Settings of a server that is measured: durable, and large enough not to be its own limit.
+const DURABLE: [&str; 6] = [
+    "fsync=on",
+    "full_page_writes=on",
+    "synchronous_commit=on",
+    "max_wal_size=4GB",
+    "shared_buffers=512MB",
+    "checkpoint_timeout=30min",
+];
+
 /// What a confirmed commit is worth when the server crashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Commits {
+    /// It has reached the disk, as in production; for benches.
+    Durable,
     /// It has reached the kernel, so it survives.
     Kept,
     /// It may be lost; quicker.
@@ -138,7 +150,12 @@ fn serve(bin: &Path, folder: &Path, user: Option<User>, commits: Commits, port: 
     command.arg("-D").arg(&data).args(["-p", &port.to_string()]);
     command.arg("-k").arg(&data);
     command.args(SETTINGS.iter().flat_map(|setting| ["-c", setting]));
-    command.args(["-c", if commits == Commits::Kept { "synchronous_commit=on" } else { "synchronous_commit=off" }]);
+    // Of a setting given twice the later counts.
+    command.args(match commits {
+        Commits::Durable => DURABLE.iter().flat_map(|setting| ["-c", setting]).collect(),
+        Commits::Kept => vec!["-c", "synchronous_commit=on"],
+        Commits::Hasty => vec!["-c", "synchronous_commit=off"],
+    });
     let mut child = start(command, folder, &log)?;
 
     let pid = child.id();
