@@ -6,7 +6,7 @@ use sqlx::{PgConnection, Row as _};
 use super::{Postgres, guild_members, lock_guild, sync_batches};
 use crate::domain::{Counts, Guard, HeldReason, Run, RunError, RunId, RunState, Verdict};
 use crate::store::columns::{self, Columns as _};
-use crate::store::{Dropped, Due, FinishClaim, Finished, MAX_CLAIMS, NewRun, RunClaim, StagedBatch, StoreError};
+use crate::store::{Dropped, Due, FinishClaim, Finished, MAX_CLAIMS, NewRun, RunClaim, StagedBatch, StoreError, filing};
 
 /// A run with its progress. While it is being applied its counts are those of its batches.
 const RUN: &str = "
@@ -94,6 +94,9 @@ impl Postgres {
         }
         for entries in dropped {
             sync_batches::drop_entries(&mut tx, run.id, entries).await?;
+        }
+        if sync_batches::count(&mut tx, run.id).await? != i64::from(run.batches_total) {
+            return Err(filing::not_whole());
         }
         sqlx::query(
             "INSERT INTO sync_runs (id, source, mode, state, requested_by, observed_at, created_at, rung_at, members_total,
@@ -187,11 +190,11 @@ impl Postgres {
         guard: Guard,
         now: DateTime<Utc>,
     ) -> Result<Finished, StoreError> {
-        let listed = self.listed_ids(claim.run).await?;
+        let (listed, batches) = self.listed_ids(claim.run).await?;
         let mut tx = self.pool.begin().await?;
         lock_guild(&mut tx).await?;
         let received = sqlx::query(
-            "SELECT total_received, duplicates, skipped FROM sync_runs
+            "SELECT batches_total, total_received, duplicates, skipped FROM sync_runs
              WHERE id = $1 AND state = 'finishing' AND attempts = $2 FOR UPDATE",
         )
         .bind(claim.run.uuid())
@@ -199,6 +202,10 @@ impl Postgres {
         .fetch_optional(&mut *tx)
         .await?
         .ok_or(StoreError::ClaimLost)?;
+        if batches != received.int("batches_total")? {
+            // Whoever stands in the others would be taken for departed.
+            return Err(StoreError::Unreadable("a run without some of its batches".into()));
+        }
         let mut counts = sync_batches::sum(&mut tx, claim.run).await?;
         counts.total_received = received.int("total_received")?;
         counts.duplicates = received.int("duplicates")?;
