@@ -292,20 +292,24 @@ impl Sqlite {
                  WHERE r.finished_at IS NULL AND r.rung_at < ?2 AND (
                      r.state = 'queued'
                      OR r.state = 'applying' AND NOT EXISTS (SELECT 1 FROM sync_batches WHERE run_id = r.id AND state <> 'applied')
-                     OR r.state = 'finishing' AND r.lease_until < ?1)
+                     OR r.state = 'finishing' AND r.attempts < ?4 AND r.lease_until < ?1)
                  ORDER BY r.observed_at, r.id LIMIT ?3)
-             RETURNING id, state",
+             RETURNING id, state, observed_at",
         )
         .bind(micros(now))
         .bind(micros(rung_before))
         .bind(limit)
+        .bind(MAX_CLAIMS)
         .fetch_all(&mut *tx)
         .await?;
-        let mut due = Vec::with_capacity(runs.len());
+        // An UPDATE answers its rows in no order.
+        let mut found = Vec::with_capacity(runs.len());
         for row in &runs {
             let run = row.run_id("id")?;
-            due.push(if row.text("state")? == "queued" { Due::Run(run) } else { Due::Finish(run) });
+            let step = if row.text("state")? == "queued" { Due::Run(run) } else { Due::Finish(run) };
+            found.push((row.time("observed_at")?, run, step));
         }
+        found.sort_by_key(|(observed_at, run, _)| (*observed_at, *run));
         let batches = sqlx::query(
             "UPDATE sync_batches SET rung_at = ?1 WHERE (run_id, batch) IN (
                  SELECT b.run_id, b.batch FROM sync_batches b JOIN sync_runs r ON r.id = b.run_id
@@ -320,11 +324,14 @@ impl Sqlite {
         .bind(MAX_CLAIMS)
         .fetch_all(&mut *tx)
         .await?;
+        let mut steps = Vec::with_capacity(batches.len());
         for row in &batches {
-            due.push(Due::Batch(row.run_id("run_id")?, row.try_get("batch")?));
+            steps.push((row.run_id("run_id")?, row.try_get::<i32, _>("batch")?));
         }
+        steps.sort_unstable();
         tx.commit().await?;
-        Ok(due)
+        let batches = steps.into_iter().map(|(run, batch)| Due::Batch(run, batch));
+        Ok(found.into_iter().map(|(_, _, step)| step).chain(batches).collect())
     }
 
     pub(in crate::store) async fn exhausted_runs(&self, now: DateTime<Utc>) -> Result<Vec<RunId>, StoreError> {
