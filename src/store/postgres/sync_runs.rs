@@ -211,7 +211,8 @@ impl Postgres {
         counts.duplicates = received.int("duplicates")?;
         counts.skipped = received.int("skipped")?;
         let departed = guild_members::departures(&mut tx, &listed, claim.observed_at).await?;
-        let before = guild_members::active(&mut tx).await? - counts.created - counts.rejoined;
+        let active = guild_members::active(&mut tx).await?;
+        let before = active - counts.created - counts.rejoined;
         let verdict = guard.judge(listed.len() as u64, before.max(0).cast_unsigned(), departed.len() as u64);
         let (state, held) = match verdict {
             Verdict::Believed => {
@@ -220,7 +221,11 @@ impl Postgres {
                 (RunState::Succeeded, None)
             }
             Verdict::Held(reason) => {
-                counts.departures_held = i64::try_from(departed.len()).unwrap_or(i64::MAX);
+                counts.departures_held = match reason {
+                    // It speaks of nobody in particular, so of everyone.
+                    HeldReason::EmptyList => active,
+                    HeldReason::MassDeparture => i64::try_from(departed.len()).unwrap_or(i64::MAX),
+                };
                 (RunState::Held, Some(reason))
             }
         };
