@@ -195,12 +195,15 @@ impl Postgres {
     }
 }
 
+/// Marks a batch as applied, if it is still claimed and its run still being applied. The lock on the run makes whoever fails it wait for
+/// this transaction, so that its counts are in the sum.
 async fn mark_applied(connection: &mut PgConnection, claim: &BatchClaim, counts: &Counts) -> Result<(), StoreError> {
     let done = sqlx::query(
-        "UPDATE sync_batches SET state = 'applied', lease_until = NULL,
+        "WITH run AS MATERIALIZED (SELECT id FROM sync_runs WHERE id = $1 AND state = 'applying' FOR SHARE)
+         UPDATE sync_batches SET state = 'applied', lease_until = NULL,
              created = $4, updated = $5, rejoined = $6, unchanged = $7, deferred = $8
          WHERE run_id = $1 AND batch = $2 AND state = 'running' AND attempts = $3
-             AND EXISTS (SELECT FROM sync_runs r WHERE r.id = $1 AND r.state = 'applying')",
+             AND EXISTS (SELECT FROM run)",
     )
     .bind(claim.run.uuid())
     .bind(claim.batch)
