@@ -102,22 +102,22 @@ async fn an_sqlite_database_must_be_a_file_in_a_folder_that_exists() {
         let (error, _) = refused(url).await;
         assert!(matches!(error, StoreError::Refused(_)), "{url}: {error:?}");
         assert!(error.to_string().contains("file"), "{error}");
-        assert!(ServingLock::take(&super::connect(url)).is_err(), "{url}");
+        assert!(ServingLock::take(&super::connect(url)).await.is_err(), "{url}");
     }
     let place = sqlite::sqlite();
     let nowhere = place.url().replace("guildsync.db", "missing/guildsync.db");
     refused(&nowhere).await;
-    assert!(matches!(ServingLock::take(&super::connect(&nowhere)), Err(StoreError::Refused(_))));
+    assert!(matches!(ServingLock::take(&super::connect(&nowhere)).await, Err(StoreError::Refused(_))));
 }
 
-#[test]
-fn an_sqlite_file_is_served_once() {
+#[tokio::test]
+async fn an_sqlite_file_is_served_once() {
     let place = sqlite::sqlite();
     let connect = super::connect(&place.url());
     assert_eq!(ServingLock::is_taken(&connect).unwrap(), Some(false));
-    let lock = ServingLock::take(&connect).unwrap();
+    let lock = ServingLock::take(&connect).await.unwrap();
     assert_eq!(ServingLock::is_taken(&connect).unwrap(), Some(true));
-    let refused = ServingLock::take(&connect).unwrap_err();
+    let refused = ServingLock::take(&connect).await.unwrap_err();
     assert!(matches!(refused, StoreError::Refused(_)), "{refused:?}");
     let said = refused.to_string();
     assert!(said.contains("DATABASE_URL") && said.contains("stop that process"), "{said}");
@@ -133,13 +133,13 @@ fn an_sqlite_file_is_served_once() {
     assert_eq!(ServingLock::is_taken(&super::connect(&other.url())).unwrap(), Some(false));
     drop(lock);
     assert_eq!(ServingLock::is_taken(&connect).unwrap(), Some(false));
-    ServingLock::take(&connect).unwrap();
+    ServingLock::take(&connect).await.unwrap();
 }
 
 #[tokio::test]
 async fn postgres_has_room_for_any_number() {
     let database = postgres::database().await;
     let connect = super::connect(database.url());
-    let _locks = [ServingLock::take(&connect).unwrap(), ServingLock::take(&connect).unwrap()];
+    let _locks = [ServingLock::take(&connect).await.unwrap(), ServingLock::take(&connect).await.unwrap()];
     assert_eq!(ServingLock::is_taken(&connect).unwrap(), None);
 }
