@@ -50,7 +50,7 @@ impl Roles {
     /// Takes JSON text that this type wrote earlier; `None` if it is no list of strings.
     #[must_use]
     pub fn from_json(json: String) -> Option<Self> {
-        serde_json::from_str::<Vec<&str>>(&json).is_ok_and(|roles| roles.len() <= MAX_ROLES).then_some(Self(json))
+        serde_json::from_str::<Vec<String>>(&json).is_ok_and(|roles| roles.len() <= MAX_ROLES).then_some(Self(json))
     }
 
     /// Takes JSON text that is known to have been written by this type: a payload of our own.
@@ -137,6 +137,7 @@ mod tests {
         let roles = Roles::from_iter(["1", "role_id_2", "a\"b\\c\n"]);
         assert_eq!(roles.as_json(), r#"["1","role_id_2","a\"b\\c\u000a"]"#);
         assert_eq!(roles.to_vec(), ["1", "role_id_2", "a\"b\\c\n"]);
+        assert_eq!(Roles::from_json(roles.as_json().into()), Some(roles));
         assert_eq!(Roles::from_json("[1]".into()), None);
     }
 }

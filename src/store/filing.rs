@@ -49,6 +49,14 @@ pub struct NewRun {
     pub counts: Counts,
 }
 
+/// What a list without some of its batches is answered: those in them must not be taken for departed.
+pub(super) fn not_whole() -> StoreError {
+    StoreError::Refused(
+        "parts of the list were removed before the last of it had come in; nothing was changed, send the list again, faster"
+            .into(),
+    )
+}
+
 /// Stages batches and files runs.
 #[async_trait]
 pub trait Filing: Send + Sync + 'static {
@@ -56,6 +64,9 @@ pub trait Filing: Send + Sync + 'static {
     async fn stage_batch(&self, run: RunId, batch: &StagedBatch, now: DateTime<Utc>) -> Result<(), StoreError>;
 
     /// Files the run with the batches staged so far and `last`, in one transaction: from here on it will be carried out.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] if that makes other than `batches_total` batches: some have been swept, because the list took too long.
     async fn file_run(&self, run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Result<(), StoreError>;
 
     /// Removes what was staged for a run that is not going to be filed.

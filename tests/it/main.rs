@@ -6,4 +6,5 @@ mod queue;
 mod queue_redis;
 mod queue_redis_server;
 mod rooms;
+mod store;
 mod support;

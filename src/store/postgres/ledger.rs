@@ -1,7 +1,8 @@
 //! What concerns the database as a whole: schema, `settings`, `leases`, `processes`, retention.
 
 use chrono::{DateTime, Utc};
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{Migrate as _, Migrator};
+use sqlx::{Connection as _, PgConnection};
 
 use super::Postgres;
 use crate::domain::DiscordId;
@@ -10,22 +11,32 @@ use crate::store::{Lease, Process, Retention, StoreError, Swept, upkeep};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
+/// How many migrations the database lacks.
+async fn missing(connection: &mut PgConnection) -> Result<usize, StoreError> {
+    let exists: bool =
+        sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(&mut *connection).await?;
+    let applied: i64 = if exists {
+        sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations WHERE success").fetch_one(connection).await?
+    } else {
+        0
+    };
+    Ok(MIGRATIONS.iter().count().saturating_sub(usize::try_from(applied).unwrap_or_default()))
+}
+
 impl Postgres {
     pub(in crate::store) async fn run_migrations(&self) -> Result<usize, StoreError> {
-        let before = self.missing_migrations().await?;
-        // The migrator takes an advisory lock of its own, so that processes that start together do this one after the other.
-        MIGRATIONS.run(&self.pool).await?;
+        // The migrator's own lock, taken before looking, so that of processes that start together one does it all, and says so. It goes
+        // with the connection, which is not used again.
+        let mut connection = self.pool.acquire().await?.detach();
+        connection.lock().await?;
+        let before = missing(&mut connection).await?;
+        MIGRATIONS.run(&mut connection).await?;
+        connection.close().await?;
         Ok(before)
     }
 
     pub(in crate::store) async fn missing_migrations(&self) -> Result<usize, StoreError> {
-        let exists: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(&self.pool).await?;
-        let applied: i64 = if exists {
-            sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations WHERE success").fetch_one(&self.pool).await?
-        } else {
-            0
-        };
-        Ok(MIGRATIONS.iter().count().saturating_sub(usize::try_from(applied).unwrap_or_default()))
+        missing(&mut *self.pool.acquire().await?).await
     }
 
     pub(in crate::store) async fn server_version(&self) -> Result<String, StoreError> {

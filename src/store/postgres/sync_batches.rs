@@ -43,6 +43,11 @@ pub(super) async fn drop_entries(connection: &mut PgConnection, run: RunId, drop
     Ok(())
 }
 
+/// How many batches there are.
+pub(super) async fn count(connection: &mut PgConnection, run: RunId) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar("SELECT count(*) FROM sync_batches WHERE run_id = $1").bind(run.uuid()).fetch_one(connection).await?)
+}
+
 /// Marks all batches of a run as rung.
 pub(super) async fn note_rung(connection: &mut PgConnection, run: RunId, now: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query("UPDATE sync_batches SET rung_at = $2 WHERE run_id = $1").bind(run.uuid()).bind(now).execute(connection).await?;
@@ -173,26 +178,32 @@ impl Postgres {
         Ok(())
     }
 
-    /// The ids that a run lists, over all its batches.
-    pub(in crate::store) async fn listed_ids(&self, run: RunId) -> Result<Vec<i64>, StoreError> {
+    /// The ids that a run lists, over all its batches, and how many batches that are.
+    pub(in crate::store) async fn listed_ids(&self, run: RunId) -> Result<(Vec<i64>, i64), StoreError> {
         use futures::TryStreamExt as _;
-        let mut rows = sqlx::query_scalar::<_, Vec<u8>>("SELECT payload FROM sync_batches WHERE run_id = $1 ORDER BY batch")
-            .bind(run.uuid())
-            .fetch(&self.pool);
-        let mut ids = Vec::new();
+        let mut rows = sqlx::query_scalar::<_, Vec<u8>>(
+            "SELECT payload FROM sync_batches WHERE run_id = $1 AND payload IS NOT NULL ORDER BY batch",
+        )
+        .bind(run.uuid())
+        .fetch(&self.pool);
+        let (mut ids, mut batches) = (Vec::new(), 0);
         while let Some(packed) = rows.try_next().await? {
             ids.append(&mut payload::decode_ids(&packed)?);
+            batches += 1;
         }
-        Ok(ids)
+        Ok((ids, batches))
     }
 }
 
+/// Marks a batch as applied, if it is still claimed and its run still being applied. The lock on the run makes whoever fails it wait for
+/// this transaction, so that its counts are in the sum.
 async fn mark_applied(connection: &mut PgConnection, claim: &BatchClaim, counts: &Counts) -> Result<(), StoreError> {
     let done = sqlx::query(
-        "UPDATE sync_batches SET state = 'applied', lease_until = NULL,
+        "WITH run AS MATERIALIZED (SELECT id FROM sync_runs WHERE id = $1 AND state = 'applying' FOR SHARE)
+         UPDATE sync_batches SET state = 'applied', lease_until = NULL,
              created = $4, updated = $5, rejoined = $6, unchanged = $7, deferred = $8
          WHERE run_id = $1 AND batch = $2 AND state = 'running' AND attempts = $3
-             AND EXISTS (SELECT FROM sync_runs r WHERE r.id = $1 AND r.state = 'applying')",
+             AND EXISTS (SELECT FROM run)",
     )
     .bind(claim.run.uuid())
     .bind(claim.batch)

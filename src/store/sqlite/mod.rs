@@ -42,8 +42,7 @@ CREATE TEMP TABLE listed (
 impl Sqlite {
     pub(super) async fn open(url: &str, connect: &Connect) -> Result<Self, StoreError> {
         let file = file_of(url)?;
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(|_| StoreError::Refused("the database URL is not a valid sqlite:// address".into()))?
+        let options = options(url)?
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             // With a write-ahead log, an accepted run must survive a power cut, not only a crash of the process.
@@ -82,7 +81,13 @@ pub(super) fn file_of(url: &str) -> Result<PathBuf, StoreError> {
             "an SQLite database must be a file, or a restart would lose it; write DATABASE_URL=sqlite://guildsync.db".into(),
         ));
     }
-    Ok(PathBuf::from(path))
+    // As the driver reads it, so that two spellings of one file are one file.
+    Ok(options(url)?.get_filename().to_owned())
+}
+
+fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
+    SqliteConnectOptions::from_str(url)
+        .map_err(|_| StoreError::Refused("the database URL is not a valid sqlite:// address".into()))
 }
 
 /// A time as this database keeps it.

@@ -43,6 +43,14 @@ pub(super) async fn drop_entries(connection: &mut SqliteConnection, run: RunId, 
     Ok(())
 }
 
+/// How many batches there are.
+pub(super) async fn count(connection: &mut SqliteConnection, run: RunId) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar("SELECT count(*) FROM sync_batches WHERE run_id = ?1")
+        .bind(run.to_string())
+        .fetch_one(connection)
+        .await?)
+}
+
 /// Marks all batches of a run as rung.
 pub(super) async fn note_rung(connection: &mut SqliteConnection, run: RunId, now: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query("UPDATE sync_batches SET rung_at = ?2 WHERE run_id = ?1")
@@ -171,17 +179,20 @@ impl Sqlite {
         Ok(())
     }
 
-    /// The ids that a run lists, over all its batches.
-    pub(in crate::store) async fn listed_ids(&self, run: RunId) -> Result<Vec<i64>, StoreError> {
+    /// The ids that a run lists, over all its batches, and how many batches that are.
+    pub(in crate::store) async fn listed_ids(&self, run: RunId) -> Result<(Vec<i64>, i64), StoreError> {
         use futures::TryStreamExt as _;
-        let mut rows = sqlx::query_scalar::<_, Vec<u8>>("SELECT payload FROM sync_batches WHERE run_id = ?1 ORDER BY batch")
-            .bind(run.to_string())
-            .fetch(&self.read);
-        let mut ids = Vec::new();
+        let mut rows = sqlx::query_scalar::<_, Vec<u8>>(
+            "SELECT payload FROM sync_batches WHERE run_id = ?1 AND payload IS NOT NULL ORDER BY batch",
+        )
+        .bind(run.to_string())
+        .fetch(&self.read);
+        let (mut ids, mut batches) = (Vec::new(), 0);
         while let Some(packed) = rows.try_next().await? {
             ids.append(&mut payload::decode_ids(&packed)?);
+            batches += 1;
         }
-        Ok(ids)
+        Ok((ids, batches))
     }
 }
 

@@ -6,7 +6,7 @@ use sqlx::{Row as _, SqliteConnection};
 use super::{Sqlite, guild_members, micros, sync_batches};
 use crate::domain::{Counts, Guard, HeldReason, Run, RunError, RunId, RunState, Verdict};
 use crate::store::columns::{self, Columns as _};
-use crate::store::{Dropped, Due, FinishClaim, Finished, MAX_CLAIMS, NewRun, RunClaim, StagedBatch, StoreError};
+use crate::store::{Dropped, Due, FinishClaim, Finished, MAX_CLAIMS, NewRun, RunClaim, StagedBatch, StoreError, filing};
 
 /// Runs with their progress, `which` of them; while a run is being applied its counts are those of its batches.
 fn run_sql(which: &str) -> sqlx::AssertSqlSafe<String> {
@@ -97,6 +97,9 @@ impl Sqlite {
         }
         for entries in dropped {
             sync_batches::drop_entries(&mut tx, run.id, entries).await?;
+        }
+        if sync_batches::count(&mut tx, run.id).await? != i64::from(run.batches_total) {
+            return Err(filing::not_whole());
         }
         sqlx::query(
             "INSERT INTO sync_runs (id, source, mode, state, requested_by, observed_at, created_at, rung_at, members_total,
@@ -189,23 +192,28 @@ impl Sqlite {
         guard: Guard,
         now: DateTime<Utc>,
     ) -> Result<Finished, StoreError> {
-        let listed = self.listed_ids(claim.run).await?;
+        let (listed, batches) = self.listed_ids(claim.run).await?;
         let mut tx = self.begin().await?;
         let received = sqlx::query(
-            "SELECT total_received, duplicates, skipped FROM sync_runs
-             WHERE id = ?1 AND state = 'finishing' AND attempts = ?2 ",
+            "SELECT batches_total, total_received, duplicates, skipped FROM sync_runs
+             WHERE id = ?1 AND state = 'finishing' AND attempts = ?2",
         )
         .bind(claim.run.to_string())
         .bind(claim.attempt)
         .fetch_optional(&mut *tx)
         .await?
         .ok_or(StoreError::ClaimLost)?;
+        if batches != received.int("batches_total")? {
+            // Whoever stands in the others would be taken for departed.
+            return Err(StoreError::Unreadable("a run without some of its batches".into()));
+        }
         let mut counts = sync_batches::sum(&mut tx, claim.run).await?;
         counts.total_received = received.int("total_received")?;
         counts.duplicates = received.int("duplicates")?;
         counts.skipped = received.int("skipped")?;
         let departed = guild_members::departures(&mut tx, &listed, claim.observed_at).await?;
-        let before = guild_members::active(&mut tx).await? - counts.created - counts.rejoined;
+        let active = guild_members::active(&mut tx).await?;
+        let before = active - counts.created - counts.rejoined;
         let verdict = guard.judge(listed.len() as u64, before.max(0).cast_unsigned(), departed.len() as u64);
         let (state, held) = match verdict {
             Verdict::Believed => {
@@ -214,7 +222,11 @@ impl Sqlite {
                 (RunState::Succeeded, None)
             }
             Verdict::Held(reason) => {
-                counts.departures_held = i64::try_from(departed.len()).unwrap_or(i64::MAX);
+                counts.departures_held = match reason {
+                    // It speaks of nobody in particular, so of everyone.
+                    HeldReason::EmptyList => active,
+                    HeldReason::MassDeparture => i64::try_from(departed.len()).unwrap_or(i64::MAX),
+                };
                 (RunState::Held, Some(reason))
             }
         };
@@ -285,20 +297,24 @@ impl Sqlite {
                  WHERE r.finished_at IS NULL AND r.rung_at < ?2 AND (
                      r.state = 'queued'
                      OR r.state = 'applying' AND NOT EXISTS (SELECT 1 FROM sync_batches WHERE run_id = r.id AND state <> 'applied')
-                     OR r.state = 'finishing' AND r.lease_until < ?1)
+                     OR r.state = 'finishing' AND r.attempts < ?4 AND r.lease_until < ?1)
                  ORDER BY r.observed_at, r.id LIMIT ?3)
-             RETURNING id, state",
+             RETURNING id, state, observed_at",
         )
         .bind(micros(now))
         .bind(micros(rung_before))
         .bind(limit)
+        .bind(MAX_CLAIMS)
         .fetch_all(&mut *tx)
         .await?;
-        let mut due = Vec::with_capacity(runs.len());
+        // An UPDATE answers its rows in no order.
+        let mut found = Vec::with_capacity(runs.len());
         for row in &runs {
             let run = row.run_id("id")?;
-            due.push(if row.text("state")? == "queued" { Due::Run(run) } else { Due::Finish(run) });
+            let step = if row.text("state")? == "queued" { Due::Run(run) } else { Due::Finish(run) };
+            found.push((row.time("observed_at")?, run, step));
         }
+        found.sort_by_key(|(observed_at, run, _)| (*observed_at, *run));
         let batches = sqlx::query(
             "UPDATE sync_batches SET rung_at = ?1 WHERE (run_id, batch) IN (
                  SELECT b.run_id, b.batch FROM sync_batches b JOIN sync_runs r ON r.id = b.run_id
@@ -313,11 +329,14 @@ impl Sqlite {
         .bind(MAX_CLAIMS)
         .fetch_all(&mut *tx)
         .await?;
+        let mut steps = Vec::with_capacity(batches.len());
         for row in &batches {
-            due.push(Due::Batch(row.run_id("run_id")?, row.try_get("batch")?));
+            steps.push((row.run_id("run_id")?, row.try_get::<i32, _>("batch")?));
         }
+        steps.sort_unstable();
         tx.commit().await?;
-        Ok(due)
+        let batches = steps.into_iter().map(|(run, batch)| Due::Batch(run, batch));
+        Ok(found.into_iter().map(|(_, _, step)| step).chain(batches).collect())
     }
 
     pub(in crate::store) async fn exhausted_runs(&self, now: DateTime<Utc>) -> Result<Vec<RunId>, StoreError> {

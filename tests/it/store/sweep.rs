@@ -1,0 +1,102 @@
+//! Retention: each kind of thing goes when its time is over, and not a microsecond earlier.
+
+use chrono::TimeDelta;
+use guildsync::store::{NewStaff, Process, Retention, Swept};
+
+use super::Ledger;
+use super::hand::{GUARD, List, MICRO, at, carry_out, file, members, mishap, rows, take_up};
+
+on_both!(
+    ended_runs_go_with_their_batches,
+    runs_that_have_not_ended_stay,
+    the_payload_of_a_failed_run_goes_before_the_run,
+    batches_of_a_list_that_never_came_in_whole_go,
+    sessions_go_by_their_age_and_processes_by_their_last_beat,
+);
+
+const YEAR: TimeDelta = TimeDelta::days(365);
+/// Nothing is old enough.
+const KEEP: Retention = Retention { runs: YEAR, failed_payloads: YEAR, staged: YEAR, sessions: YEAR, processes: YEAR };
+const HOUR: TimeDelta = TimeDelta::hours(1);
+
+async fn sweep(ledger: &Ledger, retention: Retention, now: chrono::DateTime<chrono::Utc>) -> Swept {
+    ledger.upkeep.sweep(&retention, now).await.unwrap()
+}
+
+async fn batches(ledger: &Ledger) -> i64 {
+    ledger.number("SELECT count(*) FROM sync_batches").await
+}
+
+async fn ended_runs_go_with_their_batches(ledger: &Ledger) {
+    let [early, late] = [file(ledger, at(0), &members(1..=4)).await, file(ledger, at(10), &members(1..=4)).await];
+    carry_out(ledger, early, GUARD, at(100)).await;
+    carry_out(ledger, late, GUARD, at(200)).await;
+    let retention = Retention { runs: HOUR, staged: HOUR, ..KEEP };
+    assert_eq!(sweep(ledger, retention, at(100) + HOUR).await, Swept::default());
+    let swept = sweep(ledger, retention, at(100) + HOUR + MICRO).await;
+    assert_eq!(swept, Swept { runs: 1, batches: 2, ..Swept::default() });
+    assert_eq!(ledger.read.run(early).await.unwrap(), None);
+    assert!(ledger.read.run(late).await.unwrap().is_some());
+    assert_eq!(batches(ledger).await, 2);
+    assert_eq!(rows(ledger).await.len(), 4, "what it brought stays");
+}
+
+async fn runs_that_have_not_ended_stay(ledger: &Ledger) {
+    let applying = file(ledger, at(0), &members(1..=4)).await;
+    take_up(ledger, applying, at(1)).await;
+    let queued = file(ledger, at(10), &members(1..=4)).await;
+    let none = Retention { runs: HOUR, failed_payloads: HOUR, staged: HOUR, sessions: HOUR, processes: HOUR };
+    assert_eq!(sweep(ledger, none, at(0) + YEAR).await, Swept::default());
+    assert_eq!(batches(ledger).await, 4);
+    for batch in 0..2 {
+        super::hand::apply(ledger, applying, batch, at(20)).await;
+    }
+    let finish = super::hand::claim_finish(ledger, applying, at(30)).await;
+    ledger.work.finish_run(&finish, GUARD, at(30)).await.unwrap();
+    assert_eq!(carry_out(ledger, queued, GUARD, at(31)).await.counts.unchanged, 4);
+}
+
+async fn the_payload_of_a_failed_run_goes_before_the_run(ledger: &Ledger) {
+    let kept = "SELECT count(*) FROM sync_batches WHERE payload IS NOT NULL";
+    let failed = file(ledger, at(0), &members(1..=4)).await;
+    ledger.work.fail_run(failed, &mishap(), at(100)).await.unwrap();
+    let queued = file(ledger, at(10), &members(1..=2)).await;
+    let retention = Retention { failed_payloads: HOUR, ..KEEP };
+    sweep(ledger, retention, at(100) + HOUR).await;
+    assert_eq!(ledger.number(kept).await, 3);
+    assert_eq!(sweep(ledger, retention, at(100) + HOUR + MICRO).await, Swept::default());
+    assert_eq!(ledger.number(kept).await, 1, "that of the run that waits");
+    assert!(ledger.read.run(failed).await.unwrap().unwrap().error.is_some());
+    assert_eq!(carry_out(ledger, queued, GUARD, at(200)).await.counts.created, 2);
+}
+
+async fn batches_of_a_list_that_never_came_in_whole_go(ledger: &Ledger) {
+    let list = List::new(at(0), &members(1..=4), 2);
+    ledger.filing.stage_batch(list.run.id, &list.batches[0], at(0)).await.unwrap();
+    ledger.filing.stage_batch(list.run.id, &list.batches[1], at(1)).await.unwrap();
+    let filed = file(ledger, at(0), &members(1..=2)).await;
+    let retention = Retention { staged: HOUR, ..KEEP };
+    assert_eq!(sweep(ledger, retention, at(0) + HOUR).await, Swept::default());
+    assert_eq!(sweep(ledger, retention, at(0) + HOUR + MICRO).await, Swept { batches: 1, ..Swept::default() });
+    assert_eq!(sweep(ledger, retention, at(1) + HOUR + MICRO).await, Swept { batches: 1, ..Swept::default() });
+    assert_eq!(carry_out(ledger, filed, GUARD, at(2)).await.counts.created, 2);
+}
+
+async fn sessions_go_by_their_age_and_processes_by_their_last_beat(ledger: &Ledger) {
+    let staff = NewStaff { username: "anna".into(), password_hash: "x".into(), is_superuser: false };
+    let anna = ledger.accounts.create_staff(&staff, at(0)).await.unwrap().unwrap();
+    ledger.sessions.open_session(&[1; 32], anna.id, at(0)).await.unwrap();
+    ledger.sessions.open_session(&[2; 32], anna.id, at(1)).await.unwrap();
+    let (host, roles, version) = ("host".to_owned(), "http".to_owned(), "1".to_owned());
+    let one = Process { id: "one".into(), host, roles, version, started_at: at(-9_000), seen_at: at(0) };
+    let other = Process { id: "other".into(), seen_at: at(1), ..one.clone() };
+    for process in [&one, &other] {
+        ledger.upkeep.beat(process).await.unwrap();
+    }
+    let retention = Retention { sessions: HOUR, processes: HOUR, ..KEEP };
+    assert_eq!(sweep(ledger, retention, at(0) + HOUR).await, Swept::default());
+    let swept = sweep(ledger, retention, at(0) + HOUR + MICRO).await;
+    assert_eq!(swept, Swept { sessions: 1, processes: 1, ..Swept::default() });
+    assert_eq!(ledger.read.processes(at(-9_999)).await.unwrap(), [other]);
+    assert_eq!(ledger.number("SELECT count(*) FROM sessions").await, 1);
+}
