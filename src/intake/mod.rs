@@ -34,7 +34,7 @@ pub use follow::{Follow, FollowError};
 
 use crate::domain::{Clock, Counts, DiscordId, Mode, Random, RunId, Source};
 use crate::queue::{Job, Ring};
-use crate::store::{Filing, NewRun};
+use crate::store::{Filing, NewRun, StoreError};
 
 /// The bounds of what is taken in.
 #[derive(Debug, Clone, Copy)]
@@ -166,6 +166,11 @@ impl Intake {
             batches_total: batches.count,
             counts: Counts { total_received: parsed.received, duplicates: batches.duplicates, ..Counts::default() },
         };
-        self.filing.file_run(&run, batches.last.as_slice(), &batches.dropped).await.map_err(|e| (e.into(), staged))
+        let filed = self.filing.file_run(&run, batches.last.as_slice(), &batches.dropped).await;
+        filed.map_err(|error| match error {
+            // Its first batches were swept before its last had come.
+            StoreError::Refused(_) => (Refusal::TooSlow, staged),
+            error => (error.into(), staged),
+        })
     }
 }
