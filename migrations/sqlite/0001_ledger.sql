@@ -9,6 +9,7 @@ CREATE TABLE settings (
 CREATE TABLE users (
     id               INTEGER PRIMARY KEY,
     username         TEXT NOT NULL,
+    username_key     TEXT NOT NULL UNIQUE, -- the name in lower case
     email            TEXT NOT NULL DEFAULT '',
     discord_id       INTEGER UNIQUE,
     discord_username TEXT NOT NULL DEFAULT '',
@@ -19,7 +20,6 @@ CREATE TABLE users (
     date_joined      INTEGER NOT NULL,
     last_login       INTEGER
 );
-CREATE UNIQUE INDEX users_username ON users (lower(username));
 
 -- One row for everyone who was ever seen in the guild; rows are never deleted, date_left says who is gone.
 CREATE TABLE guild_members (

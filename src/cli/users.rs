@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use super::{Outcome, ledger};
 use crate::config::Config;
-use crate::domain::{Clock as _, DiscordId, SystemClock, check_username};
+use crate::domain::{Clock as _, DiscordId, SystemClock, check_username, username_key};
 use crate::store::{Import, ImportRow};
 
 /// How many faults are told one by one.
@@ -100,7 +100,7 @@ fn read(file: &Path) -> anyhow::Result<(Vec<ImportRow>, Vec<String>)> {
         let field = |index: Option<usize>| index.and_then(|index| record.get(index)).unwrap_or_default();
         match row(field(Some(username)), field(email), field(discord_id)) {
             Ok(row) => {
-                if let Some(other) = names.insert(row.username.to_lowercase(), line) {
+                if let Some(other) = names.insert(username_key(&row.username), line) {
                     faults.push(format!("line {line}: the name {} stands on line {other} already", row.username));
                 }
                 if let Some(id) = row.discord_id

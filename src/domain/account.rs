@@ -31,6 +31,13 @@ pub struct Account {
 /// Longest account name, in characters; that of Django, whose accounts are imported.
 pub const MAX_USERNAME: usize = 150;
 
+/// What names are compared by: two that differ in case alone have the same key. It is made here and not by a database, whose idea of
+/// case depends on how it was set up.
+#[must_use]
+pub fn username_key(username: &str) -> String {
+    username.to_lowercase()
+}
+
 /// Why a text is no account name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an account name has 1 to {MAX_USERNAME} characters and no control characters or spaces at its ends")]

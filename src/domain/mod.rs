@@ -12,7 +12,7 @@ mod ids;
 mod member;
 mod run;
 
-pub use account::{Account, AccountNameError, MAX_USERNAME, check_username};
+pub use account::{Account, AccountNameError, MAX_USERNAME, check_username, username_key};
 pub use chance::Random;
 pub use clock::{Clock, ManualClock, SystemClock, to_micros};
 pub use counts::Counts;

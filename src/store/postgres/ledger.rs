@@ -1,7 +1,7 @@
 //! What concerns the database as a whole: schema, `settings`, `leases`, `processes`, retention.
 
 use chrono::{DateTime, Utc};
-use sqlx::migrate::{Migrate as _, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::{Connection as _, PgConnection};
 
 use super::Postgres;
@@ -10,6 +10,9 @@ use crate::store::columns;
 use crate::store::{Lease, Process, Retention, StoreError, Swept, upkeep};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Key of the advisory lock under which processes migrate: "guildmig" in ASCII.
+const MIGRATION_LOCK: i64 = 0x6775_696c_646d_6967;
 
 /// How many migrations the database lacks.
 async fn missing(connection: &mut PgConnection) -> Result<usize, StoreError> {
@@ -25,13 +28,13 @@ async fn missing(connection: &mut PgConnection) -> Result<usize, StoreError> {
 
 impl Postgres {
     pub(in crate::store) async fn run_migrations(&self) -> Result<usize, StoreError> {
-        // The migrator's own lock, taken before looking, so that of processes that start together one does it all, and says so. It goes
-        // with the connection, which is not used again.
-        let mut connection = self.pool.acquire().await?.detach();
-        connection.lock().await?;
-        let before = missing(&mut connection).await?;
-        MIGRATIONS.run(&mut connection).await?;
-        connection.close().await?;
+        // The migrator has a lock of its own, but one must have the turn before it looks, so that of processes that start together one
+        // does it all and says so. The lock goes with its connection, which is not used again.
+        let mut turn = self.pool.acquire().await?.detach();
+        sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut turn).await?;
+        let before = missing(&mut turn).await?;
+        MIGRATIONS.run(&self.pool).await?;
+        turn.close().await?;
         Ok(before)
     }
 

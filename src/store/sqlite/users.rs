@@ -5,12 +5,14 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::SqliteConnection;
 
 use super::{Sqlite, guild_members, micros};
-use crate::domain::{Account, DiscordId};
+use crate::domain::{Account, DiscordId, username_key};
 use crate::store::columns::{self, Columns as _};
 use crate::store::{Credentials, Import, ImportConflict, ImportRow, Imported, NewStaff, StoreError};
 
-/// The lines of an import: `?1` is a JSON list of `[name, address, Discord id]`.
-const LINES: &str = "(SELECT value ->> 0 AS username, value ->> 1 AS email, value ->> 2 AS discord_id FROM json_each(?1)) AS l";
+/// The lines of an import: `?1` is a JSON list of `[name, its key, address, Discord id]`.
+const LINES: &str =
+    "(SELECT value ->> 0 AS username, value ->> 1 AS username_key, value ->> 2 AS email, value ->> 3 AS discord_id
+    FROM json_each(?1)) AS l";
 
 impl Sqlite {
     pub(in crate::store) async fn insert_staff(
@@ -19,10 +21,12 @@ impl Sqlite {
         now: DateTime<Utc>,
     ) -> Result<Option<Account>, StoreError> {
         let row = sqlx::query(
-            "INSERT INTO users (username, password_hash, is_staff, is_superuser, date_joined) VALUES (?1, ?2, 1, ?3, ?4)
+            "INSERT INTO users (username, username_key, password_hash, is_staff, is_superuser, date_joined)
+             VALUES (?1, ?2, ?3, 1, ?4, ?5)
              ON CONFLICT DO NOTHING RETURNING *",
         )
         .bind(staff.username.as_str())
+        .bind(username_key(&staff.username))
         .bind(staff.password_hash.expose_secret())
         .bind(staff.is_superuser)
         .bind(micros(now))
@@ -32,26 +36,25 @@ impl Sqlite {
     }
 
     pub(in crate::store) async fn list_staff(&self) -> Result<Vec<Account>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM users WHERE is_staff ORDER BY lower(username)").fetch_all(&self.read).await?;
+        let rows = sqlx::query("SELECT * FROM users WHERE is_staff ORDER BY username_key").fetch_all(&self.read).await?;
         rows.iter().map(columns::account).collect()
     }
 
     pub(in crate::store) async fn update_password(&self, username: &str, hash: &SecretString) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let id: Option<i64> =
-            sqlx::query_scalar("UPDATE users SET password_hash = ?2 WHERE lower(username) = lower(?1) RETURNING id")
-                .bind(username)
-                .bind(hash.expose_secret())
-                .fetch_optional(&mut *tx)
-                .await?;
+        let id: Option<i64> = sqlx::query_scalar("UPDATE users SET password_hash = ?2 WHERE username_key = ?1 RETURNING id")
+            .bind(username_key(username))
+            .bind(hash.expose_secret())
+            .fetch_optional(&mut *tx)
+            .await?;
         sqlx::query("DELETE FROM sessions WHERE user_id = ?1").bind(id).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(id.is_some())
     }
 
     pub(in crate::store) async fn find_credentials(&self, username: &str) -> Result<Option<Credentials>, StoreError> {
-        let row = sqlx::query("SELECT * FROM users WHERE lower(username) = lower(?1)")
-            .bind(username)
+        let row = sqlx::query("SELECT * FROM users WHERE username_key = ?1")
+            .bind(username_key(username))
             .fetch_optional(&self.read)
             .await?;
         row.as_ref().map(columns::credentials).transpose()
@@ -67,7 +70,9 @@ impl Sqlite {
     }
 
     pub(in crate::store) async fn import_rows(&self, rows: &[ImportRow], now: DateTime<Utc>) -> Result<Import, StoreError> {
-        let line = |row: &ImportRow| serde_json::json!([row.username, row.email, row.discord_id.map(DiscordId::get)]);
+        let line = |row: &ImportRow| {
+            serde_json::json!([row.username, username_key(&row.username), row.email, row.discord_id.map(DiscordId::get)])
+        };
         let lines = rows.iter().map(line).collect::<serde_json::Value>().to_string();
         let mut tx = self.begin().await?;
         let conflicts = conflicts(&mut tx, &lines).await?;
@@ -77,16 +82,17 @@ impl Sqlite {
         // An id may move between two accounts of the same import: all that change let go of theirs first.
         let release = format!(
             "UPDATE users SET discord_id = NULL FROM {LINES}
-             WHERE lower(users.username) = lower(l.username) AND l.discord_id IS NOT NULL AND users.discord_id <> l.discord_id"
+             WHERE users.username_key = l.username_key AND l.discord_id IS NOT NULL AND users.discord_id <> l.discord_id"
         );
         let update = format!(
             "UPDATE users SET email = CASE l.email WHEN '' THEN users.email ELSE l.email END,
                  discord_id = COALESCE(l.discord_id, users.discord_id)
-             FROM {LINES} WHERE lower(users.username) = lower(l.username)"
+             FROM {LINES} WHERE users.username_key = l.username_key"
         );
         let insert = format!(
-            "INSERT INTO users (username, email, discord_id, date_joined) SELECT l.username, l.email, l.discord_id, ?2 FROM {LINES}
-             WHERE NOT EXISTS (SELECT 1 FROM users u WHERE lower(u.username) = lower(l.username))"
+            "INSERT INTO users (username, username_key, email, discord_id, date_joined)
+             SELECT l.username, l.username_key, l.email, l.discord_id, ?2 FROM {LINES}
+             WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.username_key = l.username_key)"
         );
         let with_lines = |sql: String| sqlx::query(sqlx::AssertSqlSafe(sql)).bind(lines.as_str());
         with_lines(release).execute(&mut *tx).await?;
@@ -107,10 +113,9 @@ impl Sqlite {
 async fn conflicts(connection: &mut SqliteConnection, lines: &str) -> Result<Vec<ImportConflict>, StoreError> {
     let sql = format!(
         "SELECT l.username, l.discord_id, u.username AS held_by FROM {LINES} JOIN users u ON u.discord_id = l.discord_id
-         WHERE lower(u.username) <> lower(l.username)
-             AND NOT EXISTS (SELECT 1 FROM json_each(?1) o
-                 WHERE lower(o.value ->> 0) = lower(u.username) AND o.value ->> 2 IS NOT NULL)
-         ORDER BY lower(l.username) LIMIT 20"
+         WHERE u.username_key <> l.username_key
+             AND u.username_key NOT IN (SELECT value ->> 1 FROM json_each(?1) WHERE value ->> 3 IS NOT NULL)
+         ORDER BY l.username_key LIMIT 20"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(lines).fetch_all(connection).await?;
     rows.iter()
