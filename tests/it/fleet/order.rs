@@ -1,14 +1,15 @@
 //! Many lists at once take turns: rule 5.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
 
 use guildsync::domain::{Clock as _, SystemClock};
 
-use super::Site;
 use super::ledger::Ledger;
 use super::lists::{self, List};
-use crate::support::{postgres, sqlite};
+use super::uploads::Upload;
+use super::{Site, assert_all_created};
+use crate::support::{eventually, postgres, sqlite};
 
 const LISTS: i32 = 8;
 
@@ -64,4 +65,30 @@ async fn eight_lists_at_once_take_turns_and_the_latest_evidence_wins() {
     eight_at_once(&Site::new(database.url(), guild).with_redis().batches_of(100), database.url()).await;
     let database = sqlite::sqlite();
     eight_at_once(&Site::new(&database.url(), guild).batches_of(100), &database.url()).await;
+}
+
+#[tokio::test]
+async fn a_list_that_waits_for_its_turn_to_upload_is_as_old_as_its_request() {
+    let (guild, list) = lists::list(1_000);
+    let database = postgres::database().await;
+    let ledger = Ledger::of(database.url());
+    let site = Site::new(database.url(), guild).batches_of(100).set("GUILDSYNC__API__MAX_UPLOADS", "1");
+    let alone = site.serve("http,worker").await;
+    let mut first = Upload::begin(&alone.door, list.file()).await;
+    first.send_half().await;
+    eventually("the first has its turn", async || ledger.number("SELECT count(*) FROM sync_batches").await > 0).await;
+
+    let second = alone.door.posting(list.file());
+    // Requests behind it are answered, so it has long been waiting for its turn.
+    for _ in 0..50 {
+        assert_eq!(alone.door.get("/readyz").await.status, 200);
+    }
+    assert!(!second.is_finished());
+    let later = SystemClock.now();
+    drop(first);
+    let answer = second.await.unwrap();
+    assert_all_created(&answer, list.len());
+    let run = alone.door.run(&answer.run()).await;
+    let observed: DateTime<Utc> = run["observed_at"].as_str().unwrap().parse().unwrap();
+    assert!(observed < later, "{observed} is not before {later}");
 }

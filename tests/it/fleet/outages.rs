@@ -8,6 +8,10 @@ use crate::support::eventually;
 use crate::support::postgres::{self, PrivatePostgres};
 use crate::support::redis::PrivateRedis;
 
+/// What a worker says when it has noticed that Redis is away, and when it takes jobs from it again.
+const AWAY: &str = "until it is back they are carried out more slowly part=\"taking jobs\"";
+const BACK: &str = "Redis answers again part=\"taking jobs\"";
+
 #[tokio::test]
 async fn without_redis_a_process_with_a_worker_still_carries_its_lists_out() {
     let guild = lists::guild(1_000);
@@ -20,13 +24,25 @@ async fn without_redis_a_process_with_a_worker_still_carries_its_lists_out() {
     redis.kill();
     let without = alone.door.post(list.file()).await;
     assert_all_created(&without, list.len());
+    alone.process.wait_for_line(AWAY).await;
     redis.restart();
-    alone.process.wait_for_line("Redis answers again part=\"taking jobs\"").await;
+    alone.process.wait_for_line(BACK).await;
     alone.process.wait_for_line("Redis answers again part=\"hearing of jobs and changed runs\"").await;
     let all = list.len();
     let back = alone.door.post(list.file()).await;
     assert_eq!(back.status, 200, "{back:?}");
     assert_counts(&back.body, &[("updated", all), ("unchanged", all), ("total_received", all), ("total_active", all)]);
+}
+
+#[tokio::test]
+async fn a_redis_that_falls_silent_holds_nothing_up_for_long() {
+    let (guild, list) = lists::list(1_000);
+    let database = postgres::database().await;
+    let mut redis = PrivateRedis::start();
+    let site = Site::new(database.url(), guild).with_redis_at(redis.url()).batches_of(100);
+    let alone = site.serve("http,worker").await;
+    redis.pause();
+    assert_all_created(&alone.door.post(list.file()).await, list.len());
 }
 
 #[tokio::test]
@@ -37,12 +53,12 @@ async fn a_redis_that_comes_back_carries_the_next_lists_without_the_sweeper() {
     let site = Site::new(database.url(), guild).with_redis_at(redis.url()).batches_of(100);
     let (front, worker) = tokio::join!(site.serve("http"), site.serve("worker"));
     redis.kill();
-    worker.process.wait_for_line("until it is back they are carried out more slowly part=\"taking jobs\"").await;
+    worker.process.wait_for_line(AWAY).await;
     redis.restart();
     for process in [&front, &worker] {
         process.process.wait_for_line("Redis answers again part=\"hearing of jobs and changed runs\"").await;
     }
-    worker.process.wait_for_line("Redis answers again part=\"taking jobs\"").await;
+    worker.process.wait_for_line(BACK).await;
     assert_all_created(&front.door.post(list.file()).await, list.len());
     assert!(!worker.rang_again(), "the first ring was not heard");
 }

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use super::ledger::Ledger;
 use super::lists;
 use super::{Door, KEY, Site, assert_all_created};
-use crate::support::postgres;
+use crate::support::{eventually, postgres};
 
 /// A POST that a test sends piece by piece.
 pub struct Upload {
@@ -47,7 +47,7 @@ async fn a_client_that_breaks_off_leaves_nothing_behind() {
     let mut upload = Upload::begin(&alone.door, list.file()).await;
     upload.send_half().await;
     let staged = "SELECT count(*) FROM sync_batches";
-    crate::support::eventually("some of it is staged", async || ledger.number(staged).await > 0).await;
+    eventually("some of it is staged", async || ledger.number(staged).await > 0).await;
     drop(upload);
     ledger.wait_for("what was staged is gone", 0, staged).await;
     assert_eq!(ledger.number("SELECT count(*) FROM sync_runs").await, 0);

@@ -84,3 +84,35 @@ async fn a_worker_that_stood_still_past_its_lease_changes_nothing_any_more() {
     assert_eq!(sleeper.applied(&run), 9);
     assert_one_run_created(&front.door, &ledger, &run, list.len()).await;
 }
+
+#[tokio::test]
+async fn a_worker_that_stands_still_while_it_ends_a_run_does_not_hold_the_guild_up() {
+    let (guild, list) = lists::list(500);
+    let database = postgres::database().await;
+    let ledger = Ledger::of(database.url());
+    let site = Site::new(database.url(), guild).with_redis().batches_of(100);
+    let front = site.serve("http").await;
+
+    // It stops while it holds the lock under which the guild's runs take turns.
+    let batch = Latch::on_member(database.url(), list.id(50)).await;
+    let mut sleeper = site.serve("worker").await;
+    let answer = front.door.posting(list.file());
+    ledger.wait_for_applied(4).await;
+    let end = Latch::on_turns(database.url()).await;
+    batch.release().await;
+    let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    ledger.wait_for("the run is ending", 1, waiting).await;
+    sleeper.process.sigstop();
+    end.release().await;
+    let _other = site.serve("worker").await;
+
+    let answer = answer.await.unwrap();
+    assert_all_created(&answer, list.len());
+    let before = ledger.number(WRITTEN).await;
+    sleeper.process.sigcont();
+    sleeper.process.sigterm();
+    assert!(sleeper.process.wait().await.success());
+    assert_eq!(ledger.number(WRITTEN).await, before, "a worker wrote after its step had been taken over");
+    assert_one_run_created(&front.door, &ledger, &answer.run(), list.len()).await;
+}
