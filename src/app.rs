@@ -134,6 +134,7 @@ pub struct Running {
     grace: Duration,
     process: String,
     stopping: Arc<AtomicBool>,
+    hurry: CancellationToken,
     http: Option<HttpServer>,
     workers: Option<Workers>,
     beating: JoinHandle<()>,
@@ -205,6 +206,7 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
         None
     };
     let stopping = Arc::new(AtomicBool::new(false));
+    let hurry = CancellationToken::new();
     let follow = Follow::new(stores.read.clone(), queue.notices.clone());
     let intake = guild.map(|guild| intake(config, &stores, &queue, guild));
     let (address, http) = match listener {
@@ -218,6 +220,7 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
                 wait: Duration::from_secs(config.api.wait_secs),
                 wrong_keys: config.api.wrong_keys_per_minute,
                 stopping: stopping.clone(),
+                hurry: hurry.clone(),
             };
             let admin = AdminState {
                 read: stores.read.clone(),
@@ -234,7 +237,20 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
         None => (None, None),
     };
     let grace = Duration::from_secs(config.shutdown.grace_secs);
-    Ok(Running { address, stores, intake, follow, grace, process: id, stopping, http, workers, beating, _serving: serving })
+    Ok(Running {
+        address,
+        stores,
+        intake,
+        follow,
+        grace,
+        process: id,
+        stopping,
+        hurry,
+        http,
+        workers,
+        beating,
+        _serving: serving,
+    })
 }
 
 async fn listen(config: &Config) -> anyhow::Result<tokio::net::TcpListener> {
@@ -319,9 +335,16 @@ impl Running {
         self.stopping.store(true, Ordering::Relaxed);
         if let Some(server) = self.http {
             server.stop.cancel();
+            let (hurry, half) = (self.hurry, self.grace / 2);
+            // Runs may end in the first half; the second is for the answers to those whose runs did not.
+            let hurrying = tokio::spawn(async move {
+                tokio::time::sleep(half).await;
+                hurry.cancel();
+            });
             if tokio::time::timeout(self.grace + Duration::from_secs(1), server.serving).await.is_err() {
                 tracing::warn!("some requests were not answered in time and are cut off");
             }
+            hurrying.abort();
         }
         if let Some(workers) = self.workers {
             workers.stop.cancel();

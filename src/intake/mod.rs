@@ -101,6 +101,8 @@ impl Intake {
     /// # Errors
     /// A [`Refusal`]; nothing was changed then.
     pub async fn file_roster(&self, body: impl AsyncRead + Send + Unpin + 'static, wish: Wish) -> Result<RunId, Refusal> {
+        // Waiting for a turn makes a list no newer.
+        let begun = self.clock.now();
         let permit = tokio::time::timeout(self.limits.idle, self.uploads.clone().acquire_owned())
             .await
             .map_err(|_| Refusal::Busy)?
@@ -109,13 +111,17 @@ impl Intake {
         // A task of its own: a caller that is dropped must not leave half a list staged.
         let filed = tokio::spawn(async move {
             let _permit = permit;
-            intake.take_in(body, wish).await
+            intake.take_in(body, wish, begun).await
         });
         filed.await.unwrap_or_else(|e| Err(Refusal::Internal(e.to_string())))
     }
 
-    async fn take_in(&self, body: impl AsyncRead + Send + Unpin + 'static, wish: Wish) -> Result<RunId, Refusal> {
-        let begun = self.clock.now();
+    async fn take_in(
+        &self,
+        body: impl AsyncRead + Send + Unpin + 'static,
+        wish: Wish,
+        begun: chrono::DateTime<chrono::Utc>,
+    ) -> Result<RunId, Refusal> {
         let id = RunId::new(begun, (self.random)());
         match self.stage_and_file(id, body, wish, begun).await {
             Ok(()) => {

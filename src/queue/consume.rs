@@ -21,6 +21,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::limit::ConcurrencyLimit;
@@ -57,13 +58,18 @@ impl Crew {
     }
 
     async fn carry_out(self, wire: Value) {
-        let job = match Job::from_wire(&wire) {
-            Ok(job) => job,
-            Err(unknown) => return tracing::warn!("{unknown}; it was dropped"),
-        };
+        match Job::from_wire(&wire) {
+            // Waiting may be cut short by the worker's death; the task goes on.
+            Ok(job) => drop(self.begin(job).await.await),
+            Err(unknown) => tracing::warn!("{unknown}; it was dropped"),
+        }
+    }
+
+    /// Waits for a free place and begins a job, as a task.
+    pub(super) async fn begin(&self, job: Job) -> JoinHandle<()> {
         // The semaphore is never closed.
-        let Ok(place) = self.places.acquire_owned().await else { return };
-        let handler = self.handler;
+        let place = Arc::clone(&self.places).acquire_owned().await.ok();
+        let handler = Arc::clone(&self.handler);
         let work = async move {
             let _place = place;
             // The call stands inside, so that a panic while the future is made is caught as well.
@@ -74,8 +80,7 @@ impl Crew {
                 Err(_) => tracing::error!(?job, limit = ?JOB_LIMIT, "a job was given up, because it did not end"),
             }
         };
-        // Waiting may be cut short by the worker's death; the task goes on.
-        let _ = self.in_hand.spawn(work).await;
+        self.in_hand.spawn(work)
     }
 }
 

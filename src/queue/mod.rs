@@ -32,7 +32,9 @@ pub type Handler = Arc<dyn Fn(Job) -> BoxFuture<'static, ()> + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
     /// Redis cannot be reached. Nothing is lost: accepted runs stand in SQL and are rung again.
-    #[error("Redis cannot be reached ({0}); accepted runs are safe in the database and will be carried out when it is back")]
+    #[error(
+        "Redis cannot be reached ({0}); accepted runs are safe in the database; until it is back they are carried out more slowly"
+    )]
     Unavailable(String),
     /// The Redis URL is not one.
     #[error("the Redis URL is not valid: {0}")]

@@ -29,8 +29,8 @@ impl StoreError {
 }
 
 /// SQLSTATEs after which the same transaction may succeed: serialization failure, deadlock, lock timeout, too many connections,
-/// shutting down, crashed, starting up.
-const TRANSIENT_SQLSTATES: [&str; 7] = ["40001", "40P01", "55P03", "53300", "57P01", "57P02", "57P03"];
+/// shutting down, crashed, starting up, ended because it stood still.
+const TRANSIENT_SQLSTATES: [&str; 8] = ["40001", "40P01", "55P03", "53300", "57P01", "57P02", "57P03", "25P03"];
 /// SQLite's primary result codes for "busy" and "locked".
 const TRANSIENT_SQLITE: [i64; 2] = [5, 6];
 

@@ -20,6 +20,7 @@ use poem::error::{MethodNotAllowedError, NotFoundError};
 use poem::http::{HeaderValue, header};
 use poem::{Endpoint, EndpointExt as _, IntoResponse as _, Request, Response, Route, get, post};
 use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
 
 use super::throttle::Throttle;
 use crate::domain::Clock;
@@ -46,6 +47,8 @@ pub struct ApiState {
     pub wrong_keys: u32,
     /// Set once the process is stopping: it is no longer ready.
     pub stopping: Arc<AtomicBool>,
+    /// Cancelled when the process cannot wait for runs any longer: who still waits is told where to look.
+    pub hurry: CancellationToken,
 }
 
 /// Addresses whose wrong keys are remembered.

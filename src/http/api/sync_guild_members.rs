@@ -23,7 +23,12 @@ async fn sync(api: &Api, request: &Request, list: Body) -> Result<Response, Prob
     let wish = Wish { source: Source::Push, requested_by: requested_by(headers)? };
     let run = intake.file_roster(body::open(list, encoding), wish).await?;
     let patience = if wants_no_wait(headers) { std::time::Duration::ZERO } else { api.state.wait };
-    match api.state.follow.to_end(run, patience, |_| {}).await {
+    let follow = &api.state.follow;
+    let followed = tokio::select! {
+        ended = follow.to_end(run, patience, |_| {}) => ended,
+        () = api.state.hurry.cancelled() => follow.to_end(run, std::time::Duration::ZERO, |_| {}).await,
+    };
+    match followed {
         Ok(run) if run.state == RunState::Failed => {
             let detail = run.error.map_or_else(|| "The run's page says more.".to_owned(), |error| error.message);
             Err(Problem::run_failed(run.id, detail))

@@ -2,7 +2,7 @@
 //!
 //! Enters: jobs and notices of any process. Leaves: each job to one live worker, soon; each notice to every process. Redis may be
 //! slow, empty or away at any time: then jobs are lost or come twice, which SQL and the sweeper make good, and everything here
-//! tries again for ever, in growing pauses.
+//! tries again for ever, in growing pauses. What a process cannot ring meanwhile it takes itself, if it takes jobs.
 //!
 //! `producer` rings, `worker` takes, `listen` hears, `upkeep` tidies; all share one `link`.
 
@@ -19,7 +19,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncTypedCommands as _, RedisResult};
 use secrecy::SecretString;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::keys::Keys;
@@ -27,11 +27,13 @@ use self::link::{Link, brief, unavailable};
 use self::listen::Ears;
 use self::producer::Producer;
 use self::worker::Worker;
-use super::{Notices, Queue, QueueError};
+use super::{Job, Notices, Queue, QueueError};
 use crate::domain::Clock;
 
 /// How long a start waits for the first subscription, so that a caller who reaches Redis misses no notice.
 const FIRST_SUBSCRIPTION: Duration = Duration::from_secs(1);
+/// Most jobs that wait in this process while Redis is away; the sweeper rings further ones later.
+const MOST_STRAYS: usize = 4_096;
 
 /// How to reach Redis, and what to be called there.
 #[derive(Debug, Clone)]
@@ -63,6 +65,8 @@ struct Hub {
     clock: Arc<dyn Clock>,
     notices: Notices,
     wake: Arc<watch::Sender<()>>,
+    /// Jobs that Redis did not take.
+    strays: mpsc::Sender<Job>,
     /// Ends with the queue.
     _listener: AbortOnDropHandle<()>,
 }
@@ -83,9 +87,10 @@ pub async fn redis(options: RedisOptions, clock: Arc<dyn Clock>) -> Result<Queue
     // A subscription begins with a wake. Without one the listener has said why, and goes on trying.
     let _ = tokio::time::timeout(FIRST_SUBSCRIPTION, subscribed.changed()).await;
 
-    let hub = Hub { link, keys, host: options.host, clock, notices: notices.clone(), wake, _listener: listener };
+    let (strays, astray) = mpsc::channel(MOST_STRAYS);
+    let hub = Hub { link, keys, host: options.host, clock, notices: notices.clone(), wake, strays, _listener: listener };
     let hub = Arc::new(hub);
-    Ok(Queue { ring: Arc::new(Producer::new(Arc::clone(&hub))), take: Arc::new(Worker::new(hub)), notices })
+    Ok(Queue { ring: Arc::new(Producer::new(Arc::clone(&hub))), take: Arc::new(Worker::new(hub, astray)), notices })
 }
 
 /// Asks Redis about itself, on a connection of its own.

@@ -68,7 +68,14 @@ impl Ring for Producer {
         let outcome = tokio::time::timeout(RING_LIMIT, self.enqueue(jobs)).await;
         match outcome.unwrap_or_else(|_| Err(silent(RING_LIMIT))) {
             Ok(()) => self.outage.ends(),
-            Err(error) => self.outage.begins(&error),
+            Err(error) => {
+                self.outage.begins(&error);
+                // Also those that Redis took before it failed: to take a job twice does no harm.
+                for job in jobs {
+                    // Full, or nobody takes jobs here: then the sweeper rings them, in a process that does.
+                    let _ = self.hub.strays.try_send(*job);
+                }
+            }
         }
     }
 

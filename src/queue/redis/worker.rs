@@ -20,7 +20,7 @@ use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 use redis::Script;
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -29,7 +29,7 @@ use super::Hub;
 use super::link::{Backoff, Outage};
 use super::upkeep::upkeep;
 use crate::queue::consume::{Crew, consume, fresh_name};
-use crate::queue::{Handler, QueueError, Take};
+use crate::queue::{Handler, Job, QueueError, Take};
 
 /// Heartbeats decide only when apalis gives a lost worker's jobs to another; the sweeper is sooner.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -43,6 +43,8 @@ static RETIRE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("ret
 
 pub(super) struct Worker {
     hub: Arc<Hub>,
+    /// Jobs of this process that Redis did not take.
+    strays: Mutex<mpsc::Receiver<Job>>,
 }
 
 /// What becomes of the jobs a retiring worker still holds.
@@ -59,8 +61,8 @@ enum Life {
 }
 
 impl Worker {
-    pub(super) fn new(hub: Arc<Hub>) -> Self {
-        Self { hub }
+    pub(super) fn new(hub: Arc<Hub>, strays: mpsc::Receiver<Job>) -> Self {
+        Self { hub, strays: Mutex::new(strays) }
     }
 
     /// Starts one worker after another until `stop`.
@@ -80,6 +82,18 @@ impl Worker {
                 () = stop.cancelled() => {}
             }
         }
+    }
+
+    /// Carries out what this process could not ring, until `stop`.
+    async fn take_strays(&self, crew: &Crew, stop: &CancellationToken) {
+        let mut strays = self.strays.lock().await;
+        let take = async {
+            while let Some(job) = strays.recv().await {
+                // Its end is nobody's concern here; `finish` waits for it.
+                drop(crew.begin(job).await);
+            }
+        };
+        stop.run_until_cancelled(take).await;
     }
 
     /// Retires the worker that died last, if any, and runs the next one. No new worker starts before the dead one is off the books,
@@ -151,7 +165,7 @@ impl Take for Worker {
     async fn take(&self, concurrency: usize, handler: Handler, stop: CancellationToken) {
         let _upkeep = AbortOnDropHandle::new(tokio::spawn(upkeep(Arc::clone(&self.hub))));
         let crew = Crew::new(concurrency, handler);
-        self.supervise(&crew, &stop).await;
+        tokio::join!(self.supervise(&crew, &stop), self.take_strays(&crew, &stop));
         crew.finish().await;
     }
 }

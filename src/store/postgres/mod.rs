@@ -24,6 +24,10 @@ pub(super) struct Postgres {
     pool: PgPool,
 }
 
+/// After so long without a statement a transaction counts as abandoned, and the server ends it: the rows that a process has locked which
+/// stands still, or is cut off, would otherwise hold up whoever takes its step over. Longer than a claim lasts.
+const ABANDONED: &str = "10s";
+
 impl Postgres {
     pub(in crate::store) async fn open(url: &str, connect: &Connect) -> Result<Self, StoreError> {
         let timeout = connect.statement_timeout.as_millis().to_string();
@@ -32,7 +36,8 @@ impl Postgres {
             .application_name("guildsync")
             // Plans that look up a batch's ids one by one are the right ones at every size of table; the generic plan is one,
             // and saves planning a large statement anew for each batch.
-            .options([("statement_timeout", timeout.as_str()), ("plan_cache_mode", "force_generic_plan"), ("jit", "off")]);
+            .options([("plan_cache_mode", "force_generic_plan"), ("jit", "off")])
+            .options([("statement_timeout", timeout.as_str()), ("idle_in_transaction_session_timeout", ABANDONED)]);
         let pool = PgPoolOptions::new()
             .max_connections(connect.max_connections)
             .acquire_timeout(connect.acquire_timeout)

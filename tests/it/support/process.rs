@@ -142,6 +142,16 @@ impl Guildsync {
         children::signal(&mut self.child, Signal::KILL);
     }
 
+    /// Stops it in its tracks: its connections stay open, nothing is done.
+    pub fn sigstop(&mut self) {
+        children::signal(&mut self.child, Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn sigcont(&mut self) {
+        children::signal(&mut self.child, Signal::CONT);
+    }
+
     /// Waits until it has ended and all it wrote has been read.
     pub async fn wait(&mut self) -> ExitStatus {
         let ending = async {
