@@ -21,7 +21,8 @@ pub trait Sessions: Send + Sync + 'static {
     /// Opens a session for an account.
     async fn open_session(&self, id: &[u8; 32], account: i64, now: DateTime<Utc>) -> Result<(), StoreError>;
 
-    /// The active account of a session within its limits, which is hereby used again.
+    /// The active account of a session within its limits, which is hereby used again. Its use is noted to the minute, so it may end that
+    /// much earlier.
     async fn session(&self, id: &[u8; 32], limits: SessionLimits, now: DateTime<Utc>) -> Result<Option<Account>, StoreError>;
 
     /// Closes a session; it may be gone already.

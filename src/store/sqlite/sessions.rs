@@ -1,11 +1,14 @@
 //! `sessions`: who is logged in.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Sqlite, micros};
 use crate::domain::Account;
-use crate::store::columns;
+use crate::store::columns::{self, Columns as _};
 use crate::store::{SessionLimits, StoreError};
+
+/// A session's use is noted so often at most, which keeps page views off the one writer.
+const NOTED: TimeDelta = TimeDelta::minutes(1);
 
 impl Sqlite {
     pub(in crate::store) async fn insert_session(
@@ -30,7 +33,7 @@ impl Sqlite {
         now: DateTime<Utc>,
     ) -> Result<Option<Account>, StoreError> {
         let row = sqlx::query(
-            "SELECT u.* FROM sessions s JOIN users u ON u.id = s.user_id
+            "SELECT u.*, s.seen_at FROM sessions s JOIN users u ON u.id = s.user_id
              WHERE s.id = ?1 AND s.seen_at > ?2 AND s.created_at > ?3 AND u.is_active",
         )
         .bind(id.as_slice())
@@ -39,12 +42,13 @@ impl Sqlite {
         .fetch_optional(&self.read)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        // Noted once a minute is enough, and keeps page views off the one writer.
-        sqlx::query("UPDATE sessions SET seen_at = ?2 WHERE id = ?1 AND seen_at < ?2 - 60000000")
-            .bind(id.as_slice())
-            .bind(micros(now))
-            .execute(&self.write)
-            .await?;
+        if row.time("seen_at")? + NOTED < now {
+            sqlx::query("UPDATE sessions SET seen_at = ?2 WHERE id = ?1 AND seen_at < ?2")
+                .bind(id.as_slice())
+                .bind(micros(now))
+                .execute(&self.write)
+                .await?;
+        }
         columns::account(&row).map(Some)
     }
 

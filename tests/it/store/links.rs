@@ -34,7 +34,7 @@ async fn linked_to(ledger: &Ledger, number: i64) -> Option<String> {
 async fn a_sync_links_whoever_has_an_account(ledger: &Ledger) {
     let staff = NewStaff { username: "local".into(), password_hash: "x".into(), is_superuser: true };
     ledger.accounts.create_staff(&staff, at(0)).await.unwrap().unwrap();
-    let before = ledger.texts("SELECT CAST(last_login AS text) || username FROM users WHERE discord_id IS NULL").await;
+    let before = ledger.texts("SELECT username || ' ' || CAST(date_joined AS text) || ' ' || COALESCE(CAST(last_login AS text), '-') FROM users WHERE discord_id IS NULL").await;
     import(ledger, &[("anna", 1), ("bot", 2), ("nobody here", 99)]).await;
     let bot = Member { is_bot: true, ..member(2) };
     let done = sync(ledger, at(0), &[member(1), bot, member(3)]).await;
@@ -43,7 +43,7 @@ async fn a_sync_links_whoever_has_an_account(ledger: &Ledger) {
     assert_eq!(linked_to(ledger, 2).await.as_deref(), Some("bot"));
     assert_eq!(linked_to(ledger, 3).await, None);
     assert_eq!(ledger.read.member_totals().await.unwrap().linked, 2);
-    let after = ledger.texts("SELECT CAST(last_login AS text) || username FROM users WHERE discord_id IS NULL").await;
+    let after = ledger.texts("SELECT username || ' ' || CAST(date_joined AS text) || ' ' || COALESCE(CAST(last_login AS text), '-') FROM users WHERE discord_id IS NULL").await;
     assert_eq!(after, before);
     assert_eq!(sync(ledger, at(10), &members(1..=3)).await.counts.linked, 0, "once is enough");
 }
@@ -67,7 +67,10 @@ async fn a_departure_does_not_unlink_and_the_departed_are_linked_too(ledger: &Le
     assert_eq!(linked_to(ledger, 1).await.as_deref(), Some("anna"));
 
     ledger
-        .execute(&format!("INSERT INTO users (username, discord_id, date_joined) VALUES ('bea', 2, {})", ledger.literal(at(11))))
+        .execute(&format!(
+            "INSERT INTO users (username, username_key, discord_id, date_joined) VALUES ('bea', 'bea', 2, {})",
+            ledger.literal(at(11))
+        ))
         .await;
     let done = sync(ledger, at(20), &members(3..=3)).await;
     assert_eq!((done.counts.linked, done.counts.unlinked), (1, 0));
@@ -107,7 +110,10 @@ async fn a_link_that_moves_counts_once_in_each(ledger: &Ledger) {
 async fn held_runs_link_too(ledger: &Ledger) {
     sync(ledger, at(0), &members(1..=4)).await;
     let account = |name: &str, number: i64| {
-        format!("INSERT INTO users (username, discord_id, date_joined) VALUES ('{name}', {number}, {});", ledger.literal(at(1)))
+        format!(
+            "INSERT INTO users (username, username_key, discord_id, date_joined) VALUES ('{name}', '{name}', {number}, {});",
+            ledger.literal(at(1))
+        )
     };
     ledger.execute(&account("anna", 1)).await;
     let nobody: [Member; 0] = [];

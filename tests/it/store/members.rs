@@ -78,9 +78,8 @@ async fn every_kind_of_entry_is_counted_and_written_as_it_must_be(ledger: &Ledge
     for (number, _, left, evidence) in &cases {
         let date_left = if *left { ledger.literal(at(50)) } else { "NULL".into() };
         let observed_at = ledger.literal(evidence.observed_at());
-        prepare += &format!(
-            "UPDATE guild_members SET date_left = {date_left}, observed_at = {observed_at} WHERE discord_id = {number};"
-        );
+        let set = format!("date_left = {date_left}, observed_at = {observed_at}");
+        prepare.extend(["UPDATE guild_members SET ", &set, " WHERE discord_id = ", &number.to_string(), ";"]);
     }
     ledger.execute(&prepare).await;
     ledger.note_writes().await;
@@ -140,7 +139,7 @@ async fn a_new_row_carries_its_times_and_its_run(ledger: &Ledger) {
         observed_at: at(10),
         account: None,
     };
-    assert_eq!(rows(ledger).await, [new.clone()]);
+    assert_eq!(rows(ledger).await, std::slice::from_ref(&new));
     ledger.work.fail_run(run, &super::hand::mishap(), at(21)).await.unwrap();
 
     // A later change keeps when and by which run the row was made.

@@ -82,7 +82,8 @@ impl Ledger {
     /// A new one in PostgreSQL.
     pub async fn postgres() -> Self {
         let database = postgres::database().await;
-        Self::at(&database.url().to_owned(), Some(database), None).await
+        let url = database.url().to_owned();
+        Self::at(&url, Some(database), None).await
     }
 
     /// A new one in SQLite.

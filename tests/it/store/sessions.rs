@@ -14,6 +14,7 @@ on_both!(
     a_deactivated_account_has_no_session,
     a_closed_session_is_gone,
     a_session_of_nobody_is_refused,
+    a_session_is_found_while_members_are_being_written,
 );
 
 const LIMITS: SessionLimits = SessionLimits { idle: TimeDelta::minutes(30), max: TimeDelta::hours(12) };
@@ -95,4 +96,17 @@ async fn a_closed_session_is_gone(ledger: &Ledger) {
 async fn a_session_of_nobody_is_refused(ledger: &Ledger) {
     assert!(ledger.sessions.open_session(&[1; 32], 12_345, at(0)).await.is_err());
     assert!(!is_open(ledger, 1, at(0)).await);
+}
+
+/// A page must not wait for a batch.
+async fn a_session_is_found_while_members_are_being_written(ledger: &Ledger) {
+    let anna = account(ledger, "anna").await;
+    open(ledger, 1, &anna).await;
+    let mut writer = ledger.raw().await;
+    let begin = if ledger.backend() == guildsync::store::Backend::Postgres { "BEGIN" } else { "BEGIN IMMEDIATE" };
+    writer.execute(begin).await;
+    writer.execute("UPDATE guild_members SET nickname = 'x'").await;
+    let found = tokio::time::timeout(std::time::Duration::from_secs(5), is_open(ledger, 1, at(50))).await;
+    assert_eq!(found, Ok(true), "it waits for the writer");
+    writer.execute("COMMIT").await;
 }
