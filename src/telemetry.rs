@@ -5,6 +5,7 @@
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Log, LogFormat};
 
@@ -26,6 +27,12 @@ const QUIET: &str = "sqlx=warn,poem=warn,apalis=off,apalis_core=off,apalis_redis
 /// If the level is none.
 pub fn init(log: &Log) -> Result<(), TelemetryError> {
     let bad = |reason: String| TelemetryError { level: log.level.clone(), reason };
+    // To the filter a bare word that is no level is the name of a module, so that a slip of the pen would end the log without a word.
+    if let Some(word) =
+        log.level.split(',').map(str::trim).find(|word| !word.contains(['=', '[']) && word.parse::<LevelFilter>().is_err())
+    {
+        return Err(bad(format!("{word:?} is neither a level nor a directive")));
+    }
     let (first, _) = log.level.split_once(',').unwrap_or((&log.level, ""));
     // What the operator names comes last and wins.
     let directives = format!("{first},{QUIET},{}", log.level);

@@ -75,7 +75,9 @@ fn check_api(config: &Config, findings: &mut Findings) {
 
 fn check_addresses(config: &Config, findings: &mut Findings) {
     let public = config.public_url();
-    let local = ["127.0.0.1", "localhost", "[::1]"].iter().any(|host| public.contains(host));
+    let url = url::Url::parse(public).ok();
+    // The host alone: a name may well begin with "localhost".
+    let local = url.as_ref().and_then(url::Url::host_str).is_some_and(|host| ["127.0.0.1", "localhost", "[::1]"].contains(&host));
     if public.starts_with("http://") && !local {
         findings.problem(
             &format!("the pages are reached under {public}, without encryption: passwords can be read on the way"),

@@ -83,11 +83,10 @@ impl Demo {
     }
 
     fn settings(&self, environment: &Environment, folder: &Path, guild: &InventedGuild, key: &str) -> anyhow::Result<Config> {
-        let bind = match std::net::TcpListener::bind(self.bind) {
-            Ok(_) => self.bind,
-            // Taken: any free port will do for a demo.
-            Err(_) => std::net::TcpListener::bind((self.bind.ip(), 0))?.local_addr()?,
-        };
+        // Taken: any free port will do for a demo. Port 0 asks for one, and the printed address must name it.
+        let listener = std::net::TcpListener::bind(self.bind).or_else(|_| std::net::TcpListener::bind((self.bind.ip(), 0)))?;
+        let bind = listener.local_addr()?;
+        drop(listener);
         let mut environment = environment.clone();
         // The demo never touches what the environment points at.
         for (name, _) in crate::config::PLAIN_VARIABLES {

@@ -39,11 +39,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show everything working on an invented guild, in one process, with nothing installed
+    // These three say what they do where their flags stand; a line here would hide it.
     Demo(demo::Demo),
-    /// Serve the API and the pages, and carry runs out
     Serve(serve::Serve),
-    /// Sync a member list from a file or standard input
     Sync(sync::Sync),
     /// Make and list staff accounts, change their passwords
     #[command(subcommand)]

@@ -7,7 +7,7 @@ use super::Outcome;
 use crate::app::{self, Carrier, Role};
 use crate::config::Config;
 
-/// Serve the API and the pages, and carry runs out.
+/// Serve the API and the pages, and carry runs out
 ///
 /// With nothing configured this is one process on an SQLite file. With PostgreSQL and Redis (the variables `DATABASE_URL` and `REDIS_URL`), any
 /// number of processes on any number of machines share the work.

@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-
 use super::{Outcome, ledger};
 use crate::config::Config;
 use crate::domain::{Clock as _, DiscordId, SystemClock, check_username, username_key};
@@ -37,7 +35,10 @@ impl Users {
 }
 
 async fn import(config: &Config, file: &Path) -> anyhow::Result<Outcome> {
-    let (rows, faults) = read(file)?;
+    let (rows, faults) = match read(file) {
+        Ok(read) => read,
+        Err(error) => return Ok(refuse(&[format!("cannot read {}: {error}", file.display())])),
+    };
     if !faults.is_empty() {
         return Ok(refuse(&faults));
     }
@@ -76,10 +77,9 @@ fn refuse(faults: &[String]) -> Outcome {
 }
 
 /// The rows of a file, and what is wrong with it.
-fn read(file: &Path) -> anyhow::Result<(Vec<ImportRow>, Vec<String>)> {
-    let reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(file);
-    let mut reader = reader.with_context(|| format!("cannot read {}", file.display()))?;
-    let headers = reader.headers().with_context(|| format!("cannot read {}", file.display()))?.clone();
+fn read(file: &Path) -> Result<(Vec<ImportRow>, Vec<String>), csv::Error> {
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(file)?;
+    let headers = reader.headers()?.clone();
     let column = |name: &str| headers.iter().position(|header| header.trim_start_matches('\u{feff}').eq_ignore_ascii_case(name));
     let Some(username) = column("username") else {
         return Ok((Vec::new(), vec!["the first line must name the columns: username,email,discord_id".into()]));

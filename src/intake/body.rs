@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Read;
 
 use chrono::{DateTime, Utc};
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::batches::{Batches, Cutter};
 use super::checks::{Entry, TIME_RULE, parse_time};
@@ -74,9 +74,6 @@ impl Parser {
             None => {}
         }
         read.map_err(|error| malformed(&error))?;
-        if !reading.has_members && reading.faults.count == 0 {
-            reading.faults.add(|| "members".into(), Rule::Required, "the body needs a list of members");
-        }
         if reading.faults.count > 0 {
             return Err(Refusal::Faulty { faults: reading.faults.first, count: reading.faults.count });
         }
@@ -216,7 +213,8 @@ impl<'de> Visitor<'de> for BodyVisitor<'_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         self.0.faults.add(String::new, Rule::Type, "the body must be an object");
-        while list.next_element::<IgnoredAny>()?.is_some() {
+        // Read by the same rules as anything else, so that what is no JSON is told as such.
+        while list.next_element_seed(Unknown(self.0.since))?.is_some() {
             self.0.since.set(0);
         }
         Ok(())
@@ -244,6 +242,9 @@ impl<'de> Visitor<'de> for BodyVisitor<'_, '_> {
                 _ => map.next_value_seed(Unknown(self.0.since))?,
             }
             keys.once(key)?;
+        }
+        if !self.0.has_members {
+            self.0.faults.add(|| "members".into(), Rule::Required, "the body needs a list of members");
         }
         Ok(())
     }

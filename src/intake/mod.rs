@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncRead;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use faults::{Fault, MAX_FAULTS, Refusal, Rule};
 pub use follow::{Follow, FollowError};
@@ -103,10 +103,7 @@ impl Intake {
     pub async fn file_roster(&self, body: impl AsyncRead + Send + Unpin + 'static, wish: Wish) -> Result<RunId, Refusal> {
         // Waiting for a turn makes a list no newer.
         let begun = self.clock.now();
-        let permit = tokio::time::timeout(self.limits.idle, self.uploads.clone().acquire_owned())
-            .await
-            .map_err(|_| Refusal::Busy)?
-            .map_err(|_| Refusal::Busy)?;
+        let permit = self.turn().await?;
         let intake = self.clone();
         // A task of its own: a caller that is dropped must not leave half a list staged.
         let filed = tokio::spawn(async move {
@@ -114,6 +111,27 @@ impl Intake {
             intake.take_in(body, wish, begun).await
         });
         filed.await.unwrap_or_else(|e| Err(Refusal::Internal(e.to_string())))
+    }
+
+    /// Reads a list that will not be filed whatever it holds, for what is wrong with it.
+    ///
+    /// # Errors
+    /// A [`Refusal`], as [`file_roster`](Self::file_roster) would give.
+    pub async fn check_roster(&self, body: impl AsyncRead + Send + Unpin + 'static) -> Result<(), Refusal> {
+        let _permit = self.turn().await?;
+        let mut taking = stream::Taking::begin(body, &self.limits, self.parser());
+        while taking.next().await.is_some() {}
+        taking.end().await.map(drop)
+    }
+
+    /// Waits for the right to take a list in.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let turn = tokio::time::timeout(self.limits.idle, self.uploads.clone().acquire_owned()).await;
+        turn.map_err(|_| Refusal::Busy)?.map_err(|_| Refusal::Busy)
+    }
+
+    fn parser(&self) -> body::Parser {
+        body::Parser { guild: self.guild, max_members: self.limits.max_members, batch_members: self.limits.batch_members }
     }
 
     async fn take_in(
@@ -146,9 +164,7 @@ impl Intake {
         begun: chrono::DateTime<chrono::Utc>,
     ) -> Result<(), (Refusal, bool)> {
         let mut staged = false;
-        let parser =
-            body::Parser { guild: self.guild, max_members: self.limits.max_members, batch_members: self.limits.batch_members };
-        let mut taking = stream::Taking::begin(body, &self.limits, parser);
+        let mut taking = stream::Taking::begin(body, &self.limits, self.parser());
         while let Some(batch) = taking.next().await {
             staged = true;
             if let Err(error) = self.filing.stage_batch(id, &batch, self.clock.now()).await {

@@ -6,12 +6,12 @@ use std::pin::Pin;
 use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
 use async_compression::zstd::DParameter;
 use futures::TryStreamExt as _;
-use poem::Body;
 use poem::http::{HeaderMap, header};
 use tokio::io::AsyncRead;
 use tokio_util::io::StreamReader;
 
 use super::problem::Problem;
+use super::unread::Unread;
 
 /// Largest window a zstd body may ask for, as a power of two: the 8 MiB that RFC 8878 (3.1.1.1.2) recommends decoders to support.
 const ZSTD_WINDOW: u32 = 23;
@@ -35,20 +35,25 @@ pub(super) fn check_form(headers: &HeaderMap) -> Result<Encoding, Problem> {
             return Err(Problem::unsupported_media("Send the list with the header Content-Type: application/json."));
         }
     }
-    let Some(encoding) = headers.get(header::CONTENT_ENCODING) else { return Ok(Encoding::Identity) };
-    match encoding.to_str().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+    let unknown = || Problem::unsupported_media("Of encodings, gzip and zstd are understood, one at a time.");
+    // Lines of one header are one list (RFC 9110, 5.3), so two lines are two encodings.
+    let mut lines = headers.get_all(header::CONTENT_ENCODING).iter();
+    let Some(encoding) = lines.next() else { return Ok(Encoding::Identity) };
+    if lines.next().is_some() {
+        return Err(unknown());
+    }
+    match encoding.to_str().map_err(|_| unknown())?.trim().to_ascii_lowercase().as_str() {
         "" | "identity" => Ok(Encoding::Identity),
         "gzip" | "x-gzip" => Ok(Encoding::Gzip),
         "zstd" => Ok(Encoding::Zstd),
-        _ => Err(Problem::unsupported_media("Of encodings, gzip and zstd are understood, one at a time.")),
+        _ => Err(unknown()),
     }
 }
 
 /// The inflated bytes of a body. It fails with `ConnectionAborted` when the connection ends early, with another error when the encoding is
 /// broken.
-pub(super) fn open(body: Body, encoding: Encoding) -> Reader {
-    let bytes = body.into_bytes_stream().map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted));
-    let raw = StreamReader::new(Box::pin(bytes));
+pub(super) fn open(body: Unread, encoding: Encoding) -> Reader {
+    let raw = StreamReader::new(body.map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted)));
     match encoding {
         Encoding::Identity => Box::pin(raw),
         Encoding::Gzip => {

@@ -11,6 +11,7 @@ mod health;
 mod problem;
 mod sync_guild_members;
 mod sync_runs;
+mod unread;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

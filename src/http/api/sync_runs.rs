@@ -11,7 +11,9 @@ use super::{Api, answer};
 use crate::domain::RunId;
 
 #[handler]
-pub(super) async fn show(api: Data<&Arc<Api>>, request: &Request, id: Path<String>) -> Response {
+pub(super) async fn show(api: Data<&Arc<Api>>, request: &Request, id: poem::Result<Path<String>>) -> Response {
+    // What cannot even be read as a text is no run's id.
+    let id = id.map_or_else(|_| String::new(), |Path(id)| id);
     find(&api, request, &id).await.unwrap_or_else(Problem::into_response)
 }
 

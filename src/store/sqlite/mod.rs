@@ -60,7 +60,8 @@ impl Sqlite {
             .acquire_timeout(connect.acquire_timeout.max(Duration::from_secs(30)))
             .after_connect(|connection, _| Box::pin(async move { sqlx::query(LISTED).execute(connection).await.map(|_| ()) }))
             .connect_with(options.clone().pragma("cache_size", "-16000"))
-            .await?;
+            .await
+            .map_err(|error| not_opened(&file, error))?;
         let read =
             pool().max_connections(connect.max_connections).connect_lazy_with(options.read_only(true).create_if_missing(false));
         Ok(Self { read, write, file })
@@ -69,6 +70,18 @@ impl Sqlite {
     /// Begins a transaction that writes; it has the write lock from its start, so that it never fails halfway for want of it.
     async fn begin(&self) -> Result<Transaction<'static, Driver>, StoreError> {
         Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}
+
+/// SQLite's own words do not name the file.
+fn not_opened(file: &std::path::Path, error: sqlx::Error) -> StoreError {
+    match error {
+        // SQLITE_CANTOPEN
+        sqlx::Error::Database(e) if e.code().is_some_and(|code| code == "14") => StoreError::Refused(format!(
+            "the SQLite file {} cannot be opened; does its folder exist, and may this user write there?",
+            file.display()
+        )),
+        other => other.into(),
     }
 }
 

@@ -137,6 +137,11 @@ impl Guildsync {
         children::signal(&mut self.child, Signal::TERM);
     }
 
+    /// Does what Ctrl-C does.
+    pub fn sigint(&mut self) {
+        children::signal(&mut self.child, Signal::INT);
+    }
+
     /// Ends it on the spot.
     pub fn sigkill(&mut self) {
         children::signal(&mut self.child, Signal::KILL);
