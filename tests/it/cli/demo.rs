@@ -62,7 +62,7 @@ async fn everything_it_prints_works_and_nothing_is_left() {
 
 /// Logs in with the printed words and looks at the members.
 async fn see_the_pages(demo: &Guildsync) {
-    let (pages, name, word) = (after(demo, "Pages"), after(demo, "Login"), after(demo, "Word"));
+    let (pages, name, word) = (after(demo, "Pages"), after(demo, "Login"), after(demo, "Password"));
     let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
     let login = format!("{pages}login/");
     let wrong =

@@ -18,9 +18,9 @@ impl Latch {
         Self::by(database, row).await
     }
 
-    /// Holds up every change of a run's row.
+    /// Holds up every change of a run's row; batches, which only make sure that it stays as it is, go on.
     pub async fn on_run(database: &str, run: &str) -> Self {
-        Self::by(database, format!("SELECT FROM sync_runs WHERE id = '{run}' FOR UPDATE")).await
+        Self::by(database, format!("SELECT FROM sync_runs WHERE id = '{run}' FOR SHARE")).await
     }
 
     /// Holds up what only one step of the guild may do at a time: the take-up and the end of runs. The number is that of the product's lock.
