@@ -1,27 +1,24 @@
 //! The composition root: the one file that names every room. Turns settings into a running process, and stops it in order.
 
-mod actors;
+mod http_server;
+mod workers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::TimeDelta;
-use poem::listener::TcpAcceptor;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
-
-use actors::ActorThread;
 
 use crate::config::{Config, ConfigError};
 use crate::domain::{Clock, DiscordId, Random, SystemClock};
-use crate::http::{self, AdminState, ApiState};
 use crate::intake::{Follow, Intake, IntakeLimits};
 use crate::queue::{self, Queue, RedisOptions};
 use crate::store::{self, Connect, Process, Retention, ServingLock, Stores};
-use crate::worker::{Pace, Tools, Workforce};
+use crate::worker::{Pace, Tools};
+use http_server::{HttpServer, Parts};
+use workers::Workers;
 
 /// How often a process shows that it is alive.
 const BEAT: Duration = Duration::from_secs(5);
@@ -133,24 +130,10 @@ pub struct Running {
     pub follow: Follow,
     grace: Duration,
     process: String,
-    stopping: Arc<AtomicBool>,
-    hurry: CancellationToken,
     http: Option<HttpServer>,
     workers: Option<Workers>,
     beating: JoinHandle<()>,
     _serving: ServingLock,
-}
-
-struct HttpServer {
-    stop: CancellationToken,
-    serving: JoinHandle<std::io::Result<()>>,
-}
-
-struct Workers {
-    workforce: Workforce,
-    stop: CancellationToken,
-    taking: JoinHandle<()>,
-    actors: ActorThread,
 }
 
 /// Which queue the process is to use.
@@ -168,6 +151,7 @@ pub enum Carrier {
 /// If the settings do not allow it, or something it needs cannot be had.
 pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow::Result<Running> {
     let redis = redis_options(config).filter(|_| carrier == Carrier::AsConfigured);
+    let pace = Pace::new(redis.is_none());
     if redis.is_none() && !roles.contains(&Role::Worker) {
         return Err(ConfigError::Value {
             setting: "redis.url (REDIS_URL)",
@@ -177,18 +161,18 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
         .into());
     }
     let serving = ServingLock::take(&connect(config)).await?;
-    let listener = if roles.contains(&Role::Http) { Some(listen(config).await?) } else { None };
+    let listener = if roles.contains(&Role::Http) { Some(http_server::listen(config).await?) } else { None };
     let (stores, guild) = open_ledger(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let local = redis.is_none();
     let queue = match redis {
         Some(options) => queue::redis(options, clock.clone()).await?,
         None => queue::local(),
     };
+    let follow = Follow::new(stores.read.clone(), queue.notices.clone());
+    let intake = guild.map(|guild| intake(config, &stores, &queue, guild));
     let process = process(roles, clock.as_ref());
     stores.upkeep.beat(&process).await?;
     let id = process.id.clone();
-    let beating = tokio::spawn(beat(stores.clone(), process, clock.clone()));
     let workers = if roles.contains(&Role::Worker) {
         let tools = Tools {
             work: stores.work.clone(),
@@ -197,95 +181,20 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
             clock: clock.clone(),
             runtime: tokio::runtime::Handle::current(),
             guard: config.guard.guard(),
-            pace: Pace::new(local),
+            pace,
             retention: retention(config),
             process: id.clone(),
         };
-        Some(start_workers(&tools, &queue, config.worker.writers)?)
+        Some(Workers::start(&tools, &queue, config.worker.writers)?)
     } else {
         None
     };
-    let stopping = Arc::new(AtomicBool::new(false));
-    let hurry = CancellationToken::new();
-    let follow = Follow::new(stores.read.clone(), queue.notices.clone());
-    let intake = guild.map(|guild| intake(config, &stores, &queue, guild));
-    let (address, http) = match listener {
-        Some(listener) => {
-            let api = ApiState {
-                intake: intake.clone(),
-                follow: follow.clone(),
-                read: stores.read.clone(),
-                clock: clock.clone(),
-                keys: config.api.keys(),
-                wait: Duration::from_secs(config.api.wait_secs),
-                wrong_keys: config.api.wrong_keys_per_minute,
-                stopping: stopping.clone(),
-                hurry: hurry.clone(),
-            };
-            let admin = AdminState {
-                read: stores.read.clone(),
-                accounts: stores.accounts.clone(),
-                sessions: stores.sessions.clone(),
-                clock,
-                random: random(),
-                login: config.login.clone(),
-                public_url: config.public_url().to_owned(),
-            };
-            let (address, serving) = serve(listener, config, api, admin)?;
-            (Some(address), Some(serving))
-        }
-        None => (None, None),
-    };
+    let beating = tokio::spawn(beat(stores.clone(), process, clock.clone()));
+    let parts = Parts { stores: stores.clone(), intake: intake.clone(), follow: follow.clone(), clock, random: random() };
+    let http = listener.map(|listener| HttpServer::start(listener, config, parts)).transpose()?;
+    let address = http.as_ref().map(|server| server.address);
     let grace = Duration::from_secs(config.shutdown.grace_secs);
-    Ok(Running {
-        address,
-        stores,
-        intake,
-        follow,
-        grace,
-        process: id,
-        stopping,
-        hurry,
-        http,
-        workers,
-        beating,
-        _serving: serving,
-    })
-}
-
-async fn listen(config: &Config) -> anyhow::Result<tokio::net::TcpListener> {
-    let bind = config.bind()?;
-    tokio::net::TcpListener::bind(bind).await.with_context(|| {
-        format!("cannot listen on {bind} (http.bind, HTTP_BIND); is another program using the port, or may only root use it?")
-    })
-}
-
-fn serve(
-    listener: tokio::net::TcpListener,
-    config: &Config,
-    api: ApiState,
-    admin: AdminState,
-) -> anyhow::Result<(SocketAddr, HttpServer)> {
-    let address = listener.local_addr()?;
-    let stop = CancellationToken::new();
-    let grace = Duration::from_secs(config.shutdown.grace_secs);
-    // A request that waits for its run is silent for that long.
-    let idle = Duration::from_secs(config.api.wait_secs) + Duration::from_mins(1);
-    let server = poem::Server::new_with_acceptor(TcpAcceptor::from_tokio(listener)?).idle_timeout(idle);
-    let stopped = stop.clone();
-    let routes = http::routes(api, admin);
-    let serving =
-        tokio::spawn(async move { server.run_with_graceful_shutdown(routes, stopped.cancelled_owned(), Some(grace)).await });
-    Ok((address, HttpServer { stop, serving }))
-}
-
-fn start_workers(tools: &Tools, queue: &Queue, writers: usize) -> anyhow::Result<Workers> {
-    let actors = ActorThread::start()?;
-    let workforce = Workforce::start(tools, writers, actors.arbiter());
-    let stop = CancellationToken::new();
-    let (take, handler, stopped) = (queue.take.clone(), workforce.handler(), stop.clone());
-    let taking = tokio::spawn(async move { take.take(Workforce::concurrency(writers), handler, stopped).await });
-    Ok(Workers { workforce, stop, taking, actors })
+    Ok(Running { address, stores, intake, follow, grace, process: id, http, workers, beating, _serving: serving })
 }
 
 fn process(roles: &[Role], clock: &dyn Clock) -> Process {
@@ -315,16 +224,10 @@ async fn beat(stores: Stores, mut process: Process, clock: Arc<dyn Clock>) {
 }
 
 impl Running {
-    /// Waits for a part of the process to end that should not.
-    ///
-    /// # Errors
-    /// Always, with what ended; or never returns.
-    pub async fn failed(&mut self) -> anyhow::Result<()> {
+    /// Waits for a part of the process to end that should not; answers what ended, or never returns.
+    pub async fn failed(&mut self) -> anyhow::Error {
         match &mut self.http {
-            Some(server) => {
-                (&mut server.serving).await.context("the HTTP server panicked")?.context("the HTTP server failed")?;
-                anyhow::bail!("the HTTP server ended of its own accord")
-            }
+            Some(server) => server.failed().await,
             None => std::future::pending().await,
         }
     }
@@ -332,27 +235,11 @@ impl Running {
     /// Stops in order: no longer ready, no new requests, waiting ones answered, steps in hand finished, actors and connections closed.
     /// Takes no longer than about twice `shutdown.grace_secs`.
     pub async fn stop(self) {
-        self.stopping.store(true, Ordering::Relaxed);
         if let Some(server) = self.http {
-            server.stop.cancel();
-            let (hurry, half) = (self.hurry, self.grace / 2);
-            // Runs may end in the first half; the second is for the answers to those whose runs did not.
-            let hurrying = tokio::spawn(async move {
-                tokio::time::sleep(half).await;
-                hurry.cancel();
-            });
-            if tokio::time::timeout(self.grace + Duration::from_secs(1), server.serving).await.is_err() {
-                tracing::warn!("some requests were not answered in time and are cut off");
-            }
-            hurrying.abort();
+            server.stop(self.grace).await;
         }
         if let Some(workers) = self.workers {
-            workers.stop.cancel();
-            if tokio::time::timeout(self.grace, workers.taking).await.is_err() {
-                tracing::warn!("some steps were not finished in time; others will take them over");
-            }
-            workers.workforce.stop().await;
-            workers.actors.stop();
+            workers.stop(self.grace).await;
         }
         self.beating.abort();
         if let Err(error) = self.stores.upkeep.retire(&self.process).await {

@@ -45,7 +45,7 @@ impl Serve {
         let ended = tokio::select! {
             _ = terminate.recv() => Ok(()),
             _ = interrupt.recv() => Ok(()),
-            failed = running.failed() => failed,
+            failed = running.failed() => Err(failed),
         };
         tracing::info!("stopping");
         running.stop().await;

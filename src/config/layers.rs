@@ -44,6 +44,8 @@ pub(super) fn merge(environment: &Environment, flags: &Flags) -> Result<Figment,
     if let Some(path) = &flags.file {
         let text = std::fs::read_to_string(path).map_err(|e| ConfigError::File { path: path.clone(), reason: e.to_string() })?;
         settings = settings.merge(Toml::string(&text));
+        // Here, because later on nobody could say which of the layers the fault came from.
+        settings.extract::<Config>().map_err(|e| ConfigError::Layer(format!("in {}: {}", path.display(), explain(&e))))?;
     }
     let long = environment
         .iter()

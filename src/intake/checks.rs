@@ -123,10 +123,8 @@ impl Checks<'_> {
     fn roles(&mut self, value: Option<Loose>, guild: DiscordId) -> Option<Roles> {
         let elements = match value {
             None | Some(Loose::Null) => return Some(Roles::default()),
-            Some(Loose::List(elements)) if elements.len() <= MAX_ROLES => elements,
-            Some(Loose::List(_) | Loose::LongList(_)) => {
-                return self.fault("roles", Rule::Count, format!("must be at most {MAX_ROLES} roles"));
-            }
+            Some(Loose::List(elements)) => elements,
+            Some(Loose::LongList(_)) => return self.too_many_roles(),
             Some(other) => return self.fault("roles", Rule::Type, format!("must be a list, not {}", other.kind())),
         };
         let everyone = guild.to_string();
@@ -139,7 +137,15 @@ impl Checks<'_> {
                 None => sound = false,
             }
         }
+        // Counted without @everyone, which some lists name and nobody keeps.
+        if roles.len() > MAX_ROLES {
+            return self.too_many_roles();
+        }
         sound.then(|| roles.into_iter().collect())
+    }
+
+    fn too_many_roles<T>(&mut self) -> Option<T> {
+        self.fault("roles", Rule::Count, format!("must be at most {MAX_ROLES} roles"))
     }
 
     fn role(&mut self, place: usize, element: Loose) -> Option<String> {

@@ -9,6 +9,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use crate::domain::MAX_ROLES;
 
+/// Most elements of a list that are kept: those of the roles, and @everyone.
+const MOST_ELEMENTS: usize = MAX_ROLES + 1;
+
 /// How far the reader has come since something was last set aside; bounds what one entry can make the parser hold.
 pub(super) type Since = Rc<Cell<u64>>;
 
@@ -91,7 +94,7 @@ impl<'de> Visitor<'de> for LooseSeed<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Loose, A::Error> {
         let mut elements = Vec::new();
-        while elements.len() <= MAX_ROLES {
+        while elements.len() <= MOST_ELEMENTS {
             match list.next_element_seed(LooseSeed(self.0))? {
                 // A list in a list is wrong wherever it stands; what is in it does not matter.
                 Some(Loose::List(_)) => elements.push(Loose::LongList(0)),

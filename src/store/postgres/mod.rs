@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
-use sqlx::{PgConnection, Row as _};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Row as _};
 use uuid::Uuid;
 
 use super::columns::Columns;
@@ -38,13 +38,14 @@ impl Postgres {
             // and saves planning a large statement anew for each batch.
             .options([("plan_cache_mode", "force_generic_plan"), ("jit", "off")])
             .options([("statement_timeout", timeout.as_str()), ("idle_in_transaction_session_timeout", ABANDONED)]);
+        // One connection now, and not from the pool, so that a wrong address or password shows at the start as what it is.
+        let first = tokio::time::timeout(connect.acquire_timeout, options.connect()).await;
+        first.map_err(|_| StoreError::Unavailable("it does not answer".into()))??.close().await?;
         let pool = PgPoolOptions::new()
             .max_connections(connect.max_connections)
             .acquire_timeout(connect.acquire_timeout)
             .idle_timeout(Some(Duration::from_mins(5)))
             .connect_lazy_with(options);
-        // One connection now, so that a wrong address or password shows at the start.
-        pool.acquire().await?;
         Ok(Self { pool })
     }
 }
