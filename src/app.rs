@@ -22,6 +22,8 @@ use workers::Workers;
 
 /// How often a process shows that it is alive.
 const BEAT: Duration = Duration::from_secs(5);
+/// How long a stopping process takes to say goodbye to the database.
+const GOODBYE: Duration = Duration::from_secs(3);
 /// After how long without a heartbeat (one every 5 s) a process counts as gone.
 pub const GONE_AFTER: TimeDelta = TimeDelta::seconds(20);
 
@@ -242,11 +244,13 @@ impl Running {
             workers.stop(self.grace).await;
         }
         self.beating.abort();
-        if let Err(error) = self.stores.upkeep.retire(&self.process).await {
-            tracing::debug!(%error, "this process could not say that it stops");
-        }
-        if let Err(error) = self.stores.upkeep.close().await {
-            tracing::debug!(%error, "the database was not closed cleanly");
+        let upkeep = self.stores.upkeep;
+        let goodbye = async { upkeep.retire(&self.process).await.and(upkeep.close().await) };
+        // Steps that were given up on may hold connections for long.
+        match tokio::time::timeout(GOODBYE, goodbye).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "the database was not left cleanly"),
+            Err(_) => tracing::debug!("the database was not left in time"),
         }
         tracing::info!("stopped");
     }

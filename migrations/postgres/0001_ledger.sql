@@ -99,6 +99,8 @@ CREATE TABLE sync_batches (
     PRIMARY KEY (run_id, batch)
 );
 ALTER TABLE sync_batches ALTER COLUMN payload SET STORAGE EXTERNAL; -- it is compressed already
+-- Those that still hold a payload: of runs under way, of failed ones, and of lists that never came in whole.
+CREATE INDEX sync_batches_kept ON sync_batches (staged_at) WHERE payload IS NOT NULL;
 
 -- id: SHA-256 of the token in the cookie, so that a copy of this table logs nobody in.
 CREATE TABLE sessions (

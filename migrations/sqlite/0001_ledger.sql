@@ -98,6 +98,8 @@ CREATE TABLE sync_batches (
     deferred    INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (run_id, batch)
 );
+-- Those that still hold a payload: of runs under way, of failed ones, and of lists that never came in whole.
+CREATE INDEX sync_batches_kept ON sync_batches (staged_at) WHERE payload IS NOT NULL;
 
 -- id: SHA-256 of the token in the cookie, so that a copy of this table logs nobody in.
 CREATE TABLE sessions (

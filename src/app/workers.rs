@@ -9,6 +9,9 @@ use tokio_util::sync::CancellationToken;
 use crate::queue::Queue;
 use crate::worker::{Tools, Workforce};
 
+/// How long the sweeper takes to let go of its duty.
+const GOODBYE: Duration = Duration::from_secs(3);
+
 /// Workers at work.
 pub(super) struct Workers {
     workforce: Workforce,
@@ -34,7 +37,9 @@ impl Workers {
         if tokio::time::timeout(grace, self.taking).await.is_err() {
             tracing::warn!("some steps were not finished in time; others will take them over");
         }
-        self.workforce.stop().await;
+        if tokio::time::timeout(GOODBYE, self.workforce.stop()).await.is_err() {
+            tracing::debug!("the sweeper's duty was not let go of in time; it runs out by itself");
+        }
         self.actors.stop();
     }
 }

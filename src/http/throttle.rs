@@ -82,27 +82,32 @@ impl Throttle {
         act(&mut self.windows.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// A window that opened in the future was opened by a clock that has been set back since; it says nothing any more.
+    fn is_over(&self, window: &Window, now: DateTime<Utc>) -> bool {
+        now < window.opened || now - window.opened >= self.window
+    }
+
     fn judge(&self, windows: &HashMap<Key, Window>, key: &Key, now: DateTime<Utc>) -> Result<(), Duration> {
         let Some(window) = windows.get(key).filter(|window| window.failures >= self.limit) else {
             return Ok(());
         };
-        // A clock that was set back must not make anybody wait longer than a window.
-        let age = (now - window.opened).max(TimeDelta::zero());
-        let rest = self.window - age;
+        if self.is_over(window, now) {
+            return Ok(());
+        }
+        let rest = self.window - (now - window.opened);
         if rest <= TimeDelta::zero() { Ok(()) } else { Err(rest.to_std().unwrap_or_default()) }
     }
 
     fn count(&self, windows: &mut HashMap<Key, Window>, key: Key, now: DateTime<Utc>) {
-        let is_over = |window: &Window| now - window.opened >= self.window;
         if windows.len() >= self.capacity && !windows.contains_key(&key) {
-            windows.retain(|_, window| !is_over(window));
+            windows.retain(|_, window| !self.is_over(window, now));
             if windows.len() >= self.capacity {
                 let weakest = windows.iter().min_by_key(|(_, window)| (window.failures, window.opened)).map(|(key, _)| *key);
                 weakest.and_then(|key| windows.remove(&key));
             }
         }
         let window = windows.entry(key).or_insert(Window { opened: now, failures: 0 });
-        if is_over(window) {
+        if self.is_over(window, now) {
             *window = Window { opened: now, failures: 0 };
         }
         window.failures = window.failures.saturating_add(1);

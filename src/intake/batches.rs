@@ -3,10 +3,20 @@
 use crate::domain::Member;
 use crate::store::{Dropped, StagedBatch, StoreError, encode_payload};
 
+/// A batch of unusually large members is cut early: this many bytes of text. Usual ones have a tenth of it.
+const MAX_WEIGHT: usize = 8 * 1024 * 1024;
+
+fn weight(member: &Member) -> usize {
+    let texts = [&member.username, &member.display_name, &member.nickname, &member.avatar_hash];
+    texts.into_iter().map(String::len).sum::<usize>() + member.roles.as_json().len()
+}
+
 /// Collects members and gives them back in encoded batches, each sorted by id and without duplicates of its own.
 pub(super) struct Cutter {
     size: usize,
     pending: Vec<Member>,
+    /// Bytes of text in `pending`.
+    weight: usize,
     /// Every id with the batch it stands in: 16 bytes a member, the only thing that grows with the list.
     seen: Vec<(i64, i32)>,
     count: i32,
@@ -30,18 +40,20 @@ pub(super) struct Batches {
 
 impl Cutter {
     pub fn new(size: usize) -> Self {
-        Self { size, pending: Vec::new(), seen: Vec::new(), count: 0, duplicates: 0 }
+        Self { size, pending: Vec::new(), weight: 0, seen: Vec::new(), count: 0, duplicates: 0 }
     }
 
     /// Takes a member; gives back a batch when one more would be too many for it.
     pub fn push(&mut self, member: Member) -> Result<Option<StagedBatch>, StoreError> {
-        let full = if self.pending.len() >= self.size { Some(self.cut()?) } else { None };
+        let full = if self.pending.len() >= self.size || self.weight >= MAX_WEIGHT { Some(self.cut()?) } else { None };
+        self.weight += weight(&member);
         self.pending.push(member);
         Ok(full)
     }
 
     fn cut(&mut self) -> Result<StagedBatch, StoreError> {
         let mut members = std::mem::replace(&mut self.pending, Vec::with_capacity(self.size));
+        self.weight = 0;
         let entries = members.len();
         // Stable, so that of equal ids the one that came last stands last, and is kept.
         members.sort_by_key(|member| member.id);

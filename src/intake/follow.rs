@@ -47,11 +47,18 @@ impl Follow {
         // Listening begins before the first look, so that no change falls between.
         let mut notices = self.notices.subscribe();
         loop {
-            let run = self.read.run(id).await?.ok_or(FollowError::Unknown)?;
-            seen(&run);
             let left = end.saturating_duration_since(Instant::now());
-            if run.state.has_ended() || left.is_zero() {
-                return Ok(run);
+            match self.read.run(id).await {
+                Ok(None) => return Err(FollowError::Unknown),
+                Ok(Some(run)) => {
+                    seen(&run);
+                    if run.state.has_ended() || left.is_zero() {
+                        return Ok(run);
+                    }
+                }
+                // The run goes on; so does who waits for it.
+                Err(error) if error.is_transient() && !left.is_zero() => {}
+                Err(error) => return Err(error.into()),
             }
             let changed = async {
                 loop {

@@ -102,10 +102,12 @@ impl<'de> Visitor<'de> for LooseSeed<'_> {
                 None => return Ok(Loose::List(elements)),
             }
         }
+        // What is kept of the list stays counted; what is read over need not be.
+        let kept = self.0.get();
         let mut length = elements.len();
         while list.next_element_seed(Unknown(self.0))?.is_some() {
             length += 1;
-            self.0.set(0);
+            self.0.set(kept);
         }
         Ok(Loose::LongList(length))
     }

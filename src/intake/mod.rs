@@ -188,11 +188,21 @@ impl Intake {
             batches_total: batches.count,
             counts: Counts { total_received: parsed.received, duplicates: batches.duplicates, ..Counts::default() },
         };
-        let filed = self.filing.file_run(&run, batches.last.as_slice(), &batches.dropped).await;
-        filed.map_err(|error| match error {
+        match self.filing.file_run(&run, batches.last.as_slice(), &batches.dropped).await {
+            Ok(()) => Ok(()),
             // Its first batches were swept before its last had come.
-            StoreError::Refused(_) => (Refusal::TooSlow, staged),
-            error => (error.into(), staged),
-        })
+            Err(StoreError::Refused(_)) => Err((Refusal::TooSlow, staged)),
+            Err(error) if error.is_transient() => self.after_lost_answer(id, error).await,
+            Err(error) => Err((error.into(), staged)),
+        }
+    }
+
+    /// The answer to the filing did not come; the run may be filed all the same, or be just about to be. Nothing is discarded then: what
+    /// was staged is swept if it belongs to no run.
+    async fn after_lost_answer(&self, id: RunId, error: StoreError) -> Result<(), (Refusal, bool)> {
+        match self.filing.is_filed(id).await {
+            Ok(true) => Ok(()),
+            _ => Err((error.into(), false)),
+        }
     }
 }

@@ -69,6 +69,9 @@ pub trait Filing: Send + Sync + 'static {
     /// [`StoreError::Refused`] if that makes other than `batches_total` batches: some have been swept, because the list took too long.
     async fn file_run(&self, run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Result<(), StoreError>;
 
+    /// Whether the run has been filed: for who asked for it and never heard the answer.
+    async fn is_filed(&self, run: RunId) -> Result<bool, StoreError>;
+
     /// Removes what was staged for a run that is not going to be filed.
     async fn discard_staged(&self, run: RunId) -> Result<(), StoreError>;
 }

@@ -22,7 +22,11 @@ macro_rules! handle {
     (@for $store:ident, $handle:ident { $($call:ident ( $($arg:ident : $type:ty),* ) -> $answer:ty = $function:ident;)* }) => {
         #[async_trait]
         impl $handle for $store {
-            $(async fn $call(&self, $($arg: $type),*) -> Result<$answer, StoreError> { self.$function($($arg),*).await })*
+            $(async fn $call(&self, $($arg: $type),*) -> Result<$answer, StoreError> {
+                // A connection that is cut without a word would otherwise be waited for without end.
+                let answer = tokio::time::timeout(self.patience, self.$function($($arg),*)).await;
+                answer.unwrap_or_else(|_| Err(StoreError::Unavailable("it did not answer in time".into())))
+            })*
         }
     };
 }
@@ -30,6 +34,7 @@ macro_rules! handle {
 handle!(Filing {
     stage_batch(run: RunId, batch: &StagedBatch, now: DateTime<Utc>) -> () = stage;
     file_run(run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> () = file;
+    is_filed(run: RunId) -> bool = has_run;
     discard_staged(run: RunId) -> () = discard;
 });
 
@@ -44,6 +49,7 @@ handle!(Work {
     finish_run(claim: &FinishClaim, guard: Guard, now: DateTime<Utc>) -> Finished = finish;
     release_finish(claim: &FinishClaim, blameless: bool, now: DateTime<Utc>) -> () = release_end;
     fail_run(run: RunId, error: &RunError, now: DateTime<Utc>) -> Option<RunId> = fail;
+    set_aside(run: RunId, error: &RunError, now: DateTime<Utc>) -> Option<RunId> = set_exhausted_aside;
     due(now: DateTime<Utc>, rung_before: DateTime<Utc>, limit: i64) -> Vec<Due> = due_steps;
     exhausted(now: DateTime<Utc>) -> Vec<RunId> = exhausted_runs;
 });

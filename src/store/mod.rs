@@ -80,6 +80,13 @@ pub enum Backend {
     Sqlite,
 }
 
+impl Connect {
+    /// How long one call may take in all: a wait for a connection, and statements one of which may take as long as any.
+    fn patience(&self) -> Duration {
+        self.acquire_timeout + self.statement_timeout + Duration::from_secs(10)
+    }
+}
+
 impl Backend {
     /// Reads it off a database URL; `None` for anything else.
     #[must_use]

@@ -111,29 +111,44 @@ pub fn encode(members: &[Member]) -> Result<Vec<u8>, StoreError> {
     Ok(payload)
 }
 
-/// Decodes what [`encode`] made.
-///
-/// # Errors
-/// [`StoreError::Unreadable`] for anything else.
-pub fn decode(payload: &[u8]) -> Result<Vec<Member>, StoreError> {
-    let broken = || unreadable("a broken batch payload");
+fn broken() -> StoreError {
+    unreadable("a broken batch payload")
+}
+
+/// The columns as `postcard` wrote them.
+fn inflate(payload: &[u8]) -> Result<Vec<u8>, StoreError> {
     let packed = match payload.split_first() {
         Some((&VERSION, packed)) => packed,
         Some((version, _)) => return Err(unreadable(&format!("a batch payload of version {version}"))),
         None => return Err(broken()),
     };
     let size = zstd::bulk::Decompressor::upper_bound(packed).filter(|size| *size <= MAX_INFLATED).ok_or_else(broken)?;
-    let plain = zstd::bulk::decompress(packed, size).map_err(|_| broken())?;
+    zstd::bulk::decompress(packed, size).map_err(|_| broken())
+}
+
+/// Decodes what [`encode`] made.
+///
+/// # Errors
+/// [`StoreError::Unreadable`] for anything else.
+pub fn decode(payload: &[u8]) -> Result<Vec<Member>, StoreError> {
+    let plain = inflate(payload)?;
     let columns: Columns<'_> = postcard::from_bytes(&plain).map_err(|_| broken())?;
     rows(&columns).ok_or_else(broken)
 }
 
-/// Decodes only the ids.
+/// Decodes only the ids, which stand first.
 ///
 /// # Errors
 /// [`StoreError::Unreadable`] for anything but what [`encode`] made.
 pub(super) fn decode_ids(payload: &[u8]) -> Result<Vec<i64>, StoreError> {
-    Ok(decode(payload)?.into_iter().map(|member| member.id.get()).collect())
+    let plain = inflate(payload)?;
+    let (differences, _) = postcard::take_from_bytes::<Vec<u64>>(&plain).map_err(|_| broken())?;
+    let mut last = 0_u64;
+    let ids = differences.into_iter().map(|difference| {
+        last = last.wrapping_add(difference);
+        last.cast_signed()
+    });
+    Ok(ids.collect())
 }
 
 fn rows(columns: &Columns<'_>) -> Option<Vec<Member>> {

@@ -62,7 +62,10 @@ async fn claim_and_apply(tools: Tools, run: RunId, batch: i32) -> Option<i64> {
                 let (tools, claim) = (renewing.clone(), renewed.clone());
                 async move { tools.work.renew_batch(&claim, tools.clock.now() + tools.pace.lease).await }
             },
-            async move { applying.work.apply_batch(&applied, &members(&applied)?, applying.clock.now()).await },
+            async move {
+                let (members, applied) = decode(applied).await?;
+                applying.work.apply_batch(&applied, &members, applying.clock.now()).await
+            },
         )
         .await
     };
@@ -81,6 +84,12 @@ async fn claim_and_apply(tools: Tools, run: RunId, batch: i32) -> Option<i64> {
             None
         }
     }
+}
+
+/// Decodes a batch where computing holds nobody up.
+async fn decode(claim: BatchClaim) -> Result<(Vec<Member>, BatchClaim), StoreError> {
+    let decoding = tokio::task::spawn_blocking(move || members(&claim).map(|members| (members, claim)));
+    decoding.await.unwrap_or_else(|panic| Err(StoreError::Unreadable(format!("a batch payload ({panic})"))))
 }
 
 /// The members of a batch, less those that a later batch replaces.
@@ -118,6 +127,10 @@ async fn give_up(tools: &Tools, claim: &BatchClaim, error: &StoreError) {
 }
 
 async fn fail(tools: &Tools, claim: &BatchClaim, error: &StoreError) -> Result<(), StoreError> {
+    // Only while it is ours: another worker may be able to do what this one cannot.
+    if !tools.work.renew_batch(claim, tools.clock.now() + tools.pace.lease).await? {
+        return Ok(());
+    }
     tracing::error!(run = %claim.run, batch = claim.batch, %error, "the run fails: a batch cannot be applied");
     let error = RunError {
         code: "batch_failed".into(),

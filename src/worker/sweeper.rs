@@ -117,7 +117,7 @@ async fn sweep(tools: &Tools, tidy: bool) -> Result<bool, StoreError> {
         return Ok(false);
     }
     for run in tools.work.exhausted(now).await? {
-        tracing::error!(%run, "the run fails: a step of it ended {MAX_CLAIMS} times without an outcome");
+        tracing::error!(%run, "a step of the run was begun {MAX_CLAIMS} times without an outcome; it is set aside and the run fails");
         let error = RunError {
             code: "set_aside".into(),
             message: format!(
@@ -125,7 +125,7 @@ async fn sweep(tools: &Tools, tidy: bool) -> Result<bool, StoreError> {
                  kept, nobody was marked as left. Look into the workers' logs, then send the list again."
             ),
         };
-        let next = tools.work.fail_run(run, &error, now).await?;
+        let next = tools.work.set_aside(run, &error, now).await?;
         tools.ring.notify(run).await;
         tools.ring.ring(next.map(Job::Run).as_slice()).await;
     }

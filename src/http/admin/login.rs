@@ -10,14 +10,14 @@ use askama::Template;
 use poem::http::{StatusCode, header};
 use poem::web::{Data, RemoteAddr};
 use poem::{Addr, Body, Request, Response, handler};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::form_urlencoded::parse;
 
 use super::forms::Form;
 use super::refusal::Refusal;
 use super::session::Token;
 use super::shell::{Section, Shell, html};
-use super::{App, MEMBERS, see_other};
+use super::{App, LOGIN, MEMBERS, see_other};
 use crate::domain::Account;
 
 /// No account has a longer name. Characters.
@@ -70,8 +70,8 @@ pub(super) async fn enter(app: Data<&Arc<App>>, request: &Request, peer: &Remote
         tracing::warn!(address = keys.address, "a login was put off after too many wrong passwords");
         return too_many(page, wait);
     }
-    let account = match account_of(&app, name, form.field("password")).await {
-        Ok(Some(account)) => account,
+    let proven = match account_of(&app, name, form.field("password")).await {
+        Ok(Some(proven)) => proven,
         Ok(None) => {
             // Without the name: people type passwords there.
             tracing::warn!(address = keys.address, "a login failed");
@@ -85,18 +85,23 @@ pub(super) async fn enter(app: Data<&Arc<App>>, request: &Request, peer: &Remote
         }
     };
     keys.give_back(&app);
-    open(&app, request, &account, next).await
+    open(&app, request, &proven, next).await
 }
 
 /// Opens a session under a new token, and ends the one the browser had.
-async fn open(app: &App, request: &Request, account: &Account, next: Option<&str>) -> Result<Response, Refusal> {
-    let (state, now) = (&app.state, app.state.clock.now());
+async fn open(app: &App, request: &Request, proven: &Proven, next: Option<&str>) -> Result<Response, Refusal> {
+    let (state, account, now) = (&app.state, &proven.account, app.state.clock.now());
     if let Some(old) = Token::of(request.headers()) {
         state.sessions.close_session(&old.session_id()).await?;
     }
     let token = Token::new((state.random)());
     state.accounts.note_login(account.id, now).await?;
     state.sessions.open_session(&token.session_id(), account.id, now).await?;
+    // A password that was changed meanwhile ended the sessions there were, perhaps just before this one.
+    if !proven.still_holds(app).await? {
+        state.sessions.close_session(&token.session_id()).await?;
+        return Ok(see_other(LOGIN));
+    }
     tracing::info!(account = account.id, "logged in");
     let mut response = see_other(next.unwrap_or(MEMBERS));
     if let Ok(cookie) = token.set(app.secure_cookies()).parse() {
@@ -105,14 +110,30 @@ async fn open(app: &App, request: &Request, account: &Account, next: Option<&str
     Ok(response)
 }
 
+/// An active account whose password was given.
+struct Proven {
+    account: Account,
+    hash: Option<SecretString>,
+}
+
+impl Proven {
+    /// Whether the account still has that password.
+    async fn still_holds(&self, app: &App) -> Result<bool, Refusal> {
+        let found = app.state.accounts.credentials(&self.account.username).await?;
+        let text = |hash: &Option<SecretString>| hash.as_ref().map(|hash| hash.expose_secret().to_owned());
+        Ok(found.is_some_and(|now| now.account.is_active && text(&now.password_hash) == text(&self.hash)))
+    }
+}
+
 /// The active account that name and password belong to.
-async fn account_of(app: &App, name: &str, password: &str) -> Result<Option<Account>, Refusal> {
+async fn account_of(app: &App, name: &str, password: &str) -> Result<Option<Proven>, Refusal> {
     // What cannot be a name is not asked for: databases refuse a NUL.
     let is_name = name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control);
     let found = if is_name { app.state.accounts.credentials(name).await? } else { None };
     let (account, hash) = found.map(|found| (found.account, found.password_hash)).unzip();
-    let fits = app.passwords.fits(SecretString::from(password), hash.flatten()).await?;
-    Ok(account.filter(|account| fits && account.is_active))
+    let hash = hash.flatten();
+    let fits = app.passwords.fits(SecretString::from(password), hash.clone()).await?;
+    Ok(account.filter(|account| fits && account.is_active).map(|account| Proven { account, hash }))
 }
 
 fn too_many(page: LoginPage<'_>, wait: Duration) -> Result<Response, Refusal> {

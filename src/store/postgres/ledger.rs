@@ -119,10 +119,16 @@ impl Postgres {
 
     pub(in crate::store) async fn delete_expired(&self, retention: &Retention, now: DateTime<Utc>) -> Result<Swept, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let runs =
-            sqlx::query("DELETE FROM sync_runs WHERE finished_at < $1").bind(now - retention.runs).execute(&mut *tx).await?;
+        // The newest applied roster stays: what is older than it must not be believed.
+        let expired = "SELECT id FROM sync_runs WHERE finished_at < $1 AND id IS DISTINCT FROM (
+            SELECT id FROM sync_runs WHERE state IN ('succeeded', 'held') AND held_reason IS DISTINCT FROM 'empty_list'
+            ORDER BY observed_at DESC, id DESC LIMIT 1)";
+        let of_runs = sqlx::AssertSqlSafe(format!("DELETE FROM sync_batches WHERE run_id IN ({expired})"));
+        sqlx::query(of_runs).bind(now - retention.runs).execute(&mut *tx).await?;
+        let runs = sqlx::AssertSqlSafe(format!("DELETE FROM sync_runs WHERE id IN ({expired})"));
+        let runs = sqlx::query(runs).bind(now - retention.runs).execute(&mut *tx).await?;
         let batches = sqlx::query(
-            "DELETE FROM sync_batches b WHERE staged_at < $1 AND NOT EXISTS (SELECT FROM sync_runs r WHERE r.id = b.run_id)",
+            "DELETE FROM sync_batches b WHERE payload IS NOT NULL AND staged_at < $1 AND NOT EXISTS (SELECT FROM sync_runs r WHERE r.id = b.run_id)",
         )
         .bind(now - retention.staged)
         .execute(&mut *tx)

@@ -22,6 +22,8 @@ use crate::domain::RunId;
 /// The ledger in PostgreSQL.
 pub(super) struct Postgres {
     pool: PgPool,
+    /// How long one call may take in all.
+    pub(super) patience: Duration,
 }
 
 /// After so long without a statement a transaction counts as abandoned, and the server ends it: the rows that a process has locked which
@@ -46,7 +48,7 @@ impl Postgres {
             .acquire_timeout(connect.acquire_timeout)
             .idle_timeout(Some(Duration::from_mins(5)))
             .connect_lazy_with(options);
-        Ok(Self { pool })
+        Ok(Self { pool, patience: connect.patience() })
     }
 }
 

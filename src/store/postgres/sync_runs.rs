@@ -28,10 +28,17 @@ FROM sync_runs r CROSS JOIN LATERAL (
     FROM sync_batches WHERE run_id = r.id
 ) b";
 
+/// A run with a step whose claims are used up and have all ended without an outcome, at $1, with $2 claims.
+const EXHAUSTED: &str = "
+r.finished_at IS NULL AND (
+    r.state = 'finishing' AND r.attempts >= $2 AND r.lease_until < $1
+    OR r.state = 'applying' AND EXISTS (SELECT FROM sync_batches b WHERE b.run_id = r.id AND b.attempts >= $2
+        AND (b.state = 'pending' OR b.state = 'running' AND b.lease_until < $1)))";
+
 /// The full roster whose turn it is: the oldest evidence that waits, while nothing is being applied.
 async fn next_in_turn(connection: &mut PgConnection) -> Result<Option<RunId>, StoreError> {
     let id: Option<uuid::Uuid> = sqlx::query_scalar(
-        "SELECT id FROM sync_runs WHERE state = 'queued'
+        "SELECT id FROM sync_runs WHERE finished_at IS NULL AND state = 'queued'
              AND NOT EXISTS (SELECT FROM sync_runs WHERE finished_at IS NULL AND state IN ('applying', 'finishing'))
          ORDER BY observed_at, id LIMIT 1",
     )
@@ -86,6 +93,32 @@ async fn end(
     Ok(())
 }
 
+/// Ends a run that has not ended with an error.
+async fn fail(connection: &mut PgConnection, run: RunId, error: &RunError, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let failed = sqlx::query("UPDATE sync_runs SET error_code = $2, error_message = $3 WHERE id = $1 AND finished_at IS NULL")
+        .bind(run.uuid())
+        .bind(error.code.as_str())
+        .bind(error.message.as_str())
+        .execute(&mut *connection)
+        .await?;
+    if failed.rows_affected() == 1 {
+        let mut counts = sync_batches::sum(&mut *connection, run).await?;
+        counts.total_active = guild_members::active(&mut *connection).await?;
+        end(connection, run, RunState::Failed, None, &counts, now).await?;
+    }
+    Ok(())
+}
+
+/// Whether a finish is still claimed; if so it stays that until the transaction ends.
+async fn still_claimed(connection: &mut PgConnection, claim: &FinishClaim) -> Result<bool, StoreError> {
+    let found = sqlx::query("SELECT 1 FROM sync_runs WHERE id = $1 AND state = 'finishing' AND attempts = $2 FOR UPDATE")
+        .bind(claim.run.uuid())
+        .bind(claim.attempt)
+        .fetch_optional(connection)
+        .await?;
+    Ok(found.is_some())
+}
+
 impl Postgres {
     pub(in crate::store) async fn file(&self, run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
@@ -117,6 +150,11 @@ impl Postgres {
         .execute(&mut *tx)
         .await?;
         Ok(tx.commit().await?)
+    }
+
+    pub(in crate::store) async fn has_run(&self, run: RunId) -> Result<bool, StoreError> {
+        let found = sqlx::query("SELECT 1 FROM sync_runs WHERE id = $1").bind(run.uuid()).fetch_optional(&self.pool).await?;
+        Ok(found.is_some())
     }
 
     pub(in crate::store) async fn claim_turn(&self, run: RunId, now: DateTime<Utc>) -> Result<RunClaim, StoreError> {
@@ -195,7 +233,7 @@ impl Postgres {
         lock_guild(&mut tx).await?;
         let received = sqlx::query(
             "SELECT batches_total, total_received, duplicates, skipped FROM sync_runs
-             WHERE id = $1 AND state = 'finishing' AND attempts = $2 FOR UPDATE",
+             WHERE id = $1 AND state = 'finishing' AND attempts = $2",
         )
         .bind(claim.run.uuid())
         .bind(claim.attempt)
@@ -233,6 +271,10 @@ impl Postgres {
         counts.linked = linked.cast_signed();
         counts.unlinked = unlinked.cast_signed();
         counts.total_active = guild_members::active(&mut tx).await?;
+        // Not locked meanwhile, so that the claim can be renewed; whoever has taken it over since has raised its number.
+        if !still_claimed(&mut tx, claim).await? {
+            return Err(StoreError::ClaimLost);
+        }
         end(&mut tx, claim.run, state, held, &counts, now).await?;
         sync_batches::clear_payloads(&mut tx, claim.run).await?;
         let next = next_in_turn(&mut tx).await?;
@@ -267,17 +309,31 @@ impl Postgres {
     ) -> Result<Option<RunId>, StoreError> {
         let mut tx = self.pool.begin().await?;
         lock_guild(&mut tx).await?;
-        let failed =
-            sqlx::query("UPDATE sync_runs SET error_code = $2, error_message = $3 WHERE id = $1 AND finished_at IS NULL")
-                .bind(run.uuid())
-                .bind(error.code.as_str())
-                .bind(error.message.as_str())
-                .execute(&mut *tx)
-                .await?;
-        if failed.rows_affected() == 1 {
-            let mut counts = sync_batches::sum(&mut tx, run).await?;
-            counts.total_active = guild_members::active(&mut tx).await?;
-            end(&mut tx, run, RunState::Failed, None, &counts, now).await?;
+        fail(&mut tx, run, error, now).await?;
+        let next = next_in_turn(&mut tx).await?;
+        tx.commit().await?;
+        Ok(next)
+    }
+
+    pub(in crate::store) async fn set_exhausted_aside(
+        &self,
+        run: RunId,
+        error: &RunError,
+        now: DateTime<Utc>,
+    ) -> Result<Option<RunId>, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        lock_guild(&mut tx).await?;
+        // Waits for a batch that is just being marked as applied.
+        sqlx::query("SELECT FROM sync_runs WHERE id = $1 FOR UPDATE").bind(run.uuid()).execute(&mut *tx).await?;
+        // Looked at again: what held the claim may have come to its end since.
+        let exhausted = sqlx::query(sqlx::AssertSqlSafe(format!("SELECT 1 FROM sync_runs r WHERE r.id = $3 AND {EXHAUSTED}")))
+            .bind(now)
+            .bind(MAX_CLAIMS)
+            .bind(run.uuid())
+            .fetch_optional(&mut *tx)
+            .await?;
+        if exhausted.is_some() {
+            fail(&mut tx, run, error, now).await?;
         }
         let next = next_in_turn(&mut tx).await?;
         tx.commit().await?;
@@ -291,11 +347,13 @@ impl Postgres {
         limit: i64,
     ) -> Result<Vec<Due>, StoreError> {
         let mut tx = self.pool.begin().await?;
+        // Of those that wait, only the one whose turn it is could do anything.
+        let next = next_in_turn(&mut tx).await?;
         let runs = sqlx::query(
             "UPDATE sync_runs SET rung_at = $1 WHERE id IN (
                  SELECT r.id FROM sync_runs r
                  WHERE r.finished_at IS NULL AND r.rung_at < $2 AND (
-                     r.state = 'queued'
+                     r.id = $5
                      OR r.state = 'applying' AND NOT EXISTS (SELECT FROM sync_batches WHERE run_id = r.id AND state <> 'applied')
                      OR r.state = 'finishing' AND r.attempts < $4 AND r.lease_until < $1)
                  ORDER BY r.observed_at, r.id LIMIT $3)
@@ -305,6 +363,7 @@ impl Postgres {
         .bind(rung_before)
         .bind(limit)
         .bind(MAX_CLAIMS)
+        .bind(next.map(RunId::uuid))
         .fetch_all(&mut *tx)
         .await?;
         // An UPDATE answers its rows in no order.
@@ -318,7 +377,7 @@ impl Postgres {
         let batches = sqlx::query(
             "UPDATE sync_batches b SET rung_at = $1
              FROM (SELECT b.run_id, b.batch FROM sync_batches b JOIN sync_runs r ON r.id = b.run_id
-                   WHERE r.state = 'applying' AND b.rung_at < $2 AND b.attempts < $4
+                   WHERE r.finished_at IS NULL AND r.state = 'applying' AND b.rung_at < $2 AND b.attempts < $4
                        AND (b.state = 'pending' OR b.state = 'running' AND b.lease_until < $1)
                    ORDER BY b.run_id, b.batch LIMIT $3) d
              WHERE b.run_id = d.run_id AND b.batch = d.batch
@@ -341,16 +400,12 @@ impl Postgres {
     }
 
     pub(in crate::store) async fn exhausted_runs(&self, now: DateTime<Utc>) -> Result<Vec<RunId>, StoreError> {
-        let ids: Vec<uuid::Uuid> = sqlx::query_scalar(
-            "SELECT r.id FROM sync_runs r
-             WHERE r.state = 'finishing' AND r.attempts >= $2 AND r.lease_until < $1
-                 OR r.state = 'applying' AND EXISTS (SELECT FROM sync_batches b WHERE b.run_id = r.id AND b.attempts >= $2
-                     AND (b.state = 'pending' OR b.state = 'running' AND b.lease_until < $1))",
-        )
-        .bind(now)
-        .bind(MAX_CLAIMS)
-        .fetch_all(&self.pool)
-        .await?;
+        let ids: Vec<uuid::Uuid> =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT r.id FROM sync_runs r WHERE {EXHAUSTED}")))
+                .bind(now)
+                .bind(MAX_CLAIMS)
+                .fetch_all(&self.pool)
+                .await?;
         Ok(ids.into_iter().map(RunId::from).collect())
     }
 

@@ -60,7 +60,7 @@ impl Sqlite {
     }
 
     pub(in crate::store) async fn check_alive(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.write).await?;
+        sqlx::query("SELECT 1").execute(&self.read).await?;
         Ok(())
     }
 
@@ -131,13 +131,17 @@ impl Sqlite {
 
     pub(in crate::store) async fn delete_expired(&self, retention: &Retention, now: DateTime<Utc>) -> Result<Swept, StoreError> {
         let mut tx = self.begin().await?;
-        let runs = sqlx::query("DELETE FROM sync_runs WHERE finished_at < ?1")
-            .bind(micros(now - retention.runs))
-            .execute(&mut *tx)
-            .await?;
+        // The newest applied roster stays: what is older than it must not be believed.
+        let expired = "SELECT id FROM sync_runs WHERE finished_at < ?1 AND id IS NOT (
+            SELECT id FROM sync_runs WHERE state IN ('succeeded', 'held') AND held_reason IS NOT 'empty_list'
+            ORDER BY observed_at DESC, id DESC LIMIT 1)";
+        let of_runs = sqlx::AssertSqlSafe(format!("DELETE FROM sync_batches WHERE run_id IN ({expired})"));
+        sqlx::query(of_runs).bind(micros(now - retention.runs)).execute(&mut *tx).await?;
+        let runs = sqlx::AssertSqlSafe(format!("DELETE FROM sync_runs WHERE id IN ({expired})"));
+        let runs = sqlx::query(runs).bind(micros(now - retention.runs)).execute(&mut *tx).await?;
         let batches = sqlx::query(
             "DELETE FROM sync_batches
-             WHERE staged_at < ?1 AND NOT EXISTS (SELECT 1 FROM sync_runs r WHERE r.id = sync_batches.run_id)",
+             WHERE payload IS NOT NULL AND staged_at < ?1 AND NOT EXISTS (SELECT 1 FROM sync_runs r WHERE r.id = sync_batches.run_id)",
         )
         .bind(micros(now - retention.staged))
         .execute(&mut *tx)

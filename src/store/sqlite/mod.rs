@@ -30,6 +30,8 @@ pub(super) struct Sqlite {
     write: SqlitePool,
     /// The database file.
     file: PathBuf,
+    /// How long one call may take in all.
+    pub(super) patience: Duration,
 }
 
 /// Takes a batch's members for comparison with their rows; private to the writing connection and empty between batches.
@@ -64,7 +66,7 @@ impl Sqlite {
             .map_err(|error| not_opened(&file, error))?;
         let read =
             pool().max_connections(connect.max_connections).connect_lazy_with(options.read_only(true).create_if_missing(false));
-        Ok(Self { read, write, file })
+        Ok(Self { read, write, file, patience: connect.patience() })
     }
 
     /// Begins a transaction that writes; it has the write lock from its start, so that it never fails halfway for want of it.

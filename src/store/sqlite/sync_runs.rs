@@ -31,10 +31,17 @@ fn run_sql(which: &str) -> sqlx::AssertSqlSafe<String> {
     ))
 }
 
+/// A run with a step whose claims are used up and have all ended without an outcome, at ?1, with ?2 claims.
+const EXHAUSTED: &str = "
+r.finished_at IS NULL AND (
+    r.state = 'finishing' AND r.attempts >= ?2 AND r.lease_until < ?1
+    OR r.state = 'applying' AND EXISTS (SELECT 1 FROM sync_batches b WHERE b.run_id = r.id AND b.attempts >= ?2
+        AND (b.state = 'pending' OR b.state = 'running' AND b.lease_until < ?1)))";
+
 /// The full roster whose turn it is: the oldest evidence that waits, while nothing is being applied.
 async fn next_in_turn(connection: &mut SqliteConnection) -> Result<Option<RunId>, StoreError> {
     let row = sqlx::query(
-        "SELECT id FROM sync_runs WHERE state = 'queued'
+        "SELECT id FROM sync_runs WHERE finished_at IS NULL AND state = 'queued'
              AND NOT EXISTS (SELECT 1 FROM sync_runs WHERE finished_at IS NULL AND state IN ('applying', 'finishing'))
          ORDER BY observed_at, id LIMIT 1",
     )
@@ -89,6 +96,32 @@ async fn end(
     Ok(())
 }
 
+/// Ends a run that has not ended with an error.
+async fn fail(connection: &mut SqliteConnection, run: RunId, error: &RunError, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let failed = sqlx::query("UPDATE sync_runs SET error_code = ?2, error_message = ?3 WHERE id = ?1 AND finished_at IS NULL")
+        .bind(run.to_string())
+        .bind(error.code.as_str())
+        .bind(error.message.as_str())
+        .execute(&mut *connection)
+        .await?;
+    if failed.rows_affected() == 1 {
+        let mut counts = sync_batches::sum(&mut *connection, run).await?;
+        counts.total_active = guild_members::active(&mut *connection).await?;
+        end(connection, run, RunState::Failed, None, &counts, now).await?;
+    }
+    Ok(())
+}
+
+/// Whether a finish is still claimed; if so it stays that until the transaction ends.
+async fn still_claimed(connection: &mut SqliteConnection, claim: &FinishClaim) -> Result<bool, StoreError> {
+    let found = sqlx::query("SELECT 1 FROM sync_runs WHERE id = ?1 AND state = 'finishing' AND attempts = ?2")
+        .bind(claim.run.to_string())
+        .bind(claim.attempt)
+        .fetch_optional(connection)
+        .await?;
+    Ok(found.is_some())
+}
+
 impl Sqlite {
     pub(in crate::store) async fn file(&self, run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
@@ -120,6 +153,11 @@ impl Sqlite {
         .execute(&mut *tx)
         .await?;
         Ok(tx.commit().await?)
+    }
+
+    pub(in crate::store) async fn has_run(&self, run: RunId) -> Result<bool, StoreError> {
+        let found = sqlx::query("SELECT 1 FROM sync_runs WHERE id = ?1").bind(run.to_string()).fetch_optional(&self.read).await?;
+        Ok(found.is_some())
     }
 
     pub(in crate::store) async fn claim_turn(&self, run: RunId, now: DateTime<Utc>) -> Result<RunClaim, StoreError> {
@@ -234,6 +272,10 @@ impl Sqlite {
         counts.linked = linked.cast_signed();
         counts.unlinked = unlinked.cast_signed();
         counts.total_active = guild_members::active(&mut tx).await?;
+        // Not locked meanwhile, so that the claim can be renewed; whoever has taken it over since has raised its number.
+        if !still_claimed(&mut tx, claim).await? {
+            return Err(StoreError::ClaimLost);
+        }
         end(&mut tx, claim.run, state, held, &counts, now).await?;
         sync_batches::clear_payloads(&mut tx, claim.run).await?;
         let next = next_in_turn(&mut tx).await?;
@@ -267,17 +309,28 @@ impl Sqlite {
         now: DateTime<Utc>,
     ) -> Result<Option<RunId>, StoreError> {
         let mut tx = self.begin().await?;
-        let failed =
-            sqlx::query("UPDATE sync_runs SET error_code = ?2, error_message = ?3 WHERE id = ?1 AND finished_at IS NULL")
-                .bind(run.to_string())
-                .bind(error.code.as_str())
-                .bind(error.message.as_str())
-                .execute(&mut *tx)
-                .await?;
-        if failed.rows_affected() == 1 {
-            let mut counts = sync_batches::sum(&mut tx, run).await?;
-            counts.total_active = guild_members::active(&mut tx).await?;
-            end(&mut tx, run, RunState::Failed, None, &counts, now).await?;
+        fail(&mut tx, run, error, now).await?;
+        let next = next_in_turn(&mut tx).await?;
+        tx.commit().await?;
+        Ok(next)
+    }
+
+    pub(in crate::store) async fn set_exhausted_aside(
+        &self,
+        run: RunId,
+        error: &RunError,
+        now: DateTime<Utc>,
+    ) -> Result<Option<RunId>, StoreError> {
+        let mut tx = self.begin().await?;
+        // Looked at again: what held the claim may have come to its end since.
+        let exhausted = sqlx::query(sqlx::AssertSqlSafe(format!("SELECT 1 FROM sync_runs r WHERE r.id = ?3 AND {EXHAUSTED}")))
+            .bind(micros(now))
+            .bind(MAX_CLAIMS)
+            .bind(run.to_string())
+            .fetch_optional(&mut *tx)
+            .await?;
+        if exhausted.is_some() {
+            fail(&mut tx, run, error, now).await?;
         }
         let next = next_in_turn(&mut tx).await?;
         tx.commit().await?;
@@ -291,11 +344,13 @@ impl Sqlite {
         limit: i64,
     ) -> Result<Vec<Due>, StoreError> {
         let mut tx = self.begin().await?;
+        // Of those that wait, only the one whose turn it is could do anything.
+        let next = next_in_turn(&mut tx).await?;
         let runs = sqlx::query(
             "UPDATE sync_runs SET rung_at = ?1 WHERE id IN (
                  SELECT r.id FROM sync_runs r
                  WHERE r.finished_at IS NULL AND r.rung_at < ?2 AND (
-                     r.state = 'queued'
+                     r.id = ?5
                      OR r.state = 'applying' AND NOT EXISTS (SELECT 1 FROM sync_batches WHERE run_id = r.id AND state <> 'applied')
                      OR r.state = 'finishing' AND r.attempts < ?4 AND r.lease_until < ?1)
                  ORDER BY r.observed_at, r.id LIMIT ?3)
@@ -305,6 +360,7 @@ impl Sqlite {
         .bind(micros(rung_before))
         .bind(limit)
         .bind(MAX_CLAIMS)
+        .bind(next.map(|run| run.to_string()))
         .fetch_all(&mut *tx)
         .await?;
         // An UPDATE answers its rows in no order.
@@ -318,7 +374,7 @@ impl Sqlite {
         let batches = sqlx::query(
             "UPDATE sync_batches SET rung_at = ?1 WHERE (run_id, batch) IN (
                  SELECT b.run_id, b.batch FROM sync_batches b JOIN sync_runs r ON r.id = b.run_id
-                 WHERE r.state = 'applying' AND b.rung_at < ?2 AND b.attempts < ?4
+                 WHERE r.finished_at IS NULL AND r.state = 'applying' AND b.rung_at < ?2 AND b.attempts < ?4
                      AND (b.state = 'pending' OR b.state = 'running' AND b.lease_until < ?1)
                  ORDER BY b.run_id, b.batch LIMIT ?3)
              RETURNING run_id, batch",
@@ -340,16 +396,11 @@ impl Sqlite {
     }
 
     pub(in crate::store) async fn exhausted_runs(&self, now: DateTime<Utc>) -> Result<Vec<RunId>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT r.id FROM sync_runs r
-             WHERE r.state = 'finishing' AND r.attempts >= ?2 AND r.lease_until < ?1
-                 OR r.state = 'applying' AND EXISTS (SELECT 1 FROM sync_batches b WHERE b.run_id = r.id AND b.attempts >= ?2
-                     AND (b.state = 'pending' OR b.state = 'running' AND b.lease_until < ?1))",
-        )
-        .bind(micros(now))
-        .bind(MAX_CLAIMS)
-        .fetch_all(&self.read)
-        .await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("SELECT r.id FROM sync_runs r WHERE {EXHAUSTED}")))
+            .bind(micros(now))
+            .bind(MAX_CLAIMS)
+            .fetch_all(&self.read)
+            .await?;
         rows.iter().map(|row| row.run_id("id")).collect()
     }
 

@@ -8,7 +8,8 @@ use super::hand::{GUARD, LEASE, MICRO, apply, at, claim, claim_finish, file, mem
 
 on_both!(
     each_kind_of_step_is_due_when_nobody_works_on_it,
-    the_oldest_come_first_and_no_more_than_asked_for,
+    of_those_that_wait_only_the_one_whose_turn_it_is_is_due,
+    many_that_wait_do_not_hide_the_batches_of_the_one_at_work,
     a_step_is_due_only_after_the_patience_since_it_was_last_rung,
     what_has_ended_is_not_due,
     a_given_back_batch_is_due_after_the_patience,
@@ -42,41 +43,35 @@ async fn each_kind_of_step_is_due_when_nobody_works_on_it(ledger: &Ledger) {
     assert_eq!(due(ledger, at(1_000)).await, []);
 }
 
-async fn the_oldest_come_first_and_no_more_than_asked_for(ledger: &Ledger) {
+async fn of_those_that_wait_only_the_one_whose_turn_it_is_is_due(ledger: &Ledger) {
     let mut runs = Vec::new();
-    for observed in [50, 20, 90, 10, 70, 30, 80, 40, 60] {
+    for observed in [50, 20, 90, 10, 70] {
         runs.push((observed, file(ledger, at(observed), &members(1..=2)).await));
     }
     runs.sort_unstable();
-    let oldest: Vec<Due> = runs.iter().map(|(_, run)| Due::Run(*run)).collect();
-    assert_eq!(due(ledger, at(1_000)).await, oldest);
+    let (first, second) = (runs[0].1, runs[1].1);
+    assert_eq!(due(ledger, at(1_000)).await, [Due::Run(first)]);
+    assert_eq!(ledger.work.due(at(1_001), at(1_000), 100).await.unwrap(), [], "it was rung just now");
+    assert_eq!(ledger.work.due(at(1_002), at(1_002), 0).await.unwrap(), []);
 
-    let of = async |now: i64, limit| ledger.work.due(at(now), at(1_100), limit).await.unwrap();
-    assert_eq!(of(1_101, 0).await, []);
-    assert_eq!(of(1_102, 2).await, oldest[..2]);
-    assert_eq!(of(1_103, 3).await, oldest[2..5], "those that were rung just now wait");
-    assert_eq!(of(1_104, 100).await, oldest[5..]);
+    take_up(ledger, first, at(1_100)).await;
+    assert_eq!(due(ledger, at(1_101)).await, [Due::Batch(first, 0)], "the others wait for this one");
+    apply(ledger, first, 0, at(1_102)).await;
+    let finish = claim_finish(ledger, first, at(1_103)).await;
+    ledger.work.finish_run(&finish, GUARD, at(1_104)).await.unwrap();
+    assert_eq!(due(ledger, at(1_105)).await, [Due::Run(second)]);
+}
 
-    let (_, first) = runs[0];
-    for (_, run) in &runs[1..] {
-        ledger.work.fail_run(*run, &mishap(), at(1_105)).await.unwrap();
+async fn many_that_wait_do_not_hide_the_batches_of_the_one_at_work(ledger: &Ledger) {
+    let many = file(ledger, at(10), &members(1..=50)).await;
+    for observed in 20..40 {
+        file(ledger, at(observed), &members(1..=2)).await;
     }
-    take_up(ledger, first, at(1_200)).await;
-    apply(ledger, first, 0, at(1_201)).await;
-    let finish = claim_finish(ledger, first, at(1_202)).await;
-    ledger.work.finish_run(&finish, GUARD, at(1_203)).await.unwrap();
-
-    let many = file(ledger, at(2_000), &members(1..=50)).await;
     take_up(ledger, many, at(2_001)).await;
     let batches: Vec<Due> = (0..25).map(|batch| Due::Batch(many, batch)).collect();
     assert_eq!(ledger.work.due(at(2_100), at(2_100), 7).await.unwrap(), batches[..7]);
     assert_eq!(ledger.work.due(at(2_101), at(2_100), 7).await.unwrap(), batches[7..14]);
-    let waiting = file(ledger, at(2_050), &members(1..=2)).await;
-    let both = ledger.work.due(at(2_201), at(2_200), 100).await.unwrap();
-    assert_eq!(both.len(), 26);
-    assert!(both.contains(&Due::Run(waiting)));
-    assert_eq!(ledger.work.due(at(2_302), at(2_300), 26).await.unwrap().len(), 26);
-    assert_eq!(ledger.work.due(at(2_402), at(2_400), 5).await.unwrap().len(), 5, "the limit is for all kinds together");
+    assert_eq!(ledger.work.due(at(2_102), at(2_100), 100).await.unwrap(), batches[14..]);
 }
 
 async fn a_step_is_due_only_after_the_patience_since_it_was_last_rung(ledger: &Ledger) {
