@@ -228,9 +228,21 @@ async fn beat(stores: Stores, mut process: Process, clock: Arc<dyn Clock>) {
 impl Running {
     /// Waits for a part of the process to end that should not; answers what ended, or never returns.
     pub async fn failed(&mut self) -> anyhow::Error {
-        match &mut self.http {
-            Some(server) => server.failed().await,
-            None => std::future::pending().await,
+        let http = async {
+            match &mut self.http {
+                Some(server) => server.failed().await,
+                None => std::future::pending().await,
+            }
+        };
+        let workers = async {
+            match &mut self.workers {
+                Some(workers) => workers.failed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            error = http => error,
+            error = workers => error,
         }
     }
 

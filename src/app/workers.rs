@@ -31,6 +31,14 @@ impl Workers {
         Ok(Self { workforce, stop, taking, actors })
     }
 
+    /// Waits for the taking of jobs to end of its own accord, which it should not; answers why it did.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        match (&mut self.taking).await {
+            Ok(()) => anyhow::anyhow!("the workers ended of their own accord"),
+            Err(panic) => anyhow::Error::new(panic).context("the workers panicked"),
+        }
+    }
+
     /// Takes no more jobs, finishes those in hand, and ends the actors.
     pub async fn stop(self, grace: Duration) {
         self.stop.cancel();

@@ -19,6 +19,16 @@ struct Findings {
 }
 
 impl Findings {
+    /// Sums up.
+    fn told(&self) -> Outcome {
+        match self.problems {
+            0 => println!("\nAll is well."),
+            1 => println!("\n1 problem."),
+            count => println!("\n{count} problems."),
+        }
+        if self.problems == 0 { Outcome::Done } else { Outcome::Problems }
+    }
+
     fn problem(&mut self, what: &str, remedy: &str) {
         self.problems += 1;
         println!("PROBLEM  {what}\n         -> {remedy}");
@@ -39,6 +49,14 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<Outcome> {
     fine("the settings can be read");
     check_api(config, &mut findings);
     check_addresses(config, &mut findings);
+    if let Some(file) = store::missing_file(&app::connect(config)) {
+        findings.problem(
+            &format!("there is no database yet: the file {} of database.url (DATABASE_URL) does not exist", file.display()),
+            "start `guildsync serve` or run `guildsync migrate`, in the folder where the file is to be",
+        );
+        check_redis(config, &mut findings).await;
+        return Ok(findings.told());
+    }
     match store::open(&app::connect(config)).await {
         Ok(stores) => {
             if let Err(error) = check_ledger(config, &stores, &mut findings).await {
@@ -51,12 +69,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<Outcome> {
         }
     }
     check_redis(config, &mut findings).await;
-    match findings.problems {
-        0 => println!("\nAll is well."),
-        1 => println!("\n1 problem."),
-        count => println!("\n{count} problems."),
-    }
-    Ok(if findings.problems == 0 { Outcome::Done } else { Outcome::Problems })
+    Ok(findings.told())
 }
 
 fn check_api(config: &Config, findings: &mut Findings) {
@@ -132,7 +145,8 @@ async fn check_people(config: &Config, stores: &Stores, findings: &mut Findings)
     let served = ServingLock::is_taken(&app::connect(config))?.unwrap_or(!alive.is_empty());
     if served {
         for process in alive {
-            fine(&format!("process {} runs as {}, version {}", process.id, process.roles, process.version));
+            let seen = (SystemClock.now() - process.seen_at).num_seconds().max(0);
+            fine(&format!("process {} runs as {}, version {}, seen {seen} s ago", process.id, process.roles, process.version));
         }
     } else {
         note("no service runs on this database just now; start one with `guildsync serve`");

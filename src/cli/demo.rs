@@ -1,6 +1,7 @@
 //! `guildsync demo`: everything at work on an invented guild.
 
 use std::io::{BufWriter, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -42,6 +43,15 @@ pub(super) struct Demo {
     seed: Option<u64>,
 }
 
+/// The environment without the plain variables: the demo never touches what they point at, nor minds what is wrong with them.
+pub(super) fn apart(environment: &Environment) -> Environment {
+    let mut apart = environment.clone();
+    for (name, _) in crate::config::PLAIN_VARIABLES {
+        apart.remove(name);
+    }
+    apart
+}
+
 /// The demo's fresh folder; goes when the demo ends.
 struct Folder(PathBuf);
 
@@ -58,14 +68,17 @@ fn secret() -> String {
 }
 
 impl Demo {
-    pub async fn run(self, environment: &Environment) -> anyhow::Result<Outcome> {
+    pub async fn run(self, environment: &Environment, file: Option<PathBuf>) -> anyhow::Result<Outcome> {
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
         let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
         let folder = Folder(std::env::temp_dir().join(format!("guildsync-demo-{}", &secret()[..12])));
-        std::fs::create_dir(&folder.0).with_context(|| format!("cannot make the folder {}", folder.0.display()))?;
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&folder.0)
+            .with_context(|| format!("cannot make the folder {}", folder.0.display()))?;
         let mut guild = InventedGuild::new(self.seed.unwrap_or_else(rand::random), self.members as usize, SystemClock.now());
         let (key, password) = (secret(), secret());
-        let config = self.settings(environment, &folder.0, &guild, &key)?;
+        let config = self.settings(environment, file, &folder.0, &guild, &key)?;
         let running = app::start(&config, &[Role::Http, Role::Worker], Carrier::Local).await?;
         let shown = tokio::select! {
             shown = self.show(&mut guild, &running, &config, &folder.0, &key, &password) => shown,
@@ -82,16 +95,18 @@ impl Demo {
         Ok(Outcome::Done)
     }
 
-    fn settings(&self, environment: &Environment, folder: &Path, guild: &InventedGuild, key: &str) -> anyhow::Result<Config> {
+    fn settings(
+        &self,
+        environment: &Environment,
+        file: Option<PathBuf>,
+        folder: &Path,
+        guild: &InventedGuild,
+        key: &str,
+    ) -> anyhow::Result<Config> {
         // Taken: any free port will do for a demo. Port 0 asks for one, and the printed address must name it.
         let listener = std::net::TcpListener::bind(self.bind).or_else(|_| std::net::TcpListener::bind((self.bind.ip(), 0)))?;
         let bind = listener.local_addr()?;
         drop(listener);
-        let mut environment = environment.clone();
-        // The demo never touches what the environment points at.
-        for (name, _) in crate::config::PLAIN_VARIABLES {
-            environment.remove(name);
-        }
         let values = vec![
             ("guild.id", guild.id().to_string()),
             ("api.key", key.to_owned()),
@@ -100,7 +115,7 @@ impl Demo {
             ("http.bind", bind.to_string()),
             ("http.public_url", format!("http://{bind}")),
         ];
-        Ok(Config::load(&environment, &Flags { file: None, values })?)
+        Ok(Config::load(environment, &Flags { file, values })?)
     }
 
     async fn show(

@@ -108,13 +108,14 @@ fn run(arguments: Arguments, environment: &Environment) -> anyhow::Result<Outcom
     if matches!(arguments.command, Command::Config) {
         return config::run(environment, &flags);
     }
+    let environment = if matches!(arguments.command, Command::Demo(_)) { &demo::apart(environment) } else { environment };
     let config = Config::load(environment, &flags)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         match arguments.command {
             Command::Demo(demo) => {
                 telemetry::init(&quiet(&config))?;
-                demo.run(environment).await
+                demo.run(environment, flags.file).await
             }
             Command::Serve(serve) => {
                 telemetry::init(&config.log)?;

@@ -30,7 +30,8 @@ impl Serve {
 
     pub async fn run(self, config: &Config) -> anyhow::Result<Outcome> {
         let mut roles = if self.role.is_empty() { vec![Role::Http, Role::Worker] } else { self.role };
-        roles.dedup();
+        let mut seen = std::collections::HashSet::new();
+        roles.retain(|role| seen.insert(*role));
         // Before the start, so that a stop during it is not lost.
         let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;

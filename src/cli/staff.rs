@@ -31,7 +31,7 @@ pub(super) enum Staff {
     },
     /// List the staff accounts
     List,
-    /// Give an account another password and end its sessions
+    /// Give a staff account another password and end its sessions
     Passwd {
         /// The account's name
         name: String,
@@ -66,7 +66,8 @@ async fn create(config: &Config, name: &str, stdin: bool, read_only: bool) -> an
     stores.upkeep.close().await?;
     if made.is_none() {
         return Ok(bad_input(&format!(
-            "there is an account named {name} already; choose another name, or use `guildsync staff passwd`"
+            "there is an account named {name} already; choose another name, or, if it is one of `guildsync staff list`, give it another \
+             password with `guildsync staff passwd {name}`"
         )));
     }
     println!("Staff account {name} made. Log in at {}/admin/login/", config.public_url());
@@ -100,7 +101,7 @@ async fn passwd(config: &Config, name: &str, stdin: bool) -> anyhow::Result<Outc
     let changed = stores.accounts.set_password(name, &hash(&password)?).await?;
     stores.upkeep.close().await?;
     if !changed {
-        return Ok(bad_input(&format!("there is no account named {name}; `guildsync staff list` shows who there is")));
+        return Ok(bad_input(&format!("there is no staff account named {name}; `guildsync staff list` shows who there is")));
     }
     println!("The password of {name} is changed; its sessions have ended.");
     Ok(Outcome::Done)

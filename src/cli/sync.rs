@@ -1,7 +1,7 @@
 //! `guildsync sync`: a member list from a file or standard input.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use async_trait::async_trait;
@@ -84,12 +84,26 @@ impl Sync {
                 Err(refusal) => refuse(&refusal),
             })
         } else {
-            file_and_follow(&intake, &Follow::new(stores.read.clone(), queue.notices.clone()), source).await
+            let (progress, begun) = (Progress::reading(source.size), SystemClock.now());
+            let follow = Follow::new(stores.read.clone(), queue.notices.clone());
+            match file_shown(&intake, source, &progress).await {
+                Ok(id) => {
+                    let run = follow_beside(config, &follow, id, &progress).await?;
+                    progress.end(&run);
+                    Ok(tell(&run, begun))
+                }
+                Err(outcome) => Ok(outcome),
+            }
         };
         stores.upkeep.close().await?;
         outcome
     }
 }
+
+/// How often a follower makes sure that somebody still serves the database.
+const LOOK: Duration = Duration::from_secs(2);
+
+const CANNOT_FOLLOW: &str = "the run is filed but cannot be followed";
 
 const NO_GUILD: &str = "which guild is this a list of? Set GUILD_ID to the id of your Discord server";
 
@@ -136,21 +150,42 @@ async fn file(
     }
 }
 
+/// Files a list under a progress bar; the refusal has been told.
+async fn file_shown(intake: &Intake, source: Opened, progress: &Progress) -> Result<RunId, Outcome> {
+    let filed = file(intake, source.reader, Some(progress)).await;
+    filed.inspect(|_| progress.applying()).map_err(|refusal| {
+        progress.clear();
+        refuse(&refusal)
+    })
+}
+
+/// Files a list and follows it in a process that applies it itself.
 async fn file_and_follow(intake: &Intake, follow: &Follow, source: Opened) -> anyhow::Result<Outcome> {
-    let progress = Progress::reading(source.size);
-    let begun = SystemClock.now();
-    let filed = file(intake, source.reader, Some(&progress)).await;
-    let id = match filed {
+    let (progress, begun) = (Progress::reading(source.size), SystemClock.now());
+    let id = match file_shown(intake, source, &progress).await {
         Ok(id) => id,
-        Err(refusal) => {
-            progress.clear();
-            return Ok(refuse(&refusal));
-        }
+        Err(outcome) => return Ok(outcome),
     };
-    progress.applying();
-    let run = follow.to_end(id, PATIENCE, |run| progress.show(run)).await.context("the run is filed but cannot be followed")?;
+    let run = follow.to_end(id, PATIENCE, |run| progress.show(run)).await.context(CANNOT_FOLLOW)?;
     progress.end(&run);
     Ok(tell(&run, begun))
+}
+
+/// Follows a run that a service is to apply. Should the service go away, this process takes its place.
+async fn follow_beside(config: &Config, follow: &Follow, id: RunId, progress: &Progress) -> anyhow::Result<Run> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let run = follow.to_end(id, LOOK, |run| progress.show(run)).await.context(CANNOT_FOLLOW)?;
+        if run.state.has_ended() || Instant::now() >= end {
+            return Ok(run);
+        }
+        if !is_served(config).await? {
+            let running = app::start(config, &[Role::Worker], Carrier::Local).await?;
+            let run = running.follow.to_end(id, PATIENCE, |run| progress.show(run)).await;
+            running.stop().await;
+            return run.context(CANNOT_FOLLOW);
+        }
+    }
 }
 
 /// Prints why a list was refused.

@@ -81,10 +81,16 @@ fn read(file: &Path) -> Result<(Vec<ImportRow>, Vec<String>), csv::Error> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(file)?;
     let headers = reader.headers()?.clone();
     let column = |name: &str| headers.iter().position(|header| header.trim_start_matches('\u{feff}').eq_ignore_ascii_case(name));
-    let Some(username) = column("username") else {
-        return Ok((Vec::new(), vec!["the first line must name the columns: username,email,discord_id".into()]));
+    let (Some(username), Some(discord_id)) = (column("username"), column("discord_id")) else {
+        let found = headers.iter().collect::<Vec<_>>().join(",");
+        return Ok((
+            Vec::new(),
+            vec![format!(
+                "the first line must name the columns (username,email,discord_id; email may be missing), but says {found:?}"
+            )],
+        ));
     };
-    let (email, discord_id) = (column("email"), column("discord_id"));
+    let email = column("email");
     let mut rows = Vec::new();
     let mut faults = Vec::new();
     let (mut names, mut ids) = (HashMap::new(), HashMap::new());
@@ -97,8 +103,8 @@ fn read(file: &Path) -> Result<(Vec<ImportRow>, Vec<String>), csv::Error> {
             }
         };
         let line = record.position().map_or(0, csv::Position::line);
-        let field = |index: Option<usize>| index.and_then(|index| record.get(index)).unwrap_or_default();
-        match row(field(Some(username)), field(email), field(discord_id)) {
+        let field = |index: usize| record.get(index).unwrap_or_default();
+        match row(field(username), email.map(field).unwrap_or_default(), field(discord_id)) {
             Ok(row) => {
                 if let Some(other) = names.insert(username_key(&row.username), line) {
                     faults.push(format!("line {line}: the name {} stands on line {other} already", row.username));

@@ -47,6 +47,12 @@ pub(super) fn merge(environment: &Environment, flags: &Flags) -> Result<Figment,
         // Here, because later on nobody could say which of the layers the fault came from.
         settings.extract::<Config>().map_err(|e| ConfigError::Layer(format!("in {}: {}", path.display(), explain(&e))))?;
     }
+    let near_miss = environment.keys().find(|name| name.starts_with("GUILDSYNC_") && !name.starts_with(PREFIX));
+    if let Some(name) = near_miss {
+        return Err(ConfigError::Layer(format!(
+            "{name} is no setting: write it with two underscores, like GUILDSYNC__GUARD__FLOOR"
+        )));
+    }
     let long = environment
         .iter()
         .filter_map(|(name, value)| Some((name.as_str(), name.strip_prefix(PREFIX)?.to_lowercase().replace("__", "."), value)));
@@ -93,8 +99,13 @@ fn explain(error: &figment::Error) -> String {
     let path = error.path.join(".");
     match &error.kind {
         Kind::UnknownField(key, known) => {
-            let at = if path.is_empty() { key.clone() } else { format!("{}.{key}", path.trim_end_matches(&format!(".{key}"))) };
-            format!("the setting {at} does not exist; this section has: {}", known.join(", "))
+            // figment's path may or may not end in the key itself.
+            let section = path.strip_suffix(key.as_str()).unwrap_or(&path).trim_end_matches('.');
+            let (at, there) = match section {
+                "" => (format!("[{key}]"), "sections are"),
+                section => (format!("{section}.{key}"), "this section has"),
+            };
+            format!("the setting {at} does not exist; {there}: {}", known.join(", "))
         }
         Kind::InvalidType(_, wanted) => format!("the setting {path} must be {wanted}"),
         Kind::Message(text) if path.is_empty() => format!("the settings file is not valid TOML: {text}"),

@@ -92,7 +92,7 @@ fn push_json_string(json: &mut String, text: &str) {
     for c in text.chars() {
         match c {
             '"' | '\\' => json.extend(['\\', c]),
-            c if c.is_control() => {
+            c if c < ' ' => {
                 // Writing to a String cannot fail.
                 let _ = write!(json, "\\u{:04x}", u32::from(c));
             }

@@ -183,6 +183,9 @@ mod tests {
     fn a_clock_set_back_makes_nobody_wait_longer_than_a_window() {
         let throttle = Throttle::new(1, MINUTE, 2);
         throttle.note_failure("a", at(1_000));
-        assert_eq!(throttle.check("a", at(0)), Err(MINUTE));
+        assert_eq!(throttle.check("a", at(0)), Ok(()));
+        throttle.note_failure("a", at(0));
+        assert_eq!(throttle.check("a", at(1)), Err(Duration::from_secs(59)), "a new window has begun");
+        assert_eq!(throttle.check("a", at(60)), Ok(()));
     }
 }

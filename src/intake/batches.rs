@@ -140,6 +140,21 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_of_heavy_members_is_cut_early() {
+        let roles: Roles = (0..1_000).map(|role| format!("{role:064}")).collect();
+        let mut cutter = Cutter::new(50_000);
+        let mut sizes = Vec::new();
+        for id in 1..=300 {
+            let heavy = Member { roles: roles.clone(), ..member(id, "heavy") };
+            sizes.extend(cutter.push(heavy).unwrap().map(|batch| batch.members));
+        }
+        let end = cutter.finish().unwrap();
+        sizes.push(end.last.unwrap().members);
+        // 67 kB of roles each.
+        assert_eq!((sizes.len(), sizes.iter().sum::<i64>()), (3, 300), "{sizes:?}");
+    }
+
+    #[test]
     fn an_empty_list_has_no_batch() {
         let end = Cutter::new(3).finish().unwrap();
         assert!(end.last.is_none());

@@ -80,7 +80,7 @@ pub trait Accounts: Send + Sync + 'static {
     /// All staff accounts by name.
     async fn staff(&self) -> Result<Vec<Account>, StoreError>;
 
-    /// Gives an account another password and ends its sessions; `false` if there is no such account.
+    /// Gives a staff account another password and ends its sessions; `false` if there is no such account.
     async fn set_password(&self, username: &str, password_hash: &SecretString) -> Result<bool, StoreError>;
 
     /// The account of that name, whatever its case.

@@ -113,6 +113,15 @@ pub async fn open(connect: &Connect) -> Result<Stores, StoreError> {
     }
 }
 
+/// The SQLite file that `connect` names and that is not there; `None` if it is, and for PostgreSQL, which only a connection can tell.
+#[must_use]
+pub fn missing_file(connect: &Connect) -> Option<std::path::PathBuf> {
+    use secrecy::ExposeSecret as _;
+    let url = connect.url.expose_secret();
+    let file = (Backend::of(url) == Some(Backend::Sqlite)).then(|| sqlite::file_of(url).ok()).flatten()?;
+    (!file.exists()).then_some(file)
+}
+
 fn handles<S>(store: Arc<S>) -> Stores
 where
     S: Filing + Work + Read + Accounts + Sessions + Upkeep,

@@ -132,7 +132,7 @@ pub trait Work: Send + Sync + 'static {
     /// As [`fail_run`](Self::fail_run), if a step of the run is still exhausted; see [`exhausted`](Self::exhausted).
     async fn set_aside(&self, run: RunId, error: &RunError, now: DateTime<Utc>) -> Result<Option<RunId>, StoreError>;
 
-    /// Steps that nobody seems to be working on and that were last rung before `rung_before`, oldest first, at most `limit`; they
+    /// Steps that nobody seems to be working on (a batch that waits while others of its run are being applied is none) and that were last rung before `rung_before`, oldest first, at most `limit`; they
     /// count as rung now.
     async fn due(&self, now: DateTime<Utc>, rung_before: DateTime<Utc>, limit: i64) -> Result<Vec<Due>, StoreError>;
 

@@ -74,7 +74,7 @@ impl Actor for Sweeper {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        // At once, for what a restart left behind.
+        // At once, for what a restart left behind; it waits for the leases of a process that was killed.
         self.sweep(context);
         context.run_interval(self.tools.pace.sweep, Self::sweep);
     }
@@ -131,7 +131,7 @@ async fn sweep(tools: &Tools, tidy: bool) -> Result<bool, StoreError> {
     }
     let due = tools.work.due(now, now - tools.pace.patience, MOST).await?;
     if !due.is_empty() {
-        tracing::info!(steps = due.len(), "ringing steps again that nobody has taken");
+        tracing::debug!(steps = due.len(), "ringing steps again that nobody has taken");
         tools.ring.ring(&due.into_iter().map(job).collect::<Vec<_>>()).await;
     }
     if tidy {

@@ -169,8 +169,9 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&content).unwrap_or_default();
         let mut response = Response::builder().status(content.status).content_type("application/problem+json").body(body);
         if let Some(wait) = content.retry_after {
-            let seconds = wait.as_secs().max(1);
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            // Rounded up: who obeys must not come too early.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
         if content.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("X-API-Key"));

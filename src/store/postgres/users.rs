@@ -65,11 +65,12 @@ impl Postgres {
 
     pub(in crate::store) async fn update_password(&self, username: &str, hash: &SecretString) -> Result<bool, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let id: Option<i64> = sqlx::query_scalar("UPDATE users SET password_hash = $2 WHERE username_key = $1 RETURNING id")
-            .bind(username_key(username))
-            .bind(hash.expose_secret())
-            .fetch_optional(&mut *tx)
-            .await?;
+        let id: Option<i64> =
+            sqlx::query_scalar("UPDATE users SET password_hash = $2 WHERE username_key = $1 AND is_staff RETURNING id")
+                .bind(username_key(username))
+                .bind(hash.expose_secret())
+                .fetch_optional(&mut *tx)
+                .await?;
         sqlx::query("DELETE FROM sessions WHERE user_id = $1").bind(id).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(id.is_some())

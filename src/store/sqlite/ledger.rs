@@ -136,7 +136,7 @@ impl Sqlite {
             SELECT id FROM sync_runs WHERE state IN ('succeeded', 'held') AND held_reason IS NOT 'empty_list'
             ORDER BY observed_at DESC, id DESC LIMIT 1)";
         let of_runs = sqlx::AssertSqlSafe(format!("DELETE FROM sync_batches WHERE run_id IN ({expired})"));
-        sqlx::query(of_runs).bind(micros(now - retention.runs)).execute(&mut *tx).await?;
+        let of_runs = sqlx::query(of_runs).bind(micros(now - retention.runs)).execute(&mut *tx).await?;
         let runs = sqlx::AssertSqlSafe(format!("DELETE FROM sync_runs WHERE id IN ({expired})"));
         let runs = sqlx::query(runs).bind(micros(now - retention.runs)).execute(&mut *tx).await?;
         let batches = sqlx::query(
@@ -165,7 +165,7 @@ impl Sqlite {
         tx.commit().await?;
         Ok(Swept {
             runs: runs.rows_affected(),
-            batches: batches.rows_affected(),
+            batches: of_runs.rows_affected() + batches.rows_affected(),
             sessions: sessions.rows_affected(),
             processes: processes.rows_affected(),
         })

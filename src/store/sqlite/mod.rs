@@ -7,6 +7,7 @@ mod guild_members;
 mod ledger;
 mod sessions;
 mod sync_batches;
+mod sync_run_ends;
 mod sync_runs;
 mod users;
 

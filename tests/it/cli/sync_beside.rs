@@ -1,8 +1,11 @@
 //! `sync` beside a service that runs on the same database.
 
+use sqlx::{Connection as _, SqliteConnection};
+
 use super::{Home, count, list};
+use crate::support::eventually;
 use crate::support::postgres::{TestDatabase, database};
-use crate::support::process::Guildsync;
+use crate::support::process::{Guildsync, Stream};
 use crate::support::redis::{unique_prefix, url as redis};
 
 /// The three settings under which a service can run.
@@ -46,4 +49,24 @@ async fn the_service_applies_the_list_and_the_command_follows() {
         let ran = home.fed(["sync", "-"], list(1..=9)).await.exits(0);
         assert_eq!(count(&ran, "unchanged"), 9);
     }
+}
+
+#[tokio::test]
+async fn a_service_that_goes_away_is_stood_in_for() {
+    let home = Home::new();
+    home.run(["migrate"]).await.exits(0);
+    let file = home.folder.path().join("guildsync.db");
+    // Whoever holds this lock serves the file; this one never applies anything.
+    let service = std::fs::File::create(home.folder.path().join("guildsync.db.lock")).unwrap();
+    service.lock().unwrap();
+    let mut sync = home.launch(["sync", "-"]).input(list(1..=10)).start();
+    eventually("the list is filed", async || {
+        let url = format!("sqlite://{}?mode=ro", file.display());
+        let mut connection = SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM sync_runs").fetch_one(&mut connection).await.unwrap() == 1
+    })
+    .await;
+    drop(service);
+    assert!(sync.wait().await.success(), "{:?}", sync.lines(Stream::Err));
+    assert!(sync.lines(Stream::Out).iter().any(|line| line.starts_with("Created") && line.ends_with(" 10")));
 }

@@ -27,8 +27,8 @@ async fn each_kind_of_step_is_due_when_nobody_works_on_it(ledger: &Ledger) {
     assert_eq!(due(ledger, at(20)).await, [Due::Batch(run, 0), Due::Batch(run, 1)]);
 
     claim(ledger, run, 0, at(21)).await;
-    assert_eq!(due(ledger, at(22)).await, [Due::Batch(run, 1)], "the other is being worked on");
-    assert_eq!(due(ledger, at(21) + LEASE).await, [Due::Batch(run, 1)]);
+    assert_eq!(due(ledger, at(22)).await, [], "the run is being worked on, so the other batch waits its turn");
+    assert_eq!(due(ledger, at(21) + LEASE).await, []);
     assert_eq!(due(ledger, at(21) + LEASE + MICRO).await, [Due::Batch(run, 0), Due::Batch(run, 1)]);
 
     apply(ledger, run, 1, at(30)).await;
