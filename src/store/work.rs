@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::StoreError;
-use crate::domain::{Counts, Guard, Member, RunError, RunId, RunState};
+use crate::domain::{Counts, Guard, HeldReason, Member, RunError, RunId, RunState, Verdict};
 
 /// A step that was claimed this often without an outcome is set aside and its run fails: it probably kills its process.
 pub const MAX_CLAIMS: i32 = 3;
@@ -138,4 +138,28 @@ pub trait Work: Send + Sync + 'static {
 
     /// Runs with a step whose [`MAX_CLAIMS`] claims have all ended without an outcome.
     async fn exhausted(&self, now: DateTime<Utc>) -> Result<Vec<RunId>, StoreError>;
+}
+
+/// How a roster ends whose batches are all applied, said once for both databases: `listed` distinct members, `active` present rows, `departed`
+/// of them not listed. Held departures are counted; believed ones are the caller's to mark.
+pub(super) fn judge(
+    guard: Guard,
+    counts: &mut Counts,
+    listed: usize,
+    active: i64,
+    departed: usize,
+) -> (RunState, Option<HeldReason>) {
+    // Those whom this roster made or brought back say nothing about how many may be missing.
+    let before = (active - counts.created - counts.rejoined).max(0).cast_unsigned();
+    match guard.judge(listed as u64, before, departed as u64) {
+        Verdict::Believed => (RunState::Succeeded, None),
+        Verdict::Held(reason) => {
+            counts.departures_held = match reason {
+                // It speaks of nobody in particular, so of everyone.
+                HeldReason::EmptyList => active,
+                HeldReason::MassDeparture => i64::try_from(departed).unwrap_or(i64::MAX),
+            };
+            (RunState::Held, Some(reason))
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! What the queue makes of a Redis that is slow, empty, away or fed by hand.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -83,7 +83,7 @@ async fn every_process_hears_of_changes_also_after_a_lost_subscription() {
 async fn a_cut_connection_cancels_nothing() {
     let server = RedisServer::start();
     let queue = connect(&server).await;
-    let mut worker = Worker::start_gated(&queue, 2);
+    let mut worker = Worker::start_gated(&queue, 16);
     worker.leave.add_permits(1);
     worker.sweep(&queue, batch(1)).await;
     worker.next_ended().await;
@@ -96,9 +96,11 @@ async fn a_cut_connection_cancels_nothing() {
     server.run::<()>(&["CLIENT", "KILL", "TYPE", "normal"]);
     worker.sweep(&queue, batch(3)).await;
     worker.leave.add_permits(100);
-    let mut ended = vec![worker.next_ended().await, worker.next_ended().await];
-    ended.sort_by_key(|job| format!("{job:?}"));
-    assert_eq!(ended, [batch(2), batch(3)], "the job in hand ran on");
+    // The job in hand ran on. What is rung over a cut connection may come twice, which is why there are places to spare.
+    let mut ended = HashSet::new();
+    while !(ended.contains(&batch(2)) && ended.contains(&batch(3))) {
+        ended.insert(worker.next_ended().await);
+    }
     worker.stop().await;
 }
 

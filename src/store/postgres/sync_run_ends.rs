@@ -5,8 +5,9 @@ use sqlx::{PgConnection, Row as _};
 
 use super::sync_runs::next_in_turn;
 use super::{Postgres, guild_members, lock_guild, sync_batches};
-use crate::domain::{Counts, Guard, HeldReason, RunError, RunId, RunState, Verdict};
+use crate::domain::{Counts, Guard, HeldReason, RunError, RunId, RunState};
 use crate::store::columns::Columns as _;
+use crate::store::work::judge;
 use crate::store::{FinishClaim, Finished, MAX_CLAIMS, StoreError};
 
 /// A run with a step whose claims are used up and have all ended without an outcome, at $1, with $2 claims.
@@ -137,27 +138,14 @@ impl Postgres {
         counts.skipped = received.int("skipped")?;
         let departed = guild_members::departures(&mut tx, &listed, claim.observed_at).await?;
         let active = guild_members::active(&mut tx).await?;
-        let before = active - counts.created - counts.rejoined;
-        let verdict = guard.judge(listed.len() as u64, before.max(0).cast_unsigned(), departed.len() as u64);
-        let (state, held) = match verdict {
-            Verdict::Believed => {
-                let marked = guild_members::mark_left(&mut tx, &departed, claim.observed_at, now).await?;
-                counts.marked_left = marked.cast_signed();
-                (RunState::Succeeded, None)
-            }
-            Verdict::Held(reason) => {
-                counts.departures_held = match reason {
-                    // It speaks of nobody in particular, so of everyone.
-                    HeldReason::EmptyList => active,
-                    HeldReason::MassDeparture => i64::try_from(departed.len()).unwrap_or(i64::MAX),
-                };
-                (RunState::Held, Some(reason))
-            }
-        };
+        let (state, held) = judge(guard, &mut counts, listed.len(), active, departed.len());
+        if held.is_none() {
+            counts.marked_left = guild_members::mark_left(&mut tx, &departed, claim.observed_at, now).await?.cast_signed();
+        }
         let (linked, unlinked) = guild_members::relink(&mut tx).await?;
         counts.linked = linked.cast_signed();
         counts.unlinked = unlinked.cast_signed();
-        counts.total_active = guild_members::active(&mut tx).await?;
+        counts.total_active = active - counts.marked_left;
         // Not locked meanwhile, so that the claim can be renewed; whoever has taken it over since has raised its number.
         if !still_claimed(&mut tx, claim).await? {
             return Err(StoreError::ClaimLost);
