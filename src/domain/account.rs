@@ -1,9 +1,20 @@
 //! Accounts of the website.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::DiscordId;
+use super::run::words;
+
+words! {
+    /// Why the Discord id that an import claims for an account could not be given to it.
+    ConflictKind {
+        /// It is no Discord id.
+        NotAnId = "not_an_id",
+        /// Another account has it, or another line of the import claims it, too.
+        ClaimedTwice = "claimed_twice",
+    }
+}
 
 /// A website user. Without a `discord_id` it is a local account, which no sync reads or touches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -32,6 +32,8 @@ pub struct Counts {
     pub skipped: i64,
     /// Listed members that were left alone because newer evidence had been seen.
     pub deferred: i64,
-    /// Departures that were kept back.
+    /// Departures that are kept back.
     pub departures_held: i64,
+    /// Departures that were kept back and that a person did not believe.
+    pub dismissed: i64,
 }

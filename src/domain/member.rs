@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
-use super::DiscordId;
+use super::{DiscordId, RunId};
 
 /// Longest `username`, `display_name`, `nickname` and `avatar_hash`, in characters.
 pub const MAX_TEXT: usize = 100;
@@ -115,6 +115,8 @@ pub struct MemberRow {
     pub date_left: Option<DateTime<Utc>>,
     /// When the evidence for this row was seen.
     pub observed_at: DateTime<Utc>,
+    /// The run that made the row.
+    pub created_run_id: Option<RunId>,
     /// Id and name of the linked account.
     pub account: Option<(i64, String)>,
 }

@@ -5,18 +5,22 @@
 
 mod account;
 mod chance;
+mod change;
 mod clock;
 mod counts;
+mod delta;
 mod guard;
 mod ids;
 mod member;
 mod run;
 
-pub use account::{Account, AccountNameError, MAX_USERNAME, check_username, username_key};
+pub use account::{Account, AccountNameError, ConflictKind, MAX_USERNAME, check_username, username_key};
 pub use chance::Random;
+pub use change::{Action, Change, Event, Fields};
 pub use clock::{Clock, ManualClock, SystemClock, to_micros};
 pub use counts::Counts;
+pub use delta::{Seen, Sighting};
 pub use guard::{Guard, Verdict};
 pub use ids::{DiscordId, IdError, RunId};
 pub use member::{MAX_ROLE_LEN, MAX_ROLES, MAX_TEXT, Member, MemberRow, Roles};
-pub use run::{HeldReason, Mode, Progress, Run, RunError, RunState, Source};
+pub use run::{Act, HeldReason, Mode, Progress, Run, RunError, RunState, Source};

@@ -33,6 +33,7 @@ macro_rules! words {
         }
     };
 }
+pub(super) use words;
 
 words! {
     /// Where a run's evidence came from.
@@ -49,6 +50,22 @@ words! {
     Mode {
         /// A list of all members: those it misses have left.
         Full = "full",
+        /// What is known of some members, or what a person decided; those it does not name are left alone.
+        Delta = "delta",
+        /// As `full`, to see what would come of it: it writes no row of `guild_members`.
+        DryRun = "dry_run",
+    }
+}
+
+words! {
+    /// What a person decided of a run's departures. Each is a small run of its own, of mode `delta`.
+    Act {
+        /// Held departures are believed.
+        ApplyDepartures = "apply_departures",
+        /// Held departures are not believed.
+        DismissDepartures = "dismiss_departures",
+        /// Departures that were marked are taken back.
+        UndoDepartures = "undo_departures",
     }
 }
 
@@ -67,7 +84,9 @@ words! {
         Held = "held",
         /// Ended by an error; what it had applied stays, nobody was marked as left.
         Failed = "failed",
-        /// Ended without effect, because a newer roster had been applied.
+        /// Ended by a person; what it had applied stays, nobody was marked as left.
+        Cancelled = "cancelled",
+        /// Ended without effect, because a newer roster had been applied; or its held departures were judged anew by a newer one.
         Superseded = "superseded",
     }
 }
@@ -76,7 +95,7 @@ impl RunState {
     /// Whether nothing will happen to the run of its own accord any more.
     #[must_use]
     pub fn has_ended(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Held | Self::Failed | Self::Superseded)
+        matches!(self, Self::Succeeded | Self::Held | Self::Failed | Self::Cancelled | Self::Superseded)
     }
 }
 
@@ -123,9 +142,15 @@ pub struct Run {
     pub mode: Mode,
     /// How far it has come.
     pub state: RunState,
+    /// What a person decided, if that is what the run is.
+    pub act: Option<Act>,
+    /// The run that the decision is about.
+    pub target_run_id: Option<RunId>,
+    /// The newer roster that made this one void or judged its held departures anew.
+    pub superseded_by: Option<RunId>,
     /// Who asked: a Discord user id, a staff name, or empty.
     pub requested_by: String,
-    /// When its evidence was true.
+    /// When its evidence was true; of a delta, the earliest of it.
     pub observed_at: DateTime<Utc>,
     /// When it was filed.
     pub created_at: DateTime<Utc>,

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::StoreError;
-use crate::domain::{Account, DiscordId};
+use crate::domain::{Account, ConflictKind, DiscordId};
 
 /// A staff account to be made.
 #[derive(Debug, Clone)]
@@ -34,19 +34,19 @@ pub struct ImportRow {
     pub username: String,
     /// E-mail address, or empty.
     pub email: String,
-    /// Discord user id, if known.
-    pub discord_id: Option<DiscordId>,
+    /// The Discord id it claims.
+    pub discord_id: Claim,
 }
 
-/// A Discord id that an import wants for one account and that another account has.
+/// The Discord id that an import claims for an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImportConflict {
-    /// The account the import names.
-    pub username: String,
-    /// The id it wants.
-    pub discord_id: DiscordId,
-    /// The account that has it.
-    pub held_by: String,
+pub enum Claim {
+    /// None: what the account has is kept.
+    None,
+    /// This one.
+    Id(DiscordId),
+    /// Something that is no Discord id.
+    Unreadable(String),
 }
 
 /// What an import did.
@@ -60,15 +60,34 @@ pub struct Imported {
     pub linked: i64,
     /// Links removed.
     pub unlinked: i64,
+    /// Accounts whose claim could not be met; they keep the Discord id they had, if any.
+    pub conflicts: i64,
 }
 
-/// The outcome of an import: all of it, or nothing and why.
+/// A Discord id that an import claims for an account and that could not be given to it. It stands until a later import settles it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Import {
-    /// Every line was imported.
-    Done(Imported),
-    /// Nothing was imported, because of these (the first 20).
-    Conflicts(Vec<ImportConflict>),
+pub struct AccountConflict {
+    /// The account's name.
+    pub username: String,
+    /// Why its claim could not be met.
+    pub kind: ConflictKind,
+    /// What it claims.
+    pub claimed: String,
+    /// The account that has the id now.
+    pub held_by: Option<String>,
+    /// When it was found.
+    pub noted_at: DateTime<Utc>,
+}
+
+/// A person who has logged in with Discord.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiscordLogin {
+    /// Who. An account is found by this alone, never by name or e-mail address.
+    pub id: DiscordId,
+    /// The name at Discord; a new account is named after it.
+    pub username: String,
+    /// An address that Discord has verified.
+    pub email: Option<String>,
 }
 
 /// Makes, finds and imports accounts.
@@ -90,6 +109,14 @@ pub trait Accounts: Send + Sync + 'static {
     async fn note_login(&self, account: i64, now: DateTime<Utc>) -> Result<(), StoreError>;
 
     /// Makes or updates accounts by name, and links and unlinks members accordingly, in one transaction. Names in `rows` are
-    /// distinct without regard to case, ids are distinct. An empty `email` or missing `discord_id` keeps what an account has.
-    async fn import(&self, rows: &[ImportRow], now: DateTime<Utc>) -> Result<Import, StoreError>;
+    /// distinct without regard to case. An empty `email` or no claim keeps what an account has. A claim that cannot be met without guessing
+    /// (it is no id, two lines make it, or an account has the id that does not give it up in the same import) is noted as a conflict.
+    async fn import(&self, rows: &[ImportRow], now: DateTime<Utc>) -> Result<Imported, StoreError>;
+
+    /// Claims that could not be met, by account name.
+    async fn conflicts(&self, limit: i64) -> Result<Vec<AccountConflict>, StoreError>;
+
+    /// Makes or updates the account of a person who has logged in with Discord, notes the login, and links the member at once, in one
+    /// transaction. A taken name gets a number behind it. The account may be deactivated: that is the caller's to judge.
+    async fn log_in_with_discord(&self, login: &DiscordLogin, now: DateTime<Utc>) -> Result<Account, StoreError>;
 }

@@ -2,8 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Credentials, Process, StoreError};
-use crate::domain::{Account, Counts, DiscordId, Member, MemberRow, Progress, Roles, Run, RunError, RunId};
+use serde_json::Value;
+
+use super::{AccountConflict, Credentials, Process, StoreError};
+use crate::domain::{
+    Account, Action, Change, ConflictKind, Counts, DiscordId, Event, Fields, Member, MemberRow, Progress, Roles, Run, RunError,
+    RunId,
+};
 
 /// Reads the columns of a row by name.
 pub(super) trait Columns {
@@ -16,7 +21,10 @@ pub(super) trait Columns {
     fn opt_time(&self, name: &str) -> Result<Option<DateTime<Utc>>, StoreError>;
     /// A JSON column as text without insignificant spaces.
     fn json(&self, name: &str) -> Result<String, StoreError>;
+    /// A JSON column that may be null.
+    fn opt_json(&self, name: &str) -> Result<Option<String>, StoreError>;
     fn run_id(&self, name: &str) -> Result<RunId, StoreError>;
+    fn opt_run_id(&self, name: &str) -> Result<Option<RunId>, StoreError>;
 }
 
 fn unreadable(what: &str) -> impl Fn() -> StoreError + '_ {
@@ -47,6 +55,7 @@ pub(super) fn counts(row: &impl Columns) -> Result<Counts, StoreError> {
         skipped: row.int("skipped")?,
         deferred: row.int("deferred")?,
         departures_held: row.int("departures_held")?,
+        dismissed: row.int("dismissed")?,
     })
 }
 
@@ -72,6 +81,9 @@ pub(super) fn run(row: &impl Columns) -> Result<Run, StoreError> {
         source: word(&row.text("source")?, crate::domain::Source::from_word, "run source")?,
         mode: word(&row.text("mode")?, crate::domain::Mode::from_word, "run mode")?,
         state: word(&row.text("state")?, crate::domain::RunState::from_word, "run state")?,
+        act: row.opt_text("act")?.map(|text| word(&text, crate::domain::Act::from_word, "decision")).transpose()?,
+        target_run_id: row.opt_run_id("target_run_id")?,
+        superseded_by: row.opt_run_id("superseded_by")?,
         requested_by: row.text("requested_by")?,
         observed_at: row.time("observed_at")?,
         created_at: row.time("created_at")?,
@@ -113,7 +125,54 @@ pub(super) fn member(row: &impl Columns) -> Result<MemberRow, StoreError> {
         date_modified: row.time("date_modified")?,
         date_left: row.opt_time("date_left")?,
         observed_at: row.time("observed_at")?,
+        created_run_id: row.opt_run_id("created_run_id")?,
         account,
+    })
+}
+
+fn fields(json: Option<String>) -> Result<Option<Fields>, StoreError> {
+    let Some(json) = json else { return Ok(None) };
+    let mut fields: Fields = serde_json::from_str(&json).map_err(|_| unreadable("set of fields")())?;
+    // Where SQL made the object, a time in it is what the database's own times are as JSON.
+    for name in ["joined_at", "date_left"] {
+        let Some(value) = fields.get_mut(name) else { continue };
+        let time = match &*value {
+            Value::Number(micros) => micros.as_i64().and_then(DateTime::from_timestamp_micros),
+            Value::String(text) => DateTime::parse_from_rfc3339(text).ok().map(Into::into),
+            _ => continue,
+        };
+        let time: DateTime<Utc> = time.ok_or_else(unreadable("time among fields"))?;
+        *value = serde_json::to_value(time).map_err(|_| unreadable("time among fields")())?;
+    }
+    Ok(Some(fields))
+}
+
+pub(super) fn change(row: &impl Columns) -> Result<Change, StoreError> {
+    Ok(Change {
+        id: discord_id(row.int("discord_id")?)?,
+        action: word(&row.text("action")?, Action::from_word, "action")?,
+        before: fields(row.opt_json("before")?)?,
+        after: fields(row.opt_json("after")?)?,
+    })
+}
+
+pub(super) fn event(row: &impl Columns) -> Result<Event, StoreError> {
+    Ok(Event {
+        number: row.int("id")?,
+        change: change(row)?,
+        run_id: row.opt_run_id("run_id")?,
+        observed_at: row.time("observed_at")?,
+        recorded_at: row.time("recorded_at")?,
+    })
+}
+
+pub(super) fn conflict(row: &impl Columns) -> Result<AccountConflict, StoreError> {
+    Ok(AccountConflict {
+        username: row.text("username")?,
+        kind: word(&row.text("kind")?, ConflictKind::from_word, "kind of conflict")?,
+        claimed: row.text("claimed")?,
+        held_by: row.opt_text("held_by")?,
+        noted_at: row.time("noted_at")?,
     })
 }
 

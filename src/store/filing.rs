@@ -1,10 +1,10 @@
 //! The handle of `intake`: from a list that is coming in to a run that is filed.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::StoreError;
-use crate::domain::{Counts, Mode, RunId, Source};
+use crate::domain::{Act, Counts, Mode, RunId, Source};
 
 /// A slice of a run's members, encoded.
 #[derive(Debug, Clone)]
@@ -35,6 +35,12 @@ pub struct NewRun {
     pub source: Source,
     /// What it may conclude.
     pub mode: Mode,
+    /// What a person decided of another run, if that is what it is about. The decision's ids, if it names any, are its one batch.
+    pub decision: Option<Decision>,
+    /// Departures are believed however many they are; an empty list is not.
+    pub allow_mass_departure: bool,
+    /// The key under which a repeated request is to find this run.
+    pub idempotency: Option<Idempotency>,
     /// Who asked, or empty.
     pub requested_by: String,
     /// When its evidence was true.
@@ -47,6 +53,49 @@ pub struct NewRun {
     pub batches_total: i32,
     /// Known already: `total_received`, `duplicates`, `skipped`.
     pub counts: Counts,
+}
+
+/// What a person decided of a run's departures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    /// What.
+    pub act: Act,
+    /// Of which run.
+    pub target: RunId,
+}
+
+/// A request's `Idempotency-Key`, and what it came with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The key.
+    pub key: String,
+    /// SHA-256 of the inflated body.
+    pub body_hash: [u8; 32],
+}
+
+/// How long an `Idempotency-Key` is remembered (design 3.3).
+pub const KEY_LIFETIME: TimeDelta = TimeDelta::days(1);
+
+/// What became of a run that was to be filed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filed {
+    /// It is filed.
+    New,
+    /// It is not: the same key and body filed this run before.
+    Repeat(RunId),
+    /// It is not: the key came with another body before.
+    KeyReused,
+}
+
+/// What became of a run that was to be cancelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It is cancelled. Runs that may go on now.
+    Done(Vec<RunId>),
+    /// It had ended before.
+    Ended,
+    /// There is no such run.
+    Unknown,
 }
 
 /// What a list without some of its batches is answered: those in them must not be taken for departed.
@@ -67,7 +116,14 @@ pub trait Filing: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Refused`] if that makes other than `batches_total` batches: some have been swept, because the list took too long.
-    async fn file_run(&self, run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Result<(), StoreError>;
+    async fn file_run(&self, run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Result<Filed, StoreError>;
+
+    /// The run that a key filed within [`KEY_LIFETIME`] before `now`: [`Filed::Repeat`] if it came with the same body, else
+    /// [`Filed::KeyReused`]. [`Filed::New`] if the key is free.
+    async fn find_key(&self, idempotency: &Idempotency, now: DateTime<Utc>) -> Result<Filed, StoreError>;
+
+    /// Ends a run that has not ended: what it had applied stays, nobody is marked as left.
+    async fn cancel_run(&self, run: RunId, now: DateTime<Utc>) -> Result<Cancelled, StoreError>;
 
     /// Whether the run has been filed: for who asked for it and never heard the answer.
     async fn is_filed(&self, run: RunId) -> Result<bool, StoreError>;

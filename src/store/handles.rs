@@ -7,11 +7,11 @@ use secrecy::SecretString;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::{
-    Accounts, BatchApplied, BatchClaim, Credentials, Dropped, Due, Filing, FinishClaim, Finished, Import, ImportRow, Lease,
-    MemberPage, MemberTotals, NewRun, NewStaff, Process, Read, Retention, RunClaim, SessionLimits, Sessions, StagedBatch,
+    AccountConflict, Accounts, BatchApplied, BatchClaim, Cancelled, ChangeCursor, Credentials, DiscordLogin, Dropped, Due, Filed,
+    Filing, FinishClaim, Finished, Idempotency, ImportRow, Imported, Lease, MemberPage, MemberTotals, NewRun, NewStaff, Process, Read, Retention, RunClaim, SessionLimits, Sessions, StagedBatch,
     StoreError, Swept, Upkeep, Work,
 };
-use crate::domain::{Account, DiscordId, Guard, Member, MemberRow, Run, RunError, RunId};
+use crate::domain::{Account, Change, DiscordId, Event, Guard, Member, MemberRow, Run, RunError, RunId};
 
 /// Implements a handle for both databases by naming, for each of its calls, the function that answers it.
 macro_rules! handle {
@@ -33,7 +33,9 @@ macro_rules! handle {
 
 handle!(Filing {
     stage_batch(run: RunId, batch: &StagedBatch, now: DateTime<Utc>) -> () = stage;
-    file_run(run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> () = file;
+    file_run(run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Filed = file;
+    find_key(idempotency: &Idempotency, now: DateTime<Utc>) -> Filed = look_up_key;
+    cancel_run(run: RunId, now: DateTime<Utc>) -> Cancelled = cancel;
     is_filed(run: RunId) -> bool = has_run;
     discard_staged(run: RunId) -> () = discard;
 });
@@ -48,8 +50,8 @@ handle!(Work {
     renew_finish(claim: &FinishClaim, lease_until: DateTime<Utc>) -> bool = renew_end;
     finish_run(claim: &FinishClaim, guard: Guard, now: DateTime<Utc>) -> Finished = finish;
     release_finish(claim: &FinishClaim, blameless: bool, now: DateTime<Utc>) -> () = release_end;
-    fail_run(run: RunId, error: &RunError, now: DateTime<Utc>) -> Option<RunId> = fail;
-    set_aside(run: RunId, error: &RunError, now: DateTime<Utc>) -> Option<RunId> = set_exhausted_aside;
+    fail_run(run: RunId, error: &RunError, now: DateTime<Utc>) -> Vec<RunId> = fail;
+    set_aside(run: RunId, error: &RunError, now: DateTime<Utc>) -> Vec<RunId> = set_exhausted_aside;
     due(now: DateTime<Utc>, rung_before: DateTime<Utc>, limit: i64) -> Vec<Due> = due_steps;
     exhausted(now: DateTime<Utc>) -> Vec<RunId> = exhausted_runs;
 });
@@ -59,6 +61,9 @@ handle!(Read {
     run(id: RunId) -> Option<Run> = run_by_id;
     runs(limit: i64) -> Vec<Run> = newest_runs;
     members(page: MemberPage) -> Vec<MemberRow> = member_page;
+    member(id: DiscordId) -> Option<MemberRow> = member_by_id;
+    history(id: DiscordId, before: Option<i64>, limit: i64) -> Vec<Event> = member_history;
+    changes(run: RunId, after: ChangeCursor, limit: i64) -> Vec<(ChangeCursor, Change)> = run_changes;
     member_totals() -> MemberTotals = count_members;
     processes(since: DateTime<Utc>) -> Vec<Process> = list_processes;
 });
@@ -69,7 +74,9 @@ handle!(Accounts {
     set_password(username: &str, password_hash: &SecretString) -> bool = update_password;
     credentials(username: &str) -> Option<Credentials> = find_credentials;
     note_login(account: i64, now: DateTime<Utc>) -> () = update_last_login;
-    import(rows: &[ImportRow], now: DateTime<Utc>) -> Import = import_rows;
+    import(rows: &[ImportRow], now: DateTime<Utc>) -> Imported = import_rows;
+    conflicts(limit: i64) -> Vec<AccountConflict> = list_conflicts;
+    log_in_with_discord(login: &DiscordLogin, now: DateTime<Utc>) -> Account = log_in;
 });
 
 handle!(Sessions {

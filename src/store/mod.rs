@@ -15,7 +15,11 @@
 //! lost the claim meanwhile gets [`StoreError::ClaimLost`] and has changed nothing.
 
 mod accounts;
+mod changes;
+mod claims;
 mod columns;
+mod decisions;
+mod deltas;
 mod error;
 mod filing;
 mod handles;
@@ -24,6 +28,7 @@ mod postgres;
 mod read;
 mod serving;
 mod sessions;
+mod small_payload;
 mod sqlite;
 mod upkeep;
 mod work;
@@ -31,13 +36,14 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use accounts::{Accounts, Credentials, Import, ImportConflict, ImportRow, Imported, NewStaff};
+pub use accounts::{AccountConflict, Accounts, Claim, Credentials, DiscordLogin, ImportRow, Imported, NewStaff};
 pub use error::StoreError;
-pub use filing::{Dropped, Filing, NewRun, StagedBatch};
+pub use filing::{Cancelled, Decision, Dropped, Filed, Filing, Idempotency, KEY_LIFETIME, NewRun, StagedBatch};
 pub use payload::{decode as decode_payload, encode as encode_payload};
-pub use read::{MemberPage, MemberTotals, Read};
+pub use read::{ChangeCursor, MemberPage, MemberTotals, Read};
 pub use serving::ServingLock;
 pub use sessions::{SessionLimits, Sessions};
+pub use small_payload::{encode_ids, encode_sightings};
 pub use upkeep::{Lease, Process, Retention, Swept, Upkeep};
 pub use work::{BatchApplied, BatchClaim, Due, FinishClaim, Finished, MAX_CLAIMS, RunClaim, Work};
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{Process, StoreError};
-use crate::domain::{DiscordId, MemberRow, Run, RunId};
+use crate::domain::{Change, DiscordId, Event, MemberRow, Run, RunId};
 
 /// Which page of the members list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,15 @@ pub struct MemberTotals {
     pub linked: i64,
 }
 
+/// A place among a run's changes: after those of members with smaller ids, and after this one's changes up to a number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ChangeCursor {
+    /// A Discord id, or 0 for the beginning.
+    pub id: i64,
+    /// Orders the changes of one member; means nothing else.
+    pub number: i64,
+}
+
 /// Reads for pages, answers and the command line.
 #[async_trait]
 pub trait Read: Send + Sync + 'static {
@@ -40,6 +49,16 @@ pub trait Read: Send + Sync + 'static {
 
     /// A page of members by ascending id.
     async fn members(&self, page: MemberPage) -> Result<Vec<MemberRow>, StoreError>;
+
+    /// One member, also one who has left.
+    async fn member(&self, id: DiscordId) -> Result<Option<MemberRow>, StoreError>;
+
+    /// The changes of a member's row, newest first, those with a number below `before`.
+    async fn history(&self, id: DiscordId, before: Option<i64>, limit: i64) -> Result<Vec<Event>, StoreError>;
+
+    /// The changes that a run made, or that a dry run would make, by member, those after a place. A member that the run made stands there
+    /// as it was made. Departures that the run holds back stand among them, with the action `held`.
+    async fn changes(&self, run: RunId, after: ChangeCursor, limit: i64) -> Result<Vec<(ChangeCursor, Change)>, StoreError>;
 
     /// How many members there are.
     async fn member_totals(&self) -> Result<MemberTotals, StoreError>;

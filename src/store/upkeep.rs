@@ -39,6 +39,12 @@ pub struct Lease<'a> {
 pub struct Retention {
     /// Ended runs.
     pub runs: TimeDelta,
+    /// Ended dry runs, with their planned changes.
+    pub dry_runs: TimeDelta,
+    /// Ended deltas. Decisions are kept as long as other runs.
+    pub deltas: TimeDelta,
+    /// Changes of members' rows.
+    pub events: TimeDelta,
     /// The payload of failed runs.
     pub failed_payloads: TimeDelta,
     /// Batches staged for a list that never came in whole.
@@ -56,6 +62,8 @@ pub struct Swept {
     pub runs: u64,
     /// Batches.
     pub batches: u64,
+    /// Changes of members' rows.
+    pub events: u64,
     /// Sessions.
     pub sessions: u64,
     /// Processes.

@@ -4,13 +4,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::StoreError;
-use crate::domain::{Counts, Guard, HeldReason, Member, RunError, RunId, RunState, Verdict};
+use crate::domain::{Counts, Guard, HeldReason, Member, Mode, RunError, RunId, RunState, Verdict};
 
 /// A step that was claimed this often without an outcome is set aside and its run fails: it probably kills its process.
 pub const MAX_CLAIMS: i32 = 3;
 
 /// What became of the attempt to take up a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunClaim {
     /// The run is being applied; its batches may be claimed.
     Started {
@@ -20,8 +20,10 @@ pub enum RunClaim {
     /// Full rosters apply one at a time, oldest evidence first, and it is not this one's turn. If nothing is being applied, the run
     /// whose turn it is.
     NotYet(Option<RunId>),
-    /// A newer roster has been applied: the run has ended. If another waits, the run whose turn it is.
-    Superseded(Option<RunId>),
+    /// A newer roster has been applied: the run has ended. Runs that may go on now.
+    Superseded(Vec<RunId>),
+    /// A delta or a decision: it has no turn to wait for and only one step, its finish.
+    Small,
     /// There is nothing to take up: unknown, taken up already, or ended.
     Nothing,
 }
@@ -37,6 +39,8 @@ pub struct BatchClaim {
     pub attempt: i32,
     /// When the run's evidence was true.
     pub observed_at: DateTime<Utc>,
+    /// The run's mode: a dry run's batches are compared and not written.
+    pub mode: Mode,
     /// The encoded members.
     pub payload: Vec<u8>,
     /// Ids whose entry is replaced by a later batch.
@@ -64,14 +68,15 @@ pub struct FinishClaim {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
-    /// `succeeded` or `held`.
+    /// `succeeded` or `held`; `failed` for a decision that came too late; `queued` for a small run that must wait until a roster is done: it
+    /// has not ended, and is rung then.
     pub state: RunState,
     /// The counts of the whole run.
     pub counts: Counts,
-    /// The full roster whose turn it is now.
-    pub next: Option<RunId>,
+    /// Runs that may go on now.
+    pub next: Vec<RunId>,
 }
 
 /// A step that nobody seems to be working on.
@@ -109,7 +114,7 @@ pub trait Work: Send + Sync + 'static {
     /// Gives a claimed batch back after an error. The claim still counts towards [`MAX_CLAIMS`] unless `blameless`.
     async fn release_batch(&self, claim: &BatchClaim, blameless: bool, now: DateTime<Utc>) -> Result<(), StoreError>;
 
-    /// Claims the finish of a run whose batches are all applied.
+    /// Claims the finish of a run whose batches are all applied, or of a small run.
     async fn claim_finish(
         &self,
         run: RunId,
@@ -120,17 +125,17 @@ pub trait Work: Send + Sync + 'static {
     /// Keeps a finish claimed; `false` if it is no longer ours.
     async fn renew_finish(&self, claim: &FinishClaim, lease_until: DateTime<Utc>) -> Result<bool, StoreError>;
 
-    /// Judges departures, passes over the links, sums the counts and ends the run, in one transaction.
+    /// Judges departures, passes over the links, sums the counts and ends the run, in one transaction. Of a small run: does all of it.
     async fn finish_run(&self, claim: &FinishClaim, guard: Guard, now: DateTime<Utc>) -> Result<Finished, StoreError>;
 
     /// Gives a claimed finish back after an error. The claim still counts towards [`MAX_CLAIMS`] unless `blameless`.
     async fn release_finish(&self, claim: &FinishClaim, blameless: bool, now: DateTime<Utc>) -> Result<(), StoreError>;
 
-    /// Ends a run that has not ended with an error; answers the full roster whose turn it is now.
-    async fn fail_run(&self, run: RunId, error: &RunError, now: DateTime<Utc>) -> Result<Option<RunId>, StoreError>;
+    /// Ends a run that has not ended with an error; answers the runs that may go on now.
+    async fn fail_run(&self, run: RunId, error: &RunError, now: DateTime<Utc>) -> Result<Vec<RunId>, StoreError>;
 
     /// As [`fail_run`](Self::fail_run), if a step of the run is still exhausted; see [`exhausted`](Self::exhausted).
-    async fn set_aside(&self, run: RunId, error: &RunError, now: DateTime<Utc>) -> Result<Option<RunId>, StoreError>;
+    async fn set_aside(&self, run: RunId, error: &RunError, now: DateTime<Utc>) -> Result<Vec<RunId>, StoreError>;
 
     /// Steps that nobody seems to be working on (a batch that waits while others of its run are being applied is none) and that were last rung before `rung_before`, oldest first, at most `limit`; they
     /// count as rung now.
@@ -140,26 +145,42 @@ pub trait Work: Send + Sync + 'static {
     async fn exhausted(&self, now: DateTime<Utc>) -> Result<Vec<RunId>, StoreError>;
 }
 
-/// How a roster ends whose batches are all applied, said once for both databases: `listed` distinct members, `active` present rows, `departed`
-/// of them not listed. Held departures are counted; believed ones are the caller's to mark.
-pub(super) fn judge(
-    guard: Guard,
-    counts: &mut Counts,
-    listed: usize,
-    active: i64,
-    departed: usize,
-) -> (RunState, Option<HeldReason>) {
+/// A roster whose batches are all applied, as it stands before its departures are judged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judged {
+    /// Distinct members of the list.
+    pub listed: usize,
+    /// Present rows, with those that the roster made or brought back.
+    pub active: i64,
+    /// Of them, those that it does not list.
+    pub departed: usize,
+    /// The request says that departures are to be believed.
+    pub allow_mass_departure: bool,
+}
+
+/// How such a roster ends, said once for both databases. Held departures are counted; believed ones are the caller's to mark. The text is a
+/// warning that the run is to carry.
+pub(super) fn judge(guard: Guard, counts: &mut Counts, roster: Judged) -> (Option<HeldReason>, Option<String>) {
+    let Judged { listed, active, departed, allow_mass_departure } = roster;
     // Those whom this roster made or brought back say nothing about how many may be missing.
     let before = (active - counts.created - counts.rejoined).max(0).cast_unsigned();
     match guard.judge(listed as u64, before, departed as u64) {
-        Verdict::Believed => (RunState::Succeeded, None),
+        Verdict::Believed => (None, None),
+        Verdict::Held(HeldReason::MassDeparture) if allow_mass_departure => {
+            let limit = guard.limit(before);
+            let warning = format!(
+                "The list misses {departed} present members, more than the {limit} that the guard believes; they were marked as left because the \
+                 request allowed it."
+            );
+            (None, Some(warning))
+        }
         Verdict::Held(reason) => {
             counts.departures_held = match reason {
                 // It speaks of nobody in particular, so of everyone.
                 HeldReason::EmptyList => active,
                 HeldReason::MassDeparture => i64::try_from(departed).unwrap_or(i64::MAX),
             };
-            (RunState::Held, Some(reason))
+            (Some(reason), None)
         }
     }
 }

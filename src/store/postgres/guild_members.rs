@@ -1,16 +1,17 @@
-//! `guild_members`: the diff and upsert of a batch, departures, links, and the list.
+//! `guild_members`: the diff and upsert of a batch, departures, and the list. Links stand in `links`, single sightings in `deltas`.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::Postgres;
-use crate::domain::{Counts, DiscordId, Member, MemberRow, RunId};
+use crate::domain::{Action, Counts, DiscordId, Member, MemberRow, RunId};
+use crate::store::changes::Effect;
 use crate::store::columns::{self, Columns as _};
 use crate::store::{MemberPage, MemberTotals, StoreError};
 
-/// Compares each listed member with its row and writes the differences, in one statement. A row with newer evidence is left alone,
-/// and so is a row in which nothing differs. The ids are sorted, so that two batches never wait for each other in a circle.
-const UPSERT: &str = "
+/// Compares each listed member with its row. Takes $1 to $8, the columns of the list, and $9, when it was true. A row with newer evidence
+/// is left alone, and so is a row in which nothing differs.
+const COMPARED: &str = "
 WITH listed AS (
     SELECT discord_id, username, display_name, nickname, avatar_hash, roles::jsonb AS roles, joined_at, is_bot
     FROM UNNEST($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::boolean[])
@@ -23,7 +24,27 @@ WITH listed AS (
         (m.username, m.display_name, m.nickname, m.avatar_hash, m.roles, m.joined_at, m.is_bot)
             IS DISTINCT FROM (l.username, l.display_name, l.nickname, l.avatar_hash, l.roles, l.joined_at, l.is_bot) AS differs
     FROM listed l LEFT JOIN guild_members m ON m.discord_id = l.discord_id
-), inserted AS (
+)";
+
+/// The fields in which the row n differs from the row m as it was before the statement.
+const DIFFERENCES: &str = "
+LATERAL (
+    SELECT jsonb_object_agg(name, was) AS before, jsonb_object_agg(name, becomes) AS after
+    FROM (VALUES ('username', to_jsonb(m.username), to_jsonb(n.username)),
+        ('display_name', to_jsonb(m.display_name), to_jsonb(n.display_name)),
+        ('nickname', to_jsonb(m.nickname), to_jsonb(n.nickname)),
+        ('avatar_hash', to_jsonb(m.avatar_hash), to_jsonb(n.avatar_hash)),
+        ('roles', m.roles, n.roles),
+        ('joined_at', to_jsonb(m.joined_at), to_jsonb(n.joined_at)),
+        ('is_bot', to_jsonb(m.is_bot), to_jsonb(n.is_bot)),
+        ('date_left', to_jsonb(m.date_left), NULL)) AS f (name, was, becomes)
+    WHERE was IS DISTINCT FROM becomes
+) d";
+
+/// Writes the differences and takes note of them, at $10, for the run $11. The ids are sorted, so that two batches never wait for each
+/// other in a circle.
+const WRITE: &str = "
+, inserted AS (
     INSERT INTO guild_members (discord_id, username, display_name, nickname, avatar_hash, roles, joined_at, is_bot,
         date_created, date_modified, observed_at, created_run_id)
     SELECT discord_id, username, display_name, nickname, avatar_hash, roles, joined_at, is_bot, $10, $10, $9, $11
@@ -36,30 +57,67 @@ WITH listed AS (
         joined_at = c.joined_at, is_bot = c.is_bot, date_left = NULL, date_modified = $10, observed_at = $9
     FROM compared c
     WHERE m.discord_id = c.discord_id AND m.observed_at <= $9 AND NOT c.is_new AND (c.differs OR c.had_left)
+    RETURNING m.*, c.had_left
+), noted AS (
+    INSERT INTO member_events (run_id, discord_id, action, before, after, observed_at, recorded_at)
+    SELECT $11, n.discord_id, CASE WHEN n.had_left THEN 'rejoined' ELSE 'updated' END, d.before, d.after, $9, $10
+    FROM changed n JOIN guild_members m ON m.discord_id = n.discord_id CROSS JOIN {differences}
+), written AS (
+    SELECT (SELECT count(*) FROM inserted) + (SELECT count(*) FROM changed) AS count
+)";
+
+/// Takes note of what [`WRITE`] would do, and writes no row.
+const PLAN: &str = "
+, noted AS (
+    INSERT INTO planned_changes (run_id, discord_id, action, before, after, observed_at, recorded_at)
+    SELECT $11, n.discord_id, 'created', NULL,
+        jsonb_build_object('username', username, 'display_name', display_name, 'nickname', nickname, 'avatar_hash', avatar_hash,
+            'roles', roles, 'joined_at', joined_at, 'is_bot', is_bot), $9, $10
+    FROM compared n WHERE is_new
+    UNION ALL
+    SELECT $11, n.discord_id, CASE WHEN n.had_left THEN 'rejoined' ELSE 'updated' END, d.before, d.after, $9, $10
+    FROM compared n JOIN guild_members m ON m.discord_id = n.discord_id CROSS JOIN {differences}
+    WHERE NOT n.has_newer AND (n.differs OR n.had_left)
     RETURNING 1
-)
+), written AS (
+    SELECT count(*) FROM noted
+)";
+
+const COUNTED: &str = "
 SELECT
     count(*) FILTER (WHERE is_new) AS created,
     count(*) FILTER (WHERE NOT is_new) AS updated,
     count(*) FILTER (WHERE had_left AND NOT has_newer) AS rejoined,
     count(*) FILTER (WHERE NOT is_new AND NOT had_left AND NOT differs AND NOT has_newer) AS unchanged,
     count(*) FILTER (WHERE has_newer) AS deferred,
-    (SELECT count(*) FROM inserted) + (SELECT count(*) FROM changed) AS written
+    (SELECT count FROM written) AS written
 FROM compared";
+
+/// What a batch of a list is to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listing {
+    pub run: RunId,
+    pub observed_at: DateTime<Utc>,
+    pub effect: Effect,
+}
 
 /// Applies members, distinct and sorted by id. `None` if somebody else wrote one of their rows between the comparison and the write:
 /// the transaction must then be rolled back and tried again.
 pub(super) async fn upsert(
     connection: &mut PgConnection,
-    run: RunId,
-    observed_at: DateTime<Utc>,
+    listing: Listing,
     members: &[Member],
     now: DateTime<Utc>,
 ) -> Result<Option<Counts>, StoreError> {
     fn column<'a, T>(members: &'a [Member], field: impl Fn(&'a Member) -> T) -> Vec<T> {
         members.iter().map(field).collect()
     }
-    let row = sqlx::query(UPSERT)
+    let tail = match listing.effect {
+        Effect::Write => WRITE,
+        Effect::Plan => PLAN,
+    };
+    let sql = format!("{COMPARED}{}{COUNTED}", tail.replace("{differences}", DIFFERENCES));
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(column(members, |m| m.id.get()))
         .bind(column(members, |m| m.username.as_str()))
         .bind(column(members, |m| m.display_name.as_str()))
@@ -68,9 +126,9 @@ pub(super) async fn upsert(
         .bind(column(members, |m| m.roles.as_json()))
         .bind(column(members, |m| m.joined_at))
         .bind(column(members, |m| m.is_bot))
-        .bind(observed_at)
+        .bind(listing.observed_at)
         .bind(now)
-        .bind(run.uuid())
+        .bind(listing.run.uuid())
         .fetch_one(connection)
         .await?;
     let counts = columns::batch_counts(&row)?;
@@ -96,42 +154,102 @@ pub(super) async fn departures(
     .await?)
 }
 
-/// Marks members as left at `observed_at`; answers how many.
-pub(super) async fn mark_left(
+/// Those of `departed` of whom no newer evidence has come since.
+pub(super) async fn still_departed(
     connection: &mut PgConnection,
     departed: &[i64],
     observed_at: DateTime<Utc>,
+) -> Result<Vec<i64>, StoreError> {
+    Ok(sqlx::query_scalar(
+        "SELECT discord_id FROM guild_members
+         WHERE discord_id = ANY($1) AND date_left IS NULL AND observed_at <= $2 ORDER BY discord_id",
+    )
+    .bind(departed)
+    .bind(observed_at)
+    .fetch_all(connection)
+    .await?)
+}
+
+/// Marks members as left at `observed_at`, unless newer evidence has come; answers how many.
+pub(super) async fn mark_left(
+    connection: &mut PgConnection,
+    run: RunId,
+    departed: &[i64],
+    observed_at: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Result<u64, StoreError> {
-    let done = sqlx::query(
-        "UPDATE guild_members SET date_left = $2, date_modified = $3, observed_at = $2
-         WHERE discord_id = ANY($1) AND date_left IS NULL AND observed_at <= $2",
+) -> Result<Vec<i64>, StoreError> {
+    Ok(sqlx::query_scalar(
+        "WITH gone AS (
+             UPDATE guild_members SET date_left = $2, date_modified = $3, observed_at = $2
+             WHERE discord_id = ANY($1) AND date_left IS NULL AND observed_at <= $2
+             RETURNING discord_id
+         ), noted AS (
+             INSERT INTO member_events (run_id, discord_id, action, before, after, observed_at, recorded_at)
+             SELECT $4, discord_id, 'left', '{\"date_left\": null}'::jsonb, jsonb_build_object('date_left', $2), $2, $3 FROM gone
+         )
+         SELECT discord_id FROM gone",
     )
     .bind(departed)
     .bind(observed_at)
     .bind(now)
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
+    .bind(run.uuid())
+    .fetch_all(connection)
+    .await?)
 }
 
-/// Makes every link between a member and an account agree with their ids; answers links made and links removed. Links are removed
-/// first, so that an id which moved to another account never has two.
-pub(super) async fn relink(connection: &mut PgConnection) -> Result<(u64, u64), StoreError> {
-    let removed = sqlx::query(
-        "UPDATE guild_members m SET user_id = NULL
-         WHERE m.user_id IS NOT NULL
-             AND NOT EXISTS (SELECT FROM users u WHERE u.id = m.user_id AND u.discord_id = m.discord_id)",
+/// Takes note of departures as the plan of a dry run, with the action `left` or `held`.
+pub(super) async fn plan_departures(
+    connection: &mut PgConnection,
+    run: RunId,
+    departed: &[i64],
+    action: Action,
+    observed_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO planned_changes (run_id, discord_id, action, before, after, observed_at, recorded_at)
+         SELECT $1, d.discord_id, $3, '{\"date_left\": null}'::jsonb, jsonb_build_object('date_left', $4::timestamptz), $4, $5
+         FROM UNNEST($2::bigint[]) AS d (discord_id)",
     )
-    .execute(&mut *connection)
-    .await?;
-    let made = sqlx::query(
-        "UPDATE guild_members m SET user_id = u.id FROM users u
-         WHERE u.discord_id = m.discord_id AND m.user_id IS NULL",
-    )
+    .bind(run.uuid())
+    .bind(departed)
+    .bind(action.as_str())
+    .bind(observed_at)
+    .bind(now)
     .execute(connection)
     .await?;
-    Ok((made.rows_affected(), removed.rows_affected()))
+    Ok(())
+}
+
+/// Brings back those whom `target` marked as left and whose row nothing newer has touched; answers how many.
+pub(super) async fn bring_back(
+    connection: &mut PgConnection,
+    run: RunId,
+    target: RunId,
+    now: DateTime<Utc>,
+) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar(
+        "WITH departures AS (
+             SELECT e.discord_id, e.observed_at FROM member_events e
+             WHERE e.run_id = $1 AND e.action = 'left' AND NOT EXISTS (
+                 SELECT FROM member_events l
+                 WHERE l.discord_id = e.discord_id AND l.id > e.id AND l.action IN ('left', 'rejoined', 'updated'))
+         ), back AS (
+             UPDATE guild_members m SET date_left = NULL, date_modified = $3
+             FROM departures d
+             WHERE m.discord_id = d.discord_id AND m.date_left = d.observed_at AND m.observed_at = d.observed_at
+             RETURNING m.discord_id, d.observed_at
+         ), noted AS (
+             INSERT INTO member_events (run_id, discord_id, action, before, after, observed_at, recorded_at)
+             SELECT $2, discord_id, 'rejoined', jsonb_build_object('date_left', observed_at), '{\"date_left\": null}'::jsonb, $3, $3 FROM back
+         )
+         SELECT count(*) FROM back",
+    )
+    .bind(target.uuid())
+    .bind(run.uuid())
+    .bind(now)
+    .fetch_one(connection)
+    .await?)
 }
 
 /// How many members are present.
@@ -140,6 +258,22 @@ pub(super) async fn active(connection: &mut PgConnection) -> Result<i64, StoreEr
 }
 
 impl Postgres {
+    pub(in crate::store) async fn member_by_id(&self, id: DiscordId) -> Result<Option<MemberRow>, StoreError> {
+        Ok(self.members_by_ids(&[id.get()]).await?.pop())
+    }
+
+    /// These members by id, those that there are.
+    pub(super) async fn members_by_ids(&self, ids: &[i64]) -> Result<Vec<MemberRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT m.*, u.username AS account FROM guild_members m LEFT JOIN users u ON u.id = m.user_id
+             WHERE m.discord_id = ANY($1) ORDER BY m.discord_id",
+        )
+        .bind(ids)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(columns::member).collect()
+    }
+
     pub(in crate::store) async fn member_page(&self, page: MemberPage) -> Result<Vec<MemberRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT m.*, u.username AS account FROM guild_members m LEFT JOIN users u ON u.id = m.user_id

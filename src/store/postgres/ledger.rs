@@ -7,7 +7,7 @@ use sqlx::{Connection as _, PgConnection};
 use super::Postgres;
 use crate::domain::DiscordId;
 use crate::store::columns;
-use crate::store::{Lease, Process, Retention, StoreError, Swept, upkeep};
+use crate::store::{KEY_LIFETIME, Lease, Process, Retention, StoreError, Swept, upkeep};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -120,13 +120,25 @@ impl Postgres {
     pub(in crate::store) async fn delete_expired(&self, retention: &Retention, now: DateTime<Utc>) -> Result<Swept, StoreError> {
         let mut tx = self.pool.begin().await?;
         // The newest applied roster stays: what is older than it must not be believed.
-        let expired = "SELECT id FROM sync_runs WHERE finished_at < $1 AND id IS DISTINCT FROM (
-            SELECT id FROM sync_runs WHERE state IN ('succeeded', 'held') AND held_reason IS DISTINCT FROM 'empty_list'
-            ORDER BY observed_at DESC, id DESC LIMIT 1)";
-        let of_runs = sqlx::AssertSqlSafe(format!("DELETE FROM sync_batches WHERE run_id IN ({expired})"));
-        let of_runs = sqlx::query(of_runs).bind(now - retention.runs).execute(&mut *tx).await?;
-        let runs = sqlx::AssertSqlSafe(format!("DELETE FROM sync_runs WHERE id IN ({expired})"));
-        let runs = sqlx::query(runs).bind(now - retention.runs).execute(&mut *tx).await?;
+        let expired = "SELECT id FROM sync_runs
+             WHERE (finished_at < $1 OR finished_at < $2 AND mode = 'delta' AND act IS NULL OR finished_at < $3 AND mode = 'dry_run')
+             AND id IS DISTINCT FROM (
+                 SELECT id FROM sync_runs
+                 WHERE mode = 'full' AND state IN ('succeeded', 'held') AND held_reason IS DISTINCT FROM 'empty_list'
+                 ORDER BY observed_at DESC, id DESC LIMIT 1)";
+        let mut removed = [0; 4];
+        let tables = [("sync_batches", "run_id"), ("held_departures", "run_id"), ("planned_changes", "run_id"), ("sync_runs", "id")];
+        for ((table, column), removed) in tables.into_iter().zip(&mut removed) {
+            let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {table} WHERE {column} IN ({expired})"));
+            let done = sqlx::query(sql)
+                .bind(now - retention.runs)
+                .bind(now - retention.deltas)
+                .bind(now - retention.dry_runs)
+                .execute(&mut *tx)
+                .await?;
+            *removed = done.rows_affected();
+        }
+        let [of_runs, .., runs] = removed;
         let batches = sqlx::query(
             "DELETE FROM sync_batches b WHERE payload IS NOT NULL AND staged_at < $1 AND NOT EXISTS (SELECT FROM sync_runs r WHERE r.id = b.run_id)",
         )
@@ -140,14 +152,18 @@ impl Postgres {
         .bind(now - retention.failed_payloads)
         .execute(&mut *tx)
         .await?;
+        let events =
+            sqlx::query("DELETE FROM member_events WHERE recorded_at < $1").bind(now - retention.events).execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM idempotency_keys WHERE created_at < $1").bind(now - KEY_LIFETIME).execute(&mut *tx).await?;
         let sessions =
             sqlx::query("DELETE FROM sessions WHERE created_at < $1").bind(now - retention.sessions).execute(&mut *tx).await?;
         let processes =
             sqlx::query("DELETE FROM processes WHERE seen_at < $1").bind(now - retention.processes).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(Swept {
-            runs: runs.rows_affected(),
-            batches: of_runs.rows_affected() + batches.rows_affected(),
+            runs,
+            batches: of_runs + batches.rows_affected(),
+            events: events.rows_affected(),
             sessions: sessions.rows_affected(),
             processes: processes.rows_affected(),
         })

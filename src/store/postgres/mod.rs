@@ -1,7 +1,15 @@
 //! The ledger in PostgreSQL 15 or later. A file per table, and one for what concerns the database as a whole.
 
+mod account_conflicts;
+mod decisions;
+mod deltas;
+mod finishes;
 mod guild_members;
+mod held_departures;
+mod idempotency_keys;
 mod ledger;
+mod links;
+mod member_events;
 mod sessions;
 mod sync_batches;
 mod sync_run_ends;
@@ -62,6 +70,16 @@ async fn lock_guild(connection: &mut PgConnection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Key of the advisory lock under which short transactions write single rows and links: "guildevi" in ASCII. While a roster is being taken up
+/// or ended somebody else's evidence must neither be half in nor half out.
+const EVIDENCE_LOCK: i64 = 0x6775_696c_6465_7669;
+
+/// Waits until nobody else writes single rows or links; held until the transaction ends. Who needs the guild's turn, too, takes that first.
+async fn lock_evidence(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(EVIDENCE_LOCK).execute(connection).await?;
+    Ok(())
+}
+
 impl Columns for PgRow {
     fn int(&self, name: &str) -> Result<i64, StoreError> {
         Ok(self.try_get(name)?)
@@ -98,5 +116,14 @@ impl Columns for PgRow {
 
     fn run_id(&self, name: &str) -> Result<RunId, StoreError> {
         Ok(self.try_get::<Uuid, _>(name)?.into())
+    }
+
+    fn opt_json(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let value: Option<sqlx::types::JsonValue> = self.try_get(name)?;
+        Ok(value.map(|value| value.to_string()))
+    }
+
+    fn opt_run_id(&self, name: &str) -> Result<Option<RunId>, StoreError> {
+        Ok(self.try_get::<Option<Uuid>, _>(name)?.map(RunId::from))
     }
 }

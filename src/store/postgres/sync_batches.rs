@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
 use super::{Postgres, guild_members};
-use crate::domain::{Counts, Member, RunId};
+use crate::domain::{Counts, Member, Mode, RunId};
+use crate::store::changes::Effect;
 use crate::store::columns::{self, Columns as _};
 use crate::store::payload;
 use crate::store::{BatchApplied, BatchClaim, Dropped, MAX_CLAIMS, StagedBatch, StoreError};
@@ -54,6 +55,23 @@ pub(super) async fn note_rung(connection: &mut PgConnection, run: RunId, now: Da
     Ok(())
 }
 
+/// Marks the batch of a small run as applied, with what the run came to.
+pub(super) async fn note_small(connection: &mut PgConnection, run: RunId, counts: &Counts) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE sync_batches SET state = 'applied', created = $2, updated = $3, rejoined = $4, unchanged = $5, deferred = $6
+         WHERE run_id = $1",
+    )
+    .bind(run.uuid())
+    .bind(counts.created)
+    .bind(counts.updated)
+    .bind(counts.rejoined)
+    .bind(counts.unchanged)
+    .bind(counts.deferred)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// The batches' counts, summed.
 pub(super) async fn sum(connection: &mut PgConnection, run: RunId) -> Result<Counts, StoreError> {
     let row = sqlx::query(
@@ -100,7 +118,7 @@ impl Postgres {
              FROM sync_runs r
              WHERE b.run_id = $1 AND b.batch = $2 AND r.id = b.run_id AND r.state = 'applying'
                  AND (b.state = 'pending' OR b.state = 'running' AND b.lease_until < $3) AND b.attempts < $5
-             RETURNING b.attempts, b.payload, b.dropped, r.observed_at",
+             RETURNING b.attempts, b.payload, b.dropped, r.observed_at, r.mode",
         )
         .bind(run.uuid())
         .bind(batch)
@@ -115,6 +133,7 @@ impl Postgres {
             batch,
             attempt: row.try_get("attempts")?,
             observed_at: row.time("observed_at")?,
+            mode: columns::word(&row.text("mode")?, Mode::from_word, "run mode")?,
             payload: row.try_get("payload")?,
             dropped: row.try_get("dropped")?,
         };
@@ -140,9 +159,11 @@ impl Postgres {
         members: &[Member],
         now: DateTime<Utc>,
     ) -> Result<BatchApplied, StoreError> {
+        let listing =
+            guild_members::Listing { run: claim.run, observed_at: claim.observed_at, effect: Effect::of(claim.mode) };
         for _ in 0..COMPARISONS {
             let mut tx = self.pool.begin().await?;
-            let Some(counts) = guild_members::upsert(&mut tx, claim.run, claim.observed_at, members, now).await? else {
+            let Some(counts) = guild_members::upsert(&mut tx, listing, members, now).await? else {
                 tx.rollback().await?;
                 continue;
             };

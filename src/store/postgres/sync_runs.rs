@@ -3,16 +3,17 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
-use super::{Postgres, guild_members, lock_guild, sync_batches};
+use super::{Postgres, guild_members, idempotency_keys, lock_evidence, lock_guild, sync_batches};
 use crate::domain::{Run, RunId};
 use crate::store::columns::{self, Columns as _};
-use crate::store::{Dropped, Due, MAX_CLAIMS, NewRun, RunClaim, StagedBatch, StoreError, filing};
+use crate::store::{Dropped, Due, Filed, MAX_CLAIMS, NewRun, RunClaim, StagedBatch, StoreError, filing};
 
 /// A run with its progress. While it is being applied its counts are those of its batches.
 const RUN: &str = "
-SELECT r.id, r.source, r.mode, r.state, r.requested_by, r.observed_at, r.created_at, r.started_at, r.finished_at,
+SELECT r.id, r.source, r.mode, r.state, r.act, r.target_run_id, r.superseded_by, r.requested_by, r.observed_at, r.created_at, r.started_at, r.finished_at,
     r.members_total, r.batches_total, r.held_reason, r.warnings, r.error_code, r.error_message,
     r.marked_left, r.linked, r.unlinked, r.total_received, r.duplicates, r.total_active, r.skipped, r.departures_held,
+    r.dismissed,
     b.members_done, b.batches_done,
     CASE WHEN r.finished_at IS NULL THEN b.created ELSE r.created END AS created,
     CASE WHEN r.finished_at IS NULL THEN b.updated ELSE r.updated END AS updated,
@@ -31,8 +32,9 @@ FROM sync_runs r CROSS JOIN LATERAL (
 /// The full roster whose turn it is: the oldest evidence that waits, while nothing is being applied.
 pub(super) async fn next_in_turn(connection: &mut PgConnection) -> Result<Option<RunId>, StoreError> {
     let id: Option<uuid::Uuid> = sqlx::query_scalar(
-        "SELECT id FROM sync_runs WHERE finished_at IS NULL AND state = 'queued'
-             AND NOT EXISTS (SELECT FROM sync_runs WHERE finished_at IS NULL AND state IN ('applying', 'finishing'))
+        "SELECT id FROM sync_runs WHERE finished_at IS NULL AND state = 'queued' AND mode <> 'delta'
+             AND NOT EXISTS (SELECT FROM sync_runs
+                 WHERE finished_at IS NULL AND state IN ('applying', 'finishing') AND mode <> 'delta')
          ORDER BY observed_at, id LIMIT 1",
     )
     .fetch_optional(connection)
@@ -40,21 +42,55 @@ pub(super) async fn next_in_turn(connection: &mut PgConnection) -> Result<Option
     Ok(id.map(RunId::from))
 }
 
-/// Ends a run that had no effect because newer evidence was applied.
-async fn supersede(connection: &mut PgConnection, run: RunId, now: DateTime<Utc>) -> Result<(), StoreError> {
+/// The newest full roster that was applied, and when it was true.
+async fn last_applied(connection: &mut PgConnection) -> Result<Option<(RunId, DateTime<Utc>)>, StoreError> {
+    let row = sqlx::query(
+        "SELECT id, observed_at FROM sync_runs
+         WHERE mode = 'full' AND state IN ('succeeded', 'held') AND held_reason IS DISTINCT FROM 'empty_list'
+         ORDER BY observed_at DESC, id DESC LIMIT 1",
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| Ok((row.run_id("id")?, row.time("observed_at")?))).transpose()
+}
+
+/// Small runs that are told of at once; the sweeper finds more.
+const SMALL: i64 = 100;
+
+/// Runs that may go on now that one has ended: the full roster whose turn it is, and small ones that may have waited for it.
+pub(super) async fn may_go_on(connection: &mut PgConnection) -> Result<Vec<RunId>, StoreError> {
+    let next = next_in_turn(&mut *connection).await?;
+    let small: Vec<uuid::Uuid> = sqlx::query_scalar(
+        "SELECT id FROM sync_runs WHERE finished_at IS NULL AND state = 'queued' AND mode = 'delta' ORDER BY observed_at, id LIMIT $1",
+    )
+    .bind(SMALL)
+    .fetch_all(connection)
+    .await?;
+    Ok(next.into_iter().chain(small.into_iter().map(RunId::from)).collect())
+}
+
+/// Ends a run that had no effect because the roster `newer` was applied.
+async fn supersede(connection: &mut PgConnection, run: RunId, newer: RunId, now: DateTime<Utc>) -> Result<(), StoreError> {
     let active = guild_members::active(&mut *connection).await?;
-    sqlx::query("UPDATE sync_runs SET state = 'superseded', finished_at = $2, total_active = $3 WHERE id = $1")
+    sqlx::query("UPDATE sync_runs SET state = 'superseded', finished_at = $2, total_active = $3, superseded_by = $4 WHERE id = $1")
         .bind(run.uuid())
         .bind(now)
         .bind(active)
+        .bind(newer.uuid())
         .execute(&mut *connection)
         .await?;
     sync_batches::clear_payloads(connection, run).await
 }
 
 impl Postgres {
-    pub(in crate::store) async fn file(&self, run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Result<(), StoreError> {
+    pub(in crate::store) async fn file(&self, run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Result<Filed, StoreError> {
         let mut tx = self.pool.begin().await?;
+        if let Some(idempotency) = &run.idempotency {
+            let taken = idempotency_keys::take(&mut tx, idempotency, run.id, run.created_at).await?;
+            if taken != Filed::New {
+                return Ok(taken);
+            }
+        }
         for batch in last {
             sync_batches::insert(&mut tx, run.id, batch, run.created_at).await?;
         }
@@ -66,8 +102,8 @@ impl Postgres {
         }
         sqlx::query(
             "INSERT INTO sync_runs (id, source, mode, state, requested_by, observed_at, created_at, rung_at, members_total,
-                 batches_total, total_received, duplicates, skipped)
-             VALUES ($1, $2, $3, 'queued', $4, $5, $6, $6, $7, $8, $9, $10, $11)",
+                 batches_total, total_received, duplicates, skipped, act, target_run_id, allow_mass_departure)
+             VALUES ($1, $2, $3, 'queued', $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         )
         .bind(run.id.uuid())
         .bind(run.source.as_str())
@@ -80,9 +116,13 @@ impl Postgres {
         .bind(run.counts.total_received)
         .bind(run.counts.duplicates)
         .bind(run.counts.skipped)
+        .bind(run.decision.map(|decision| decision.act.as_str()))
+        .bind(run.decision.map(|decision| decision.target.uuid()))
+        .bind(run.allow_mass_departure)
         .execute(&mut *tx)
         .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(Filed::New)
     }
 
     pub(in crate::store) async fn has_run(&self, run: RunId) -> Result<bool, StoreError> {
@@ -91,25 +131,35 @@ impl Postgres {
     }
 
     pub(in crate::store) async fn claim_turn(&self, run: RunId, now: DateTime<Utc>) -> Result<RunClaim, StoreError> {
+        // Asked before the turn is waited for: a small run needs none.
+        let mode: Option<String> = sqlx::query_scalar("SELECT mode FROM sync_runs WHERE id = $1 AND state = 'queued'")
+            .bind(run.uuid())
+            .fetch_optional(&self.pool)
+            .await?;
+        match mode.as_deref() {
+            None => return Ok(RunClaim::Nothing),
+            Some("delta") => return Ok(RunClaim::Small),
+            Some(_) => {}
+        }
         let mut tx = self.pool.begin().await?;
         lock_guild(&mut tx).await?;
-        let found = sqlx::query(
-            "SELECT observed_at, batches_total,
-                 COALESCE(observed_at < (SELECT max(observed_at) FROM sync_runs
-                     WHERE state IN ('succeeded', 'held') AND held_reason IS DISTINCT FROM 'empty_list'), false) AS too_old
-             FROM sync_runs WHERE id = $1 AND state = 'queued'",
-        )
-        .bind(run.uuid())
-        .fetch_optional(&mut *tx)
-        .await?;
+        let found = sqlx::query("SELECT observed_at, batches_total FROM sync_runs WHERE id = $1 AND state = 'queued'")
+            .bind(run.uuid())
+            .fetch_optional(&mut *tx)
+            .await?;
         let Some(found) = found else { return Ok(RunClaim::Nothing) };
         let next = next_in_turn(&mut tx).await?;
         if next != Some(run) {
             return Ok(RunClaim::NotYet(next));
         }
-        let claim = if found.flag("too_old")? {
-            supersede(&mut tx, run, now).await?;
-            RunClaim::Superseded(next_in_turn(&mut tx).await?)
+        // A delta that is being applied is either before this roster or after it.
+        lock_evidence(&mut tx).await?;
+        let last = last_applied(&mut tx).await?;
+        let claim = if let Some((newer, observed_at)) = last
+            && found.time("observed_at")? < observed_at
+        {
+            supersede(&mut tx, run, newer, now).await?;
+            RunClaim::Superseded(may_go_on(&mut tx).await?)
         } else {
             sqlx::query("UPDATE sync_runs SET state = 'applying', started_at = $2, rung_at = $2 WHERE id = $1")
                 .bind(run.uuid())
@@ -136,7 +186,7 @@ impl Postgres {
             "UPDATE sync_runs SET rung_at = $1 WHERE id IN (
                  SELECT r.id FROM sync_runs r
                  WHERE r.finished_at IS NULL AND r.rung_at < $2 AND (
-                     r.id = $5
+                     r.id = $5 OR r.state = 'queued' AND r.mode = 'delta'
                      OR r.state = 'applying' AND NOT EXISTS (SELECT FROM sync_batches WHERE run_id = r.id AND state <> 'applied')
                      OR r.state = 'finishing' AND r.attempts < $4 AND r.lease_until < $1)
                  ORDER BY r.observed_at, r.id LIMIT $3)

@@ -2,16 +2,18 @@
 
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
-use sqlx::postgres::PgArguments;
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres as Driver};
 
-use super::{Postgres, guild_members, lock_guild};
+use super::links::{Scope, relink};
+use super::{Postgres, account_conflicts, lock_evidence};
 use crate::domain::{Account, DiscordId, username_key};
+use crate::store::claims::{self, Holder, settle};
 use crate::store::columns::{self, Columns as _};
-use crate::store::{Credentials, Import, ImportConflict, ImportRow, Imported, NewStaff, StoreError};
+use crate::store::{Credentials, DiscordLogin, ImportRow, Imported, NewStaff, StoreError};
 
-/// The lines of an import: `$1` names, `$2` their keys, `$3` addresses, `$4` Discord ids.
+/// The lines of an import: `$1` names, `$2` their keys, `$3` addresses, `$4` the Discord ids that they get.
 const LINES: &str = "UNNEST($1::text[], $2::text[], $3::text[], $4::bigint[]) AS l (username, username_key, email, discord_id)";
 
 /// Those lines as columns.
@@ -28,12 +30,27 @@ impl<'a> Lines<'a> {
             names: rows.iter().map(|row| row.username.as_str()).collect(),
             keys: rows.iter().map(|row| username_key(&row.username)).collect(),
             emails: rows.iter().map(|row| row.email.as_str()).collect(),
-            ids: rows.iter().map(|row| row.discord_id.map(DiscordId::get)).collect(),
+            ids: Vec::new(),
         }
     }
 
     fn query(&self, sql: String) -> Query<'_, Driver, PgArguments> {
         sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&self.names).bind(&self.keys).bind(&self.emails).bind(&self.ids)
+    }
+
+    /// The accounts that the lines name or whose ids they claim, locked.
+    async fn holders(&self, connection: &mut PgConnection, claimed: &[i64]) -> Result<Vec<Holder>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT username_key, discord_id FROM users WHERE username_key = ANY($1) OR discord_id = ANY($2) ORDER BY id FOR UPDATE",
+        )
+        .bind(&self.keys)
+        .bind(claimed)
+        .fetch_all(connection)
+        .await?;
+        let holder = |row: &PgRow| {
+            Ok(Holder { key: row.text("username_key")?, discord_id: row.opt_int("discord_id")? })
+        };
+        rows.iter().map(holder).collect()
     }
 }
 
@@ -89,15 +106,12 @@ impl Postgres {
         Ok(())
     }
 
-    pub(in crate::store) async fn import_rows(&self, rows: &[ImportRow], now: DateTime<Utc>) -> Result<Import, StoreError> {
-        let lines = Lines::new(rows);
+    pub(in crate::store) async fn import_rows(&self, rows: &[ImportRow], now: DateTime<Utc>) -> Result<Imported, StoreError> {
+        let mut lines = Lines::new(rows);
         let mut tx = self.pool.begin().await?;
-        // A finish passes over the same links.
-        lock_guild(&mut tx).await?;
-        let conflicts = conflicts(&mut tx, &lines).await?;
-        if !conflicts.is_empty() {
-            return Ok(Import::Conflicts(conflicts));
-        }
+        lock_evidence(&mut tx).await?;
+        let settled = settle(rows, &lines.holders(&mut tx, &claims::claimed(rows)).await?);
+        lines.ids = settled.granted.iter().map(|id| id.map(DiscordId::get)).collect();
         // An id may move between two accounts of the same import: all that change let go of theirs first.
         let release = format!(
             "UPDATE users u SET discord_id = NULL FROM {LINES}
@@ -116,32 +130,61 @@ impl Postgres {
         lines.query(release).execute(&mut *tx).await?;
         let updated = lines.query(update).execute(&mut *tx).await?.rows_affected();
         let created = lines.query(insert).bind(now).execute(&mut *tx).await?.rows_affected();
-        let (linked, unlinked) = guild_members::relink(&mut tx).await?;
+        account_conflicts::replace(&mut tx, &lines.keys, &settled.unmet, now).await?;
+        let (linked, unlinked) = relink(&mut tx, None, Scope::All, now).await?;
         tx.commit().await?;
-        Ok(Import::Done(Imported {
+        Ok(Imported {
             created: created.cast_signed(),
             updated: updated.cast_signed(),
-            linked: linked.cast_signed(),
-            unlinked: unlinked.cast_signed(),
-        }))
+            linked,
+            unlinked,
+            conflicts: i64::try_from(settled.unmet.len()).unwrap_or(i64::MAX),
+        })
+    }
+
+    pub(in crate::store) async fn log_in(&self, login: &DiscordLogin, now: DateTime<Utc>) -> Result<Account, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        // Of two first logins of one person the second finds the account of the first.
+        lock_evidence(&mut tx).await?;
+        let known = sqlx::query(
+            "UPDATE users SET discord_username = $2, email = COALESCE($3, email), last_login = $4 WHERE discord_id = $1 RETURNING *",
+        )
+        .bind(login.id.get())
+        .bind(&login.username)
+        .bind(&login.email)
+        .bind(now)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let account = match known {
+            Some(row) => columns::account(&row)?,
+            None => insert_login(&mut tx, login, now).await?,
+        };
+        account_conflicts::settle_login(&mut tx, account.id).await?;
+        relink(&mut tx, None, Scope::Of(&[login.id.get()]), now).await?;
+        tx.commit().await?;
+        Ok(account)
     }
 }
 
-/// Ids that the import wants for one account while another, which the import does not give another id, has them.
-async fn conflicts(connection: &mut PgConnection, lines: &Lines<'_>) -> Result<Vec<ImportConflict>, StoreError> {
-    let sql = format!(
-        "SELECT l.username, l.discord_id, u.username AS held_by FROM {LINES} JOIN users u ON u.discord_id = l.discord_id
-         WHERE u.username_key <> l.username_key
-             AND NOT EXISTS (SELECT FROM UNNEST($2::text[], $4::bigint[]) AS o (username_key, discord_id)
-                 WHERE o.username_key = u.username_key AND o.discord_id IS NOT NULL)
-         ORDER BY l.username_key LIMIT 20"
-    );
-    let rows = lines.query(sql).fetch_all(connection).await?;
-    rows.iter()
-        .map(|row| {
-            let id = row.int("discord_id")?;
-            let discord_id = DiscordId::try_from(id).map_err(|_| StoreError::Unreadable("an unknown Discord id".into()))?;
-            Ok(ImportConflict { username: row.text("username")?, discord_id, held_by: row.text("held_by")? })
-        })
-        .collect()
+/// Makes the account of a person who logs in for the first time, under the first name that is free.
+async fn insert_login(connection: &mut PgConnection, login: &DiscordLogin, now: DateTime<Utc>) -> Result<Account, StoreError> {
+    for name in claims::names(login) {
+        let row = sqlx::query(
+            "INSERT INTO users (username, username_key, email, discord_id, discord_username, date_joined, last_login)
+             VALUES ($1, $2, COALESCE($3, ''), $4, $5, $6, $6)
+             ON CONFLICT (username_key) DO NOTHING RETURNING *",
+        )
+        .bind(&name)
+        .bind(username_key(&name))
+        .bind(&login.email)
+        .bind(login.id.get())
+        .bind(&login.username)
+        .bind(now)
+        .fetch_optional(&mut *connection)
+        .await?;
+        if let Some(row) = row {
+            return columns::account(&row);
+        }
+    }
+    Err(claims::no_name_left())
 }

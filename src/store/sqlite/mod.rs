@@ -3,8 +3,16 @@
 //! SQLite has one writer at a time, so there is one writing connection and the callers queue for it here, where the wait has a
 //! bound, instead of inside SQLite. Reads go over connections of their own and are not held up (write-ahead log).
 
+mod account_conflicts;
+mod decisions;
+mod deltas;
+mod finishes;
 mod guild_members;
+mod held_departures;
+mod idempotency_keys;
 mod ledger;
+mod links;
+mod member_events;
 mod sessions;
 mod sync_batches;
 mod sync_run_ends;
@@ -151,5 +159,14 @@ impl Columns for SqliteRow {
     fn run_id(&self, name: &str) -> Result<RunId, StoreError> {
         let text: String = self.try_get(name)?;
         text.parse().map_err(|_| StoreError::Unreadable("an unknown run id".into()))
+    }
+
+    fn opt_json(&self, name: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.try_get(name)?)
+    }
+
+    fn opt_run_id(&self, name: &str) -> Result<Option<RunId>, StoreError> {
+        let text: Option<String> = self.try_get(name)?;
+        text.map(|text| text.parse().map_err(|_| StoreError::Unreadable("an unknown run id".into()))).transpose()
     }
 }

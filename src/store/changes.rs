@@ -1,0 +1,83 @@
+//! Changes of rows as fields, said once for both databases.
+
+use serde_json::{Value, json};
+
+use crate::domain::{Action, Event, Fields, Member, MemberRow, Mode};
+
+/// Whether a step writes what it finds, or only notes it as a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    Write,
+    Plan,
+}
+
+impl Effect {
+    pub fn of(mode: Mode) -> Self {
+        if mode == Mode::DryRun { Self::Plan } else { Self::Write }
+    }
+
+    /// The table that takes note of the changes.
+    pub fn log(self) -> &'static str {
+        match self {
+            Self::Write => "member_events",
+            Self::Plan => "planned_changes",
+        }
+    }
+}
+
+/// A change of a row that is to be noted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NewEvent {
+    pub id: i64,
+    pub action: Action,
+    pub before: Fields,
+    pub after: Fields,
+    pub observed_at: chrono::DateTime<chrono::Utc>,
+}
+
+/// All fields of a member.
+fn fields(member: &Member) -> Fields {
+    let all = [
+        ("username", json!(member.username)),
+        ("display_name", json!(member.display_name)),
+        ("nickname", json!(member.nickname)),
+        ("avatar_hash", json!(member.avatar_hash)),
+        ("roles", json!(member.roles.to_vec())),
+        ("joined_at", json!(member.joined_at)),
+        ("is_bot", json!(member.is_bot)),
+    ];
+    all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The fields that differ between two states of a row, with the values before and after.
+pub(super) fn differences(before: &MemberRow, after: &MemberRow) -> (Fields, Fields) {
+    let all = |row: &MemberRow| {
+        let mut all = fields(&row.member);
+        all.insert("date_left".to_owned(), json!(row.date_left));
+        all
+    };
+    let (mut before, mut after) = (all(before), all(after));
+    let same: Vec<String> = before.iter().filter(|(name, value)| after.get(*name) == Some(value)).map(|(n, _)| n.clone()).collect();
+    for name in same {
+        before.remove(&name);
+        after.remove(&name);
+    }
+    (before, after)
+}
+
+/// A row as it was made: as it is now, less what its events changed. `events` are all of the row that are known, newest first.
+pub(super) fn as_made(row: &MemberRow, events: &[Event]) -> Fields {
+    let mut made = fields(&row.member);
+    made.insert("date_left".to_owned(), json!(row.date_left));
+    for event in events {
+        for (name, value) in event.change.before.iter().flatten() {
+            if let Some(field) = made.get_mut(name) {
+                *field = value.clone();
+            }
+        }
+    }
+    if made.get("date_left") == Some(&Value::Null) {
+        made.remove("date_left");
+    }
+    made
+}

@@ -1,0 +1,54 @@
+//! `account_conflicts`: claims of imports that could not be met without guessing.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use super::Postgres;
+use crate::store::claims::Unmet;
+use crate::store::columns;
+use crate::store::{AccountConflict, StoreError};
+
+/// Notes the claims of an import that are not met, in place of all earlier ones of the accounts that it names.
+pub(super) async fn replace(
+    connection: &mut PgConnection,
+    keys: &[String],
+    unmet: &[Unmet],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM account_conflicts WHERE user_id IN (SELECT id FROM users WHERE username_key = ANY($1))")
+        .bind(keys)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(
+        "INSERT INTO account_conflicts (user_id, kind, claimed, noted_at)
+         SELECT u.id, n.kind, n.claimed, $4 FROM UNNEST($1::text[], $2::text[], $3::text[]) AS n (username_key, kind, claimed)
+         JOIN users u ON u.username_key = n.username_key",
+    )
+    .bind(unmet.iter().map(|one| one.key.as_str()).collect::<Vec<_>>())
+    .bind(unmet.iter().map(|one| one.kind.as_str()).collect::<Vec<_>>())
+    .bind(unmet.iter().map(|one| one.claimed.as_str()).collect::<Vec<_>>())
+    .bind(now)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A person who has logged in has settled what the account's own id is.
+pub(super) async fn settle_login(connection: &mut PgConnection, account: i64) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM account_conflicts WHERE user_id = $1").bind(account).execute(connection).await?;
+    Ok(())
+}
+
+impl Postgres {
+    pub(in crate::store) async fn list_conflicts(&self, limit: i64) -> Result<Vec<AccountConflict>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT u.username, c.kind, c.claimed, h.username AS held_by, c.noted_at
+             FROM account_conflicts c JOIN users u ON u.id = c.user_id LEFT JOIN users h ON h.discord_id::text = c.claimed
+             ORDER BY u.username_key LIMIT $1",
+        )
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(columns::conflict).collect()
+    }
+}

@@ -1,0 +1,51 @@
+//! `idempotency_keys`: which run a request's key filed.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, Row as _};
+
+use super::Postgres;
+use crate::domain::RunId;
+use crate::store::columns::Columns as _;
+use crate::store::{Filed, Idempotency, KEY_LIFETIME, StoreError};
+
+/// Takes a key for a run, unless it is taken: then what the run is told. Waits for another request that is just taking it.
+pub(super) async fn take(
+    connection: &mut PgConnection,
+    idempotency: &Idempotency,
+    run: RunId,
+    now: DateTime<Utc>,
+) -> Result<Filed, StoreError> {
+    let taken = sqlx::query(
+        "INSERT INTO idempotency_keys (key, body_hash, run_id, created_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (key) DO UPDATE SET body_hash = $2, run_id = $3, created_at = $4 WHERE idempotency_keys.created_at < $5",
+    )
+    .bind(&idempotency.key)
+    .bind(idempotency.body_hash.as_slice())
+    .bind(run.uuid())
+    .bind(now)
+    .bind(now - KEY_LIFETIME)
+    .execute(&mut *connection)
+    .await?;
+    if taken.rows_affected() == 1 { Ok(Filed::New) } else { find(connection, idempotency, now).await }
+}
+
+async fn find(connection: &mut PgConnection, idempotency: &Idempotency, now: DateTime<Utc>) -> Result<Filed, StoreError> {
+    let row = sqlx::query("SELECT body_hash, run_id FROM idempotency_keys WHERE key = $1 AND created_at >= $2")
+        .bind(&idempotency.key)
+        .bind(now - KEY_LIFETIME)
+        .fetch_optional(connection)
+        .await?;
+    let Some(row) = row else { return Ok(Filed::New) };
+    let same = row.try_get::<Vec<u8>, _>("body_hash")? == idempotency.body_hash;
+    Ok(if same { Filed::Repeat(row.run_id("run_id")?) } else { Filed::KeyReused })
+}
+
+impl Postgres {
+    pub(in crate::store) async fn look_up_key(
+        &self,
+        idempotency: &Idempotency,
+        now: DateTime<Utc>,
+    ) -> Result<Filed, StoreError> {
+        find(&mut *self.pool.acquire().await?, idempotency, now).await
+    }
+}

@@ -1,0 +1,115 @@
+//! The links between `guild_members` and `users` (rule 6 of a sync).
+
+use chrono::{DateTime, Utc};
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use crate::domain::RunId;
+use crate::store::StoreError;
+use crate::store::changes::Effect;
+
+/// Which members a pass over the links looks at.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scope<'a> {
+    /// All.
+    All,
+    /// These.
+    Of(&'a [i64]),
+}
+
+/// Makes every link between a member and an account agree with their ids; answers links made and links removed. Links are removed
+/// first, so that an id which moved to another account never has two. The caller has the evidence lock, so that no link is made beside this.
+pub(super) async fn relink(
+    connection: &mut PgConnection,
+    run: Option<RunId>,
+    scope: Scope<'_>,
+    now: DateTime<Utc>,
+) -> Result<(i64, i64), StoreError> {
+    let of_scope = match scope {
+        Scope::All => "",
+        Scope::Of(_) => "AND m.discord_id = ANY($3)",
+    };
+    let remove = format!(
+        "WITH removed AS (
+             {REMOVABLE} {of_scope}
+         ), noted AS (
+             INSERT INTO member_events (run_id, discord_id, action, before, after, observed_at, recorded_at)
+             {NOTE_REMOVED}
+         ), written AS (
+             UPDATE guild_members m SET user_id = NULL FROM removed r WHERE m.discord_id = r.discord_id RETURNING 1
+         )
+         SELECT count(*) FROM written"
+    );
+    let make = format!(
+        "WITH made AS (
+             {MAKEABLE} {of_scope}
+         ), noted AS (
+             INSERT INTO member_events (run_id, discord_id, action, before, after, observed_at, recorded_at)
+             {NOTE_MADE}
+         ), written AS (
+             UPDATE guild_members m SET user_id = n.user_id FROM made n WHERE m.discord_id = n.discord_id RETURNING 1
+         )
+         SELECT count(*) FROM written"
+    );
+    let mut counts = [0_i64; 2];
+    for (sql, count) in [remove, make].into_iter().zip(&mut counts) {
+        let query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(run.map(RunId::uuid)).bind(now);
+        let query = match scope {
+            Scope::All => query,
+            Scope::Of(ids) => query.bind(ids),
+        };
+        *count = query.fetch_one(&mut *connection).await?;
+    }
+    let [removed, made] = counts;
+    Ok((made, removed))
+}
+
+/// What [`relink`] would do if those of `listed` who have no row had one; notes it as the plan of a dry run.
+pub(super) async fn plan_links(
+    connection: &mut PgConnection,
+    run: RunId,
+    listed: &[i64],
+    now: DateTime<Utc>,
+) -> Result<(i64, i64), StoreError> {
+    let log = Effect::Plan.log();
+    let remove = format!(
+        "WITH removed AS (
+             {REMOVABLE}
+         ), noted AS (
+             INSERT INTO {log} (run_id, discord_id, action, before, after, observed_at, recorded_at)
+             {NOTE_REMOVED}
+         )
+         SELECT count(*) FROM removed"
+    );
+    let make = format!(
+        "WITH made AS (
+             {MAKEABLE}
+             UNION ALL
+             SELECT u.discord_id, u.id AS user_id, u.username FROM users u
+             WHERE u.discord_id = ANY($3) AND NOT EXISTS (SELECT FROM guild_members m WHERE m.discord_id = u.discord_id)
+         ), noted AS (
+             INSERT INTO {log} (run_id, discord_id, action, before, after, observed_at, recorded_at)
+             {NOTE_MADE}
+         )
+         SELECT count(*) FROM made"
+    );
+    let removed = sqlx::query_scalar(AssertSqlSafe(remove)).bind(run.uuid()).bind(now).fetch_one(&mut *connection).await?;
+    let made = sqlx::query_scalar(AssertSqlSafe(make)).bind(run.uuid()).bind(now).bind(listed).fetch_one(connection).await?;
+    Ok((made, removed))
+}
+
+const REMOVABLE: &str = "
+SELECT m.discord_id, m.user_id, u.username FROM guild_members m JOIN users u ON u.id = m.user_id
+WHERE u.discord_id IS DISTINCT FROM m.discord_id";
+
+const NOTE_REMOVED: &str = "
+SELECT $1::uuid, discord_id, 'unlinked', jsonb_build_object('user_id', user_id, 'account', username),
+    jsonb_build_object('user_id', NULL, 'account', NULL), $2::timestamptz, $2 FROM removed";
+
+/// A link to another account counts as none: it is one of those that are removed.
+const MAKEABLE: &str = "
+SELECT m.discord_id, u.id AS user_id, u.username FROM users u JOIN guild_members m ON m.discord_id = u.discord_id
+WHERE m.user_id IS DISTINCT FROM u.id";
+
+const NOTE_MADE: &str = "
+SELECT $1::uuid, discord_id, 'linked', jsonb_build_object('user_id', NULL, 'account', NULL),
+    jsonb_build_object('user_id', user_id, 'account', username), $2::timestamptz, $2 FROM made";
