@@ -68,6 +68,9 @@ pub fn redis_options(config: &Config) -> Option<RedisOptions> {
 fn retention(config: &Config) -> Retention {
     Retention {
         runs: TimeDelta::days(i64::from(config.retention.runs_days)),
+        dry_runs: TimeDelta::days(i64::from(config.retention.dry_runs_days)),
+        deltas: TimeDelta::days(1),
+        events: TimeDelta::days(i64::from(config.retention.events_days)),
         failed_payloads: TimeDelta::hours(i64::from(config.retention.failed_payload_hours)),
         // Longer than any body may take.
         staged: TimeDelta::seconds(config.api.body_total_secs.cast_signed()) + TimeDelta::minutes(5),

@@ -9,6 +9,8 @@ ALTER TABLE sync_runs ADD COLUMN dismissed INTEGER NOT NULL DEFAULT 0;
 -- Applied rosters, of which the newest counts; the index it replaces would fill with small runs.
 CREATE INDEX sync_runs_rosters ON sync_runs (observed_at, id) WHERE mode = 'full' AND state IN ('succeeded', 'held');
 DROP INDEX sync_runs_applied;
+-- The runs that are shown unless all are asked for.
+CREATE INDEX sync_runs_shown ON sync_runs (id) WHERE mode <> 'delta' OR act IS NOT NULL;
 
 -- The departures that a run keeps back. outcome: null until a person decides, then marked, not_marked or dismissed; decided_by: the run
 -- of that decision.

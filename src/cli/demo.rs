@@ -14,7 +14,7 @@ use crate::config::{Config, Environment, Flags};
 use crate::discord::{Churn, InventedGuild, write_roster};
 use crate::domain::{Clock as _, Run, Source, SystemClock};
 use crate::intake::{Intake, Wish};
-use crate::store::{Import, ImportRow, NewStaff};
+use crate::store::{Claim, ImportRow, NewStaff};
 
 /// How long one of the demo's own syncs may take.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -191,7 +191,7 @@ async fn sync(guild: &InventedGuild, running: &Running, intake: &Intake, roster:
     file.flush()?;
     // Whoever reads the list meanwhile gets the old one whole.
     std::fs::rename(&beside, roster)?;
-    let wish = Wish { source: Source::Push, requested_by: String::new() };
+    let wish = Wish::new(Source::Push);
     let run = intake.file_roster(tokio::fs::File::open(roster).await?, wish).await?;
     Ok(running.follow.to_end(run, PATIENCE, |_| {}).await?)
 }
@@ -201,10 +201,9 @@ async fn import(guild: &InventedGuild, running: &Running, count: usize) -> anyho
     let rows: Vec<_> = guild
         .accounts(count)
         .into_iter()
-        .map(|account| ImportRow { username: account.username, email: account.email, discord_id: Some(account.discord_id) })
+        .map(|account| ImportRow { username: account.username, email: account.email, discord_id: Claim::Id(account.discord_id) })
         .collect();
-    match running.stores.accounts.import(&rows, SystemClock.now()).await? {
-        Import::Done(done) => Ok((done.created, done.linked)),
-        Import::Conflicts(_) => anyhow::bail!("the invented accounts contradict each other"),
-    }
+    let imported = running.stores.accounts.import(&rows, SystemClock.now()).await?;
+    anyhow::ensure!(imported.conflicts == 0, "the invented accounts contradict each other");
+    Ok((imported.created, imported.linked))
 }

@@ -66,7 +66,7 @@ pub(crate) enum Outcome {
     Problems,
     /// What was given to it is not right; nothing was changed.
     BadInput,
-    /// All done but the departures, which are held.
+    /// All done but what is kept back for a person: held departures, conflicting accounts.
     Held,
 }
 

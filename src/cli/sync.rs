@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::{Outcome, bad_input, style};
 use crate::app::{self, Carrier, GONE_AFTER, Role};
 use crate::config::Config;
-use crate::domain::{Clock as _, HeldReason, Run, RunId, RunState, Source, SystemClock};
+use crate::domain::{Clock as _, HeldReason, Mode, Run, RunId, RunState, Source, SystemClock};
 use crate::intake::{Follow, Intake, Refusal, Wish};
 use crate::queue::{self, Job, Queue, Ring};
 use crate::store::{ServingLock, Stores};
@@ -29,6 +29,10 @@ pub(super) struct Sync {
     /// The file, or - for standard input
     #[arg(value_name = "FILE|-")]
     file: PathBuf,
+
+    /// Only see what would come of it: nothing is written but the plan
+    #[arg(long)]
+    dry_run: bool,
 
     /// File the run and print its id; a running service applies it
     #[arg(long)]
@@ -48,7 +52,7 @@ impl Ring for Silent {
 impl Sync {
     pub async fn run(self, config: &Config) -> anyhow::Result<Outcome> {
         // Opened first, so that a wrong name costs nothing.
-        let source = match open(&self.file).await {
+        let source = match open(&self.file, self.dry_run).await {
             Ok(source) => source,
             Err(error) => return Ok(bad_input(&format!("cannot read {}: {error}", self.file.display()))),
         };
@@ -76,7 +80,7 @@ impl Sync {
         };
         let intake = app::intake(config, &stores, &queue, guild);
         let outcome = if self.no_wait {
-            Ok(match file(&intake, source.reader, None).await {
+            Ok(match file(&intake, source, None).await {
                 Ok(run) => {
                     println!("{run}");
                     Outcome::Done
@@ -107,15 +111,17 @@ const CANNOT_FOLLOW: &str = "the run is filed but cannot be followed";
 
 const NO_GUILD: &str = "which guild is this a list of? Set GUILD_ID to the id of your Discord server";
 
-/// A list that can be read.
+/// A list that can be read, and what is wanted of it.
 struct Opened {
     reader: Box<dyn AsyncRead + Send + Unpin>,
     size: Option<u64>,
+    wish: Wish,
 }
 
-async fn open(file: &Path) -> std::io::Result<Opened> {
+async fn open(file: &Path, dry_run: bool) -> std::io::Result<Opened> {
+    let wish = Wish { dry_run, ..Wish::new(Source::File) };
     if file == Path::new("-") {
-        return Ok(Opened { reader: Box::new(tokio::io::stdin()), size: None });
+        return Ok(Opened { reader: Box::new(tokio::io::stdin()), size: None, wish });
     }
     let opened = tokio::fs::File::open(file).await?;
     let metadata = opened.metadata().await?;
@@ -123,7 +129,7 @@ async fn open(file: &Path) -> std::io::Result<Opened> {
         return Err(std::io::ErrorKind::IsADirectory.into());
     }
     let size = metadata.is_file().then_some(metadata.len());
-    Ok(Opened { reader: Box::new(opened), size })
+    Ok(Opened { reader: Box::new(opened), size, wish })
 }
 
 /// Whether a process with the worker role serves this database.
@@ -138,12 +144,8 @@ async fn is_served(config: &Config) -> anyhow::Result<bool> {
     Ok(alive.iter().any(|process| process.roles.split(',').any(|role| role == Role::Worker.as_str())))
 }
 
-async fn file(
-    intake: &Intake,
-    reader: impl AsyncRead + Send + Unpin + 'static,
-    progress: Option<&Progress>,
-) -> Result<RunId, Refusal> {
-    let wish = Wish { source: Source::File, requested_by: String::new() };
+async fn file(intake: &Intake, source: Opened, progress: Option<&Progress>) -> Result<RunId, Refusal> {
+    let Opened { reader, wish, .. } = source;
     match progress {
         Some(progress) => intake.file_roster(progress.over(reader), wish).await,
         None => intake.file_roster(reader, wish).await,
@@ -152,7 +154,7 @@ async fn file(
 
 /// Files a list under a progress bar; the refusal has been told.
 async fn file_shown(intake: &Intake, source: Opened, progress: &Progress) -> Result<RunId, Outcome> {
-    let filed = file(intake, source.reader, Some(progress)).await;
+    let filed = file(intake, source, Some(progress)).await;
     filed.inspect(|_| progress.applying()).map_err(|refusal| {
         progress.clear();
         refuse(&refusal)
@@ -207,6 +209,13 @@ fn refuse(refusal: &Refusal) -> Outcome {
     }
 }
 
+fn why_held(reason: HeldReason) -> &'static str {
+    match reason {
+        HeldReason::EmptyList => "the list is empty, which is never believed",
+        HeldReason::MassDeparture => "more members are missing from the list than is believed at once (guard.floor, guard.share)",
+    }
+}
+
 /// Prints what a run did.
 fn tell(run: &Run, begun: chrono::DateTime<Utc>) -> Outcome {
     let counts = &run.counts;
@@ -226,12 +235,16 @@ fn tell(run: &Run, begun: chrono::DateTime<Utc>) -> Outcome {
     let took = (SystemClock.now() - begun).num_milliseconds();
     println!("{:<12} {took:>6} ms, run {}", "Took", run.id);
     match run.state {
+        RunState::Succeeded if run.mode == Mode::DryRun => {
+            println!("This was a dry run: nothing was changed.");
+            if let Some(reason) = run.held_reason {
+                println!("The list itself would be held: {} departures; {}.", counts.departures_held, why_held(reason));
+            }
+            Outcome::Done
+        }
         RunState::Succeeded => Outcome::Done,
         RunState::Held => {
-            let why = match run.held_reason {
-                Some(HeldReason::EmptyList) => "the list is empty, which is never believed",
-                _ => "more members are missing from the list than is believed at once (guard.floor, guard.share)",
-            };
+            let why = run.held_reason.map_or("a person must decide", why_held);
             println!("Held: {} departures; {why}. Nobody was marked as left.", counts.departures_held);
             Outcome::Held
         }

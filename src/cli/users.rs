@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 
 use super::{Outcome, ledger};
 use crate::config::Config;
-use crate::domain::{Clock as _, DiscordId, SystemClock, check_username, username_key};
-use crate::store::{Import, ImportRow};
+use crate::domain::{Clock as _, ConflictKind, SystemClock, check_username, username_key};
+use crate::store::{AccountConflict, Claim, ImportRow};
 
 /// How many faults are told one by one.
 const SHOWN: usize = 20;
 /// Longest e-mail address, in characters (RFC 5321 allows no longer path).
 const MAX_EMAIL: usize = 254;
+/// Longest text that stands where a Discord id should, in characters.
+const MAX_CLAIM: usize = 100;
 /// Most lines of one import; it is one transaction.
 const MAX_ROWS: usize = 1_000_000;
 
@@ -20,17 +22,22 @@ pub(super) enum Users {
     /// Make or update accounts from a CSV file with the columns username, email, `discord_id`
     ///
     /// Accounts are matched by name, whatever its case. Members are linked and unlinked at once. An empty email or `discord_id` keeps what the
-    /// account has. All lines are imported, or none.
+    /// account has. All lines are imported, or none. A Discord id that cannot be given to an account without guessing is noted as a conflict, and
+    /// the account keeps what it has. Exit status: 0 done, 2 bad input, 3 done but for conflicts, 1 anything else.
     Import {
         /// The file
         file: PathBuf,
     },
+    /// List Discord ids that imports claimed and that could not be given, for you to settle
+    Conflicts,
 }
 
 impl Users {
     pub async fn run(self, config: &Config) -> anyhow::Result<Outcome> {
-        let Self::Import { file } = self;
-        import(config, &file).await
+        match self {
+            Self::Import { file } => import(config, &file).await,
+            Self::Conflicts => conflicts(config).await,
+        }
     }
 }
 
@@ -43,24 +50,38 @@ async fn import(config: &Config, file: &Path) -> anyhow::Result<Outcome> {
         return Ok(refuse(&faults));
     }
     let stores = ledger(config).await?;
-    let import = stores.accounts.import(&rows, SystemClock.now()).await?;
+    let done = stores.accounts.import(&rows, SystemClock.now()).await?;
+    println!("Created: {}\nUpdated: {}\nLinked: {}\nUnlinked: {}", done.created, done.updated, done.linked, done.unlinked);
+    let outcome = if done.conflicts == 0 { Outcome::Done } else { Outcome::Held };
+    if done.conflicts > 0 {
+        println!("Conflicts: {}", done.conflicts);
+        tell(&stores.accounts.conflicts(LISTED).await?);
+        println!("Settle them in the file and import it again, or let the people log in with Discord.");
+    }
     stores.upkeep.close().await?;
-    match import {
-        Import::Done(done) => {
-            println!(
-                "Created: {}\nUpdated: {}\nLinked: {}\nUnlinked: {}",
-                done.created, done.updated, done.linked, done.unlinked
-            );
-            Ok(Outcome::Done)
-        }
-        Import::Conflicts(conflicts) => {
-            let faults: Vec<_> = conflicts
-                .iter()
-                .map(|c| {
-                    format!("{} is to have the Discord id {}, which the account {} has", c.username, c.discord_id, c.held_by)
-                })
-                .collect();
-            Ok(refuse(&faults))
+    Ok(outcome)
+}
+
+/// How many conflicts are listed.
+const LISTED: i64 = 1_000;
+
+async fn conflicts(config: &Config) -> anyhow::Result<Outcome> {
+    let stores = ledger(config).await?;
+    let conflicts = stores.accounts.conflicts(LISTED).await?;
+    stores.upkeep.close().await?;
+    if conflicts.is_empty() {
+        println!("No conflicts.");
+    }
+    tell(&conflicts);
+    Ok(Outcome::Done)
+}
+
+fn tell(conflicts: &[AccountConflict]) {
+    for AccountConflict { username, kind, claimed, held_by, .. } in conflicts {
+        match (kind, held_by) {
+            (ConflictKind::NotAnId, _) => println!("  {username}: {claimed:?} is no Discord id"),
+            (ConflictKind::ClaimedTwice, Some(holder)) => println!("  {username}: {holder} has the Discord id {claimed}"),
+            (ConflictKind::ClaimedTwice, None) => println!("  {username}: another account claims the Discord id {claimed}, too"),
         }
     }
 }
@@ -93,7 +114,7 @@ fn read(file: &Path) -> Result<(Vec<ImportRow>, Vec<String>), csv::Error> {
     let email = column("email");
     let mut rows = Vec::new();
     let mut faults = Vec::new();
-    let (mut names, mut ids) = (HashMap::new(), HashMap::new());
+    let mut names = HashMap::new();
     for record in reader.records() {
         let record = match record {
             Ok(record) => record,
@@ -108,11 +129,6 @@ fn read(file: &Path) -> Result<(Vec<ImportRow>, Vec<String>), csv::Error> {
             Ok(row) => {
                 if let Some(other) = names.insert(username_key(&row.username), line) {
                     faults.push(format!("line {line}: the name {} stands on line {other} already", row.username));
-                }
-                if let Some(id) = row.discord_id
-                    && let Some(other) = ids.insert(id, line)
-                {
-                    faults.push(format!("line {line}: the Discord id {id} stands on line {other} already"));
                 }
                 rows.push(row);
             }
@@ -131,9 +147,12 @@ fn row(username: &str, email: &str, discord_id: &str) -> Result<ImportRow, Strin
     if email.chars().count() > MAX_EMAIL || email.chars().any(char::is_control) || (!email.is_empty() && !email.contains('@')) {
         return Err("the email is no address".into());
     }
-    let discord_id: Option<DiscordId> = match discord_id {
-        "" => None,
-        text => Some(text.parse().map_err(|e| format!("discord_id: {e}"))?),
+    if discord_id.chars().count() > MAX_CLAIM || discord_id.chars().any(char::is_control) {
+        return Err("the discord_id is no text of a sensible length".into());
+    }
+    let discord_id = match discord_id {
+        "" => Claim::None,
+        text => text.parse().map_or_else(|_| Claim::Unreadable(text.to_owned()), Claim::Id),
     };
     Ok(ImportRow { username, email: email.to_owned(), discord_id })
 }

@@ -63,7 +63,7 @@ GuardSection { floor: u32, share: f64 } }
 section! { /// `[login]`
 Login { session_idle_mins: u32, session_max_mins: u32, wrong_per_name: u32, wrong_per_address: u32 } }
 section! { /// `[retention]`
-RetentionSection { runs_days: u32, failed_payload_hours: u32 } }
+RetentionSection { runs_days: u32, dry_runs_days: u32, events_days: u32, failed_payload_hours: u32 } }
 section! { /// `[shutdown]`
 Shutdown { grace_secs: u64 } }
 section! { /// `[log]`
@@ -120,6 +120,8 @@ impl Config {
         within(&self.login.wrong_per_name, 1..=1_000, "login.wrong_per_name")?;
         within(&self.login.wrong_per_address, 1..=10_000, "login.wrong_per_address")?;
         within(&self.retention.runs_days, 1..=3_650, "retention.runs_days")?;
+        within(&self.retention.dry_runs_days, 1..=3_650, "retention.dry_runs_days")?;
+        within(&self.retention.events_days, 1..=36_500, "retention.events_days")?;
         within(&self.retention.failed_payload_hours, 1..=720, "retention.failed_payload_hours")?;
         within(&self.shutdown.grace_secs, 1..=300, "shutdown.grace_secs")
     }

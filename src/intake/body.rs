@@ -13,9 +13,6 @@ use super::json::{Keys, Loose, LooseSeed, Since, Unknown};
 use crate::domain::DiscordId;
 use crate::store::{StagedBatch, StoreError};
 
-/// Keys of the body that a later version will understand. They are refused, because ignoring them could cost somebody their access.
-const NOT_YET: [&str; 2] = ["allow_mass_departure", "dry_run"];
-
 /// How a list is read.
 pub(super) struct Parser {
     pub guild: DiscordId,
@@ -28,6 +25,8 @@ pub(super) struct Parser {
 pub(super) struct Parsed {
     pub received: i64,
     pub observed_at: Option<DateTime<Utc>>,
+    pub allow_mass_departure: bool,
+    pub dry_run: bool,
     pub batches: Batches,
 }
 
@@ -59,6 +58,8 @@ impl Parser {
             received: 0,
             has_members: false,
             observed_at: None,
+            allow_mass_departure: false,
+            dry_run: false,
             stop: None,
         };
         let mut deserializer = serde_json::Deserializer::from_reader(reader);
@@ -80,20 +81,15 @@ impl Parser {
         Ok(Parsed {
             received: reading.received.cast_signed(),
             observed_at: reading.observed_at,
+            allow_mass_departure: reading.allow_mass_departure,
+            dry_run: reading.dry_run,
             batches: reading.cutter.finish()?,
         })
     }
 }
 
 fn malformed(error: &serde_json::Error) -> Refusal {
-    if error.is_io() {
-        return Refusal::BrokenOff;
-    }
-    let (line, column) = (error.line(), error.column());
-    let text = error.to_string();
-    // serde_json ends its messages with the place, which has fields of its own here.
-    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned();
-    Refusal::Malformed { message, line, column }
+    if error.is_io() { Refusal::BrokenOff } else { Refusal::malformed(error) }
 }
 
 /// The state of the parse.
@@ -107,6 +103,8 @@ struct Reading<'a> {
     received: u64,
     has_members: bool,
     observed_at: Option<DateTime<Utc>>,
+    allow_mass_departure: bool,
+    dry_run: bool,
     stop: Option<Stop>,
 }
 
@@ -153,6 +151,20 @@ impl Reading<'_> {
                 None => self.faults.add(at, Rule::Time, TIME_RULE),
             },
             other => self.faults.add(at, Rule::Type, format!("must be a string or null, not {}", other.kind())),
+        }
+    }
+}
+
+impl Reading<'_> {
+    /// A switch of the body; null is as good as none.
+    fn flag(&mut self, key: &str, value: &Loose) -> bool {
+        match value {
+            Loose::Bool(flag) => *flag,
+            Loose::Null => false,
+            other => {
+                self.faults.add(|| key.to_owned(), Rule::Type, format!("must be true or false, not {}", other.kind()));
+                false
+            }
         }
     }
 }
@@ -235,9 +247,13 @@ impl<'de> Visitor<'de> for BodyVisitor<'_, '_> {
                     let value = map.next_value_seed(LooseSeed(self.0.since))?;
                     self.0.observed_at(&value);
                 }
-                later if NOT_YET.contains(&later) => {
-                    self.0.faults.add(|| later.to_owned(), Rule::Unsupported, "is not supported by this version; leave it out");
-                    map.next_value_seed(Unknown(self.0.since))?;
+                "allow_mass_departure" => {
+                    let value = map.next_value_seed(LooseSeed(self.0.since))?;
+                    self.0.allow_mass_departure = self.0.flag(&key, &value);
+                }
+                "dry_run" => {
+                    let value = map.next_value_seed(LooseSeed(self.0.since))?;
+                    self.0.dry_run = self.0.flag(&key, &value);
                 }
                 _ => map.next_value_seed(Unknown(self.0.since))?,
             }

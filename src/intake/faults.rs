@@ -25,8 +25,10 @@ pub enum Rule {
     Nul,
     /// It must be a time as RFC 3339 writes it.
     Time,
-    /// This version does not support it.
-    Unsupported,
+    /// It must hold nothing else, or other characters.
+    Form,
+    /// It came with another body before.
+    Reused,
 }
 
 /// One thing wrong with a list.
@@ -54,6 +56,17 @@ impl Faults {
         if self.first.len() < MAX_FAULTS {
             self.first.push(Fault { at: at(), rule, message: message.into() });
         }
+    }
+}
+
+impl Refusal {
+    /// What is wrong with a text that is no JSON.
+    #[must_use]
+    pub fn malformed(error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        // serde_json ends its messages with the place, which has fields of its own here.
+        let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned();
+        Self::Malformed { message, line: error.line(), column: error.column() }
     }
 }
 

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io::{self, Read};
 use std::rc::Rc;
 
+use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -24,27 +25,36 @@ const BATCHES: usize = 2;
 /// each written as two `\u` escapes) is below 1 MiB.
 const MAX_ENTRY: u64 = 4 * 1024 * 1024;
 
+/// A body that was read whole and is sound.
+pub(super) struct Taken {
+    pub parsed: Parsed,
+    /// SHA-256 of the inflated body, if it was wanted.
+    pub body_hash: Option<[u8; 32]>,
+}
+
 /// A body on its way through the parser.
 pub(super) struct Taking {
     batches: mpsc::Receiver<StagedBatch>,
-    parsing: JoinHandle<Result<Parsed, Refusal>>,
+    parsing: JoinHandle<Result<Taken, Refusal>>,
     pumping: JoinHandle<Result<(), Refusal>>,
 }
 
 impl Taking {
-    /// Begins to parse `body`. A body that fails with `ConnectionAborted` was broken off; any other error of it is one of its encoding.
-    pub fn begin(body: impl AsyncRead + Send + Unpin + 'static, limits: &IntakeLimits, parser: Parser) -> Self {
+    /// Begins to parse `body`. A body that fails with `ConnectionAborted` was broken off; any other error of it is one of its encoding. `hashed`: its hash
+    /// is wanted.
+    pub fn begin(body: impl AsyncRead + Send + Unpin + 'static, limits: &IntakeLimits, parser: Parser, hashed: bool) -> Self {
+        let hash = hashed.then(Sha256::new);
         let (chunk_in, chunks) = mpsc::channel(CHUNKS);
         let (batch_in, batches) = mpsc::channel(BATCHES);
         let max_body = limits.max_body;
         let parsing = tokio::task::spawn_blocking(move || {
             let since = Since::new(Cell::new(0));
             let mut reader =
-                ChunkReader { chunks, chunk: Vec::new(), at: 0, left: max_body, since: Rc::clone(&since), exceeded: None };
+                ChunkReader { chunks, chunk: Vec::new(), at: 0, left: max_body, since: Rc::clone(&since), exceeded: None, hash };
             let parsed = parser.parse(&mut reader, &since, &mut |batch| batch_in.blocking_send(batch).is_ok());
             match reader.exceeded {
                 Some(message) => Err(Refusal::TooLarge(message)),
-                None => parsed,
+                None => parsed.map(|parsed| Taken { parsed, body_hash: reader.hash.map(|hash| hash.finalize().into()) }),
             }
         });
         let pumping = tokio::spawn(pump(body, chunk_in, *limits));
@@ -57,7 +67,7 @@ impl Taking {
     }
 
     /// What the body came to. May be called early: whoever is still at work sees that nobody listens, and ends.
-    pub async fn end(self) -> Result<Parsed, Refusal> {
+    pub async fn end(self) -> Result<Taken, Refusal> {
         drop(self.batches);
         let parsed = self.parsing.await.map_err(|e| Refusal::Internal(e.to_string()))?;
         self.pumping.abort();
@@ -106,6 +116,8 @@ struct ChunkReader {
     left: u64,
     since: Since,
     exceeded: Option<String>,
+    /// Of what has been read.
+    hash: Option<Sha256>,
 }
 
 impl ChunkReader {
@@ -134,6 +146,9 @@ impl Read for ChunkReader {
             let Some(chunk) = self.chunks.blocking_recv() else { return Ok(0) };
             self.chunk = chunk?;
             self.at = 0;
+            if let Some(hash) = &mut self.hash {
+                hash.update(&self.chunk);
+            }
             self.account_for(self.chunk.len() as u64)?;
         }
         let length = buffer.len().min(self.chunk.len() - self.at);

@@ -57,7 +57,8 @@ pub(super) fn differences(before: &MemberRow, after: &MemberRow) -> (Fields, Fie
         all
     };
     let (mut before, mut after) = (all(before), all(after));
-    let same: Vec<String> = before.iter().filter(|(name, value)| after.get(*name) == Some(value)).map(|(n, _)| n.clone()).collect();
+    let same: Vec<String> =
+        before.iter().filter(|(name, value)| after.get(*name) == Some(value)).map(|(n, _)| n.clone()).collect();
     for name in same {
         before.remove(&name);
         after.remove(&name);

@@ -1,23 +1,6 @@
 //! Decisions about departures: what both databases say of them.
 
-use crate::domain::{Counts, HeldReason, RunError, RunState};
-
-/// Why a decision about held departures has nothing to decide, if so: its run is `state`, and held for that reason.
-pub(super) fn nothing_held(state: RunState, reason: Option<HeldReason>) -> Option<RunError> {
-    let error = |code: &str, message: &str| Some(RunError { code: code.to_owned(), message: message.to_owned() });
-    match (state, reason) {
-        (RunState::Held, Some(HeldReason::MassDeparture)) => None,
-        (RunState::Held, _) => error(
-            "empty_list",
-            "The list was empty, and an empty list is never believed, so it holds no departures. Nothing was changed; send the whole list.",
-        ),
-        (RunState::Superseded, _) => error(
-            "superseded",
-            "A newer list has replaced this one: whoever it misses was judged anew. Nothing was changed; decide on the newer run.",
-        ),
-        _ => error("nothing_held", "No departures are held there (any more). Nothing was changed."),
-    }
-}
+use crate::domain::Counts;
 
 /// What a decision did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

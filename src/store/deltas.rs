@@ -58,13 +58,13 @@ impl Folded {
                 if outdated || row.observed_at > seen_at {
                     self.counts.deferred += 1;
                 } else {
-                    self.change(row, sighting, moment);
+                    self.change(&row, sighting, moment);
                 }
             }
         }
     }
 
-    fn change(&mut self, before: MemberRow, sighting: &Sighting, moment: Moment) {
+    fn change(&mut self, before: &MemberRow, sighting: &Sighting, moment: Moment) {
         let seen_at = sighting.observed_at;
         let (member, date_left) = match &sighting.seen {
             Seen::Present(member) => {
@@ -74,7 +74,7 @@ impl Folded {
             Seen::Gone { .. } => (before.member.clone(), Some(seen_at)),
         };
         let mut after = MemberRow { member, date_left, observed_at: seen_at, ..before.clone() };
-        let (was, is) = differences(&before, &after);
+        let (was, is) = differences(before, &after);
         if is.is_empty() {
             self.counts.unchanged += 1;
         } else {

@@ -118,10 +118,6 @@ pub trait Filing: Send + Sync + 'static {
     /// [`StoreError::Refused`] if that makes other than `batches_total` batches: some have been swept, because the list took too long.
     async fn file_run(&self, run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Result<Filed, StoreError>;
 
-    /// The run that a key filed within [`KEY_LIFETIME`] before `now`: [`Filed::Repeat`] if it came with the same body, else
-    /// [`Filed::KeyReused`]. [`Filed::New`] if the key is free.
-    async fn find_key(&self, idempotency: &Idempotency, now: DateTime<Utc>) -> Result<Filed, StoreError>;
-
     /// Ends a run that has not ended: what it had applied stays, nobody is marked as left.
     async fn cancel_run(&self, run: RunId, now: DateTime<Utc>) -> Result<Cancelled, StoreError>;
 

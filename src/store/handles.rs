@@ -8,8 +8,8 @@ use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::{
     AccountConflict, Accounts, BatchApplied, BatchClaim, Cancelled, ChangeCursor, Credentials, DiscordLogin, Dropped, Due, Filed,
-    Filing, FinishClaim, Finished, Idempotency, ImportRow, Imported, Lease, MemberPage, MemberTotals, NewRun, NewStaff, Process, Read, Retention, RunClaim, SessionLimits, Sessions, StagedBatch,
-    StoreError, Swept, Upkeep, Work,
+    Filing, FinishClaim, Finished, ImportRow, Imported, Lease, MemberPage, MemberTotals, NewRun, NewStaff, Process, Read,
+    Retention, RunClaim, SessionLimits, Sessions, StagedBatch, StoreError, Swept, Upkeep, Work,
 };
 use crate::domain::{Account, Change, DiscordId, Event, Guard, Member, MemberRow, Run, RunError, RunId};
 
@@ -34,7 +34,6 @@ macro_rules! handle {
 handle!(Filing {
     stage_batch(run: RunId, batch: &StagedBatch, now: DateTime<Utc>) -> () = stage;
     file_run(run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Filed = file;
-    find_key(idempotency: &Idempotency, now: DateTime<Utc>) -> Filed = look_up_key;
     cancel_run(run: RunId, now: DateTime<Utc>) -> Cancelled = cancel;
     is_filed(run: RunId) -> bool = has_run;
     discard_staged(run: RunId) -> () = discard;
@@ -59,7 +58,7 @@ handle!(Work {
 handle!(Read {
     ping() -> () = check_alive;
     run(id: RunId) -> Option<Run> = run_by_id;
-    runs(limit: i64) -> Vec<Run> = newest_runs;
+    runs(deltas: bool, limit: i64) -> Vec<Run> = newest_runs;
     members(page: MemberPage) -> Vec<MemberRow> = member_page;
     member(id: DiscordId) -> Option<MemberRow> = member_by_id;
     history(id: DiscordId, before: Option<i64>, limit: i64) -> Vec<Event> = member_history;

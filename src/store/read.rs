@@ -44,8 +44,8 @@ pub trait Read: Send + Sync + 'static {
     /// One run with its progress; its counts grow while it is being applied.
     async fn run(&self, id: RunId) -> Result<Option<Run>, StoreError>;
 
-    /// The newest runs, newest first.
-    async fn runs(&self, limit: i64) -> Result<Vec<Run>, StoreError>;
+    /// The newest runs, newest first; deltas only if asked for. Decisions are no deltas in this sense.
+    async fn runs(&self, deltas: bool, limit: i64) -> Result<Vec<Run>, StoreError>;
 
     /// A page of members by ascending id.
     async fn members(&self, page: MemberPage) -> Result<Vec<MemberRow>, StoreError>;

@@ -142,6 +142,6 @@ async fn fail(tools: &Tools, claim: &BatchClaim, error: &StoreError) -> Result<(
     };
     let next = tools.work.fail_run(claim.run, &error, tools.clock.now()).await?;
     tools.ring.notify(claim.run).await;
-    tools.ring.ring(next.map(Job::Run).as_slice()).await;
+    tools.ring.ring(&next.into_iter().map(Job::Run).collect::<Vec<_>>()).await;
     Ok(())
 }

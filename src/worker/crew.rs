@@ -10,13 +10,15 @@ use super::batch_writer::{ApplyBatch, BatchWriter};
 use super::finisher::{Finish, Finisher};
 use crate::domain::RunId;
 
-/// The batch writers and the finisher of this process.
+/// The batch writers and the finishers of this process.
 #[derive(Clone)]
 pub(super) struct Crew {
     pub tools: Tools,
     pub arbiter: ArbiterHandle,
     writers: Arc<Idle<BatchWriter>>,
     finishers: Arc<Idle<Finisher>>,
+    /// For small runs, which must not wait until a large one is finished.
+    small: Arc<Idle<Finisher>>,
 }
 
 impl Crew {
@@ -26,6 +28,7 @@ impl Crew {
             arbiter: arbiter.clone(),
             writers: Arc::new(Idle::new(writers)),
             finishers: Arc::new(Idle::new(1)),
+            small: Arc::new(Idle::new(1)),
         }
     }
 
@@ -39,6 +42,12 @@ impl Crew {
     pub async fn finish(&self, run: RunId) {
         let tools = self.tools.clone();
         self.finishers.ask(&self.arbiter, || Finisher::new(tools), Finish(run)).await;
+    }
+
+    /// Does all of a small run, unless somebody else does.
+    pub async fn finish_small(&self, run: RunId) {
+        let tools = self.tools.clone();
+        self.small.ask(&self.arbiter, || Finisher::new(tools), Finish(run)).await;
     }
 }
 

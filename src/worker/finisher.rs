@@ -1,9 +1,9 @@
-//! `Finisher`: judges departures once all batches are applied, and ends the run.
+//! `Finisher`: judges departures once all batches are applied, and ends the run. Of a small run it does all.
 
 use actix::prelude::*;
 
 use super::{Tools, lease};
-use crate::domain::RunId;
+use crate::domain::{RunId, RunState};
 use crate::queue::Job;
 use crate::store::{FinishClaim, Finished, StoreError};
 
@@ -64,13 +64,17 @@ async fn claim_and_finish(tools: Tools, run: RunId) {
         .await
     };
     match finished {
-        Ok(Ok(finished)) => conclude(&tools, run, &finished).await,
+        Ok(Ok(finished)) => conclude(&tools, run, finished).await,
         Ok(Err(error)) => give_up(&tools, &claim, &error).await,
         Err(panic) => tracing::error!(%run, attempt = claim.attempt, %panic, "finishing the run panicked"),
     }
 }
 
-async fn conclude(tools: &Tools, run: RunId, finished: &Finished) {
+async fn conclude(tools: &Tools, run: RunId, finished: Finished) {
+    if finished.state == RunState::Queued {
+        tracing::debug!(%run, "waits until the roster at work is done");
+        return;
+    }
     let counts = &finished.counts;
     tracing::info!(
         %run,
@@ -88,7 +92,7 @@ async fn conclude(tools: &Tools, run: RunId, finished: &Finished) {
         "run ended"
     );
     tools.ring.notify(run).await;
-    tools.ring.ring(finished.next.map(Job::Run).as_slice()).await;
+    tools.ring.ring(&finished.next.into_iter().map(Job::Run).collect::<Vec<_>>()).await;
 }
 
 async fn give_up(tools: &Tools, claim: &FinishClaim, error: &StoreError) {

@@ -13,6 +13,7 @@ use crate::store::{RunClaim, StoreError};
 /// ```text
 /// Claiming --one batch--> Applying --applied--> Finishing --> stopped
 ///          --no batch-------------------------> Finishing
+///          --small---> its finish, which is all of it --> stopped
 ///          --many: rung--> stopped      --not its turn, superseded, nothing to do--> stopped
 /// ```
 pub(super) struct GuildSync {
@@ -100,6 +101,13 @@ impl Handler<Claimed> for GuildSync {
     fn handle(&mut self, Claimed(claim): Claimed, context: &mut Self::Context) {
         let run = self.run;
         match claim {
+            Ok(RunClaim::Small) => {
+                let crew = self.crew.clone();
+                self.then(context, async move {
+                    crew.finish_small(run).await;
+                    Over
+                });
+            }
             Ok(RunClaim::Started { batches: 0 }) => self.finish(context),
             Ok(RunClaim::Started { batches: 1 }) => {
                 let crew = self.crew.clone();
@@ -112,7 +120,7 @@ impl Handler<Claimed> for GuildSync {
             Ok(RunClaim::NotYet(next)) => self.ring(context, next.map(Job::Run).into_iter().collect()),
             Ok(RunClaim::Superseded(next)) => {
                 tracing::info!(%run, "superseded: a newer roster has been applied");
-                self.ring(context, next.map(Job::Run).into_iter().collect());
+                self.ring(context, next.into_iter().map(Job::Run).collect());
             }
             Ok(RunClaim::Nothing) => context.stop(),
             Err(error) => {

@@ -8,7 +8,7 @@
 //! task and lets one lease run out.
 //!
 //! ```text
-//! Job::Run    -> GuildSync    takes the run up: one batch is applied and finished on the spot, more are rung for all workers
+//! Job::Run    -> GuildSync    takes the run up: one batch, or a small run, is done on the spot; more are rung for all workers
 //! Job::Batch  -> BatchWriter  claims, decodes and applies one batch; whoever applied the last one has the run finished
 //! Job::Finish -> Finisher     judges departures, passes over the links, ends the run, rings the next in turn
 //! every 2 s      Sweeper      rings steps whose job was lost or whose worker died; fails runs whose step kills workers
@@ -100,10 +100,10 @@ impl Workforce {
         Self { crew, sweeper }
     }
 
-    /// How many jobs to take at once: one for each writer, and some for runs to be taken up and finished meanwhile.
+    /// How many jobs to take at once: one for each writer, and some for runs to be taken up and finished meanwhile, large and small.
     #[must_use]
     pub fn concurrency(writers: usize) -> usize {
-        writers + 2
+        writers + 3
     }
 
     /// Carries out jobs from the queue.

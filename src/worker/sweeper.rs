@@ -127,7 +127,7 @@ async fn sweep(tools: &Tools, tidy: bool) -> Result<bool, StoreError> {
         };
         let next = tools.work.set_aside(run, &error, now).await?;
         tools.ring.notify(run).await;
-        tools.ring.ring(next.map(Job::Run).as_slice()).await;
+        tools.ring.ring(&next.into_iter().map(Job::Run).collect::<Vec<_>>()).await;
     }
     let due = tools.work.due(now, now - tools.pace.patience, MOST).await?;
     if !due.is_empty() {

@@ -86,7 +86,8 @@ impl From<MemberRow> for Row {
             avatar: avatar(member.id, &member.avatar_hash),
             initial: initial(member.shown_name()),
             tone: tone(member.id),
-            name: member.shown_name().to_owned(),
+            // Of somebody who was only seen to leave, nothing but the id may be known.
+            name: Some(member.shown_name()).filter(|name| !name.is_empty()).map_or_else(|| member.id.to_string(), str::to_owned),
             username: member.username,
             is_bot: member.is_bot,
             account: row.account.map(|(_, name)| name),

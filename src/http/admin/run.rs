@@ -85,7 +85,8 @@ fn meaning(state: RunState) -> &'static str {
         RunState::Succeeded => "Everything is done.",
         RunState::Held => "Everything is done but the departures, which were not believed.",
         RunState::Failed => "It broke off. What it had applied stays; nobody was marked as left.",
-        RunState::Superseded => "A newer list had been applied before its turn came, so it changed nothing.",
+        RunState::Cancelled => "Somebody cancelled it. What it had applied stays; nobody was marked as left.",
+        RunState::Superseded => "A newer list has taken its place.",
     }
 }
 

@@ -8,7 +8,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use poem::http::StatusCode;
 use poem::web::Data;
-use poem::{Response, handler};
+use poem::{Request, Response, handler};
 
 use super::refusal::Refusal;
 use super::session::Staff;
@@ -58,14 +58,17 @@ struct RunsPage<'a> {
     shell: Shell<'a>,
     rows: Vec<Row>,
     shown: i64,
+    /// Runs of single members are shown, too.
+    deltas: bool,
 }
 
 /// The list.
 #[handler]
-pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>) -> Result<Response, Refusal> {
+pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
+    let deltas = request.uri().query().is_some_and(|query| query.split('&').any(|part| part == "deltas=1"));
     let now = app.state.clock.now();
-    let runs = app.state.read.runs(SHOWN).await?;
+    let runs = app.state.read.runs(deltas, SHOWN).await?;
     let rows = runs.into_iter().map(|run| Row::new(run, now)).collect();
-    let page = RunsPage { shell: Shell::new(Some(&staff.0), Section::Syncs), rows, shown: SHOWN };
+    let page = RunsPage { shell: Shell::new(Some(&staff.0), Section::Syncs), rows, shown: SHOWN, deltas };
     Ok(html(StatusCode::OK, page.render()?))
 }

@@ -11,7 +11,7 @@ use poem::http::StatusCode;
 use super::assets::{ICON, STYLE};
 use super::session::Viewer;
 use super::{LOGOUT, MEMBERS, RUNS};
-use crate::domain::{Run, RunState, Source};
+use crate::domain::{Act, Mode, Run, RunState, Source};
 
 /// Which entry of the navigation a page belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -107,11 +107,17 @@ pub(super) fn duration(length: TimeDelta) -> String {
     }
 }
 
-/// Where the list of a run came from, in words.
+/// What a run is, and where it came from, in words.
 pub(super) fn source(run: &Run) -> &'static str {
-    match run.source {
-        Source::Push => "Sent by a bot",
-        Source::File => "From a file",
+    match (run.act, run.mode, run.source) {
+        (Some(Act::ApplyDepartures), ..) => "Departures applied",
+        (Some(Act::DismissDepartures), ..) => "Departures dismissed",
+        (Some(Act::UndoDepartures), ..) => "Departures undone",
+        (None, Mode::Delta, _) => "Single members",
+        (None, Mode::DryRun, Source::Push) => "Dry run, sent by a bot",
+        (None, Mode::DryRun, Source::File) => "Dry run, from a file",
+        (None, Mode::Full, Source::Push) => "Sent by a bot",
+        (None, Mode::Full, Source::File) => "From a file",
     }
 }
 

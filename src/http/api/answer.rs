@@ -5,7 +5,7 @@ use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse as _, Response};
 use serde::Serialize;
 
-use crate::domain::{Counts, HeldReason, Mode, Progress, Run, RunError, RunId, RunState, Source};
+use crate::domain::{Act, Counts, HeldReason, Mode, Progress, Run, RunError, RunId, RunState, Source};
 
 /// The counts of a run under all names that bots read.
 #[derive(Serialize)]
@@ -66,6 +66,9 @@ struct RunAnswer<'a> {
     source: Source,
     mode: Mode,
     state: RunState,
+    act: Option<Act>,
+    target_run_id: Option<RunId>,
+    superseded_by: Option<RunId>,
     requested_by: &'a str,
     observed_at: DateTime<Utc>,
     created_at: DateTime<Utc>,
@@ -90,6 +93,9 @@ pub(super) fn run(run: &Run, status: StatusCode) -> Response {
         source: run.source,
         mode: run.mode,
         state: run.state,
+        act: run.act,
+        target_run_id: run.target_run_id,
+        superseded_by: run.superseded_by,
         requested_by: &run.requested_by,
         observed_at: run.observed_at,
         created_at: run.created_at,

@@ -7,11 +7,17 @@
 mod access;
 mod answer;
 mod body;
+mod cancel;
+mod changes;
+mod decisions;
 mod health;
+mod member_left;
+mod members;
 mod problem;
 mod sync_guild_members;
 mod sync_runs;
 mod unread;
+mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -68,6 +74,14 @@ pub fn routes(state: ApiState) -> impl Endpoint<Output = Response> {
     Route::new()
         .at("/api/dbot/sync_guild_members", post(sync_guild_members::take))
         .at("/api/dbot/sync_runs/:id", get(sync_runs::show))
+        .at("/api/dbot/sync_runs/:id/changes", get(changes::list))
+        .at("/api/dbot/sync_runs/:id/cancel", post(cancel::cancel))
+        .at("/api/dbot/sync_runs/:id/apply_departures", post(decisions::apply))
+        .at("/api/dbot/sync_runs/:id/dismiss_departures", post(decisions::dismiss))
+        .at("/api/dbot/sync_runs/:id/undo_departures", post(decisions::undo))
+        .at("/api/dbot/member_left/:id", post(member_left::take))
+        .at("/api/dbot/members/:id", get(members::show))
+        .at("/api/dbot/members/:id/events", get(members::events))
         .at("/healthz", get(health::live))
         .at("/readyz", get(health::ready))
         .data(api)
@@ -91,7 +105,9 @@ async fn told<E: Endpoint>(endpoint: Arc<E>, request: Request) -> poem::Result<R
 }
 
 fn not_allowed(path: &str) -> Response {
-    let allowed = if path.ends_with("/sync_guild_members") { "POST" } else { "GET, HEAD" };
+    let posts = ["/sync_guild_members", "/cancel", "/apply_departures", "/dismiss_departures", "/undo_departures"];
+    let takes_posts = posts.iter().any(|end| path.ends_with(end)) || path.contains("/member_left/");
+    let allowed = if takes_posts { "POST" } else { "GET, HEAD" };
     let mut response = Problem::method_not_allowed(allowed).into_response();
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     response

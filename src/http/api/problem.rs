@@ -7,7 +7,7 @@ use poem::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::domain::RunId;
-use crate::intake::{Fault, Refusal};
+use crate::intake::{Fault, Refusal, Rule};
 use crate::store::StoreError;
 
 /// A refusal. Boxed, so that the way without one stays light.
@@ -105,6 +105,20 @@ impl Problem {
         problem.0.faults = Some(faults);
         problem.0.fault_count = Some(count);
         problem
+    }
+
+    /// 409: what was asked for cannot be, as things stand.
+    pub fn conflict(title: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, title, detail)
+    }
+
+    pub fn fault(at: impl Into<String>, rule: Rule, message: impl Into<String>) -> Self {
+        Self::faulty(vec![Fault { at: at.into(), rule, message: message.into() }], 1)
+    }
+
+    /// There is no run at this address.
+    pub fn no_run() -> Self {
+        Self::not_found("There is no such run; runs are kept for a time (retention.runs_days).")
     }
 
     pub fn run_failed(run: RunId, detail: String) -> Self {

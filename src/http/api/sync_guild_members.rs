@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use poem::http::{HeaderMap, StatusCode, header};
+use poem::http::{HeaderMap, header};
 use poem::web::Data;
 use poem::{Body, IntoResponse as _, Request, Response, handler};
 
 use super::problem::Problem;
 use super::unread::Unread;
-use super::{Api, access, answer, body};
-use crate::domain::{DiscordId, RunState, Source};
-use crate::intake::{Fault, FollowError, Intake, MAX_FAULTS, Refusal, Rule, Wish};
+use super::waiting::{Waited, requested_by};
+use super::{Api, answer, body};
+use crate::domain::Source;
+use crate::intake::{Fault, Intake, MAX_FAULTS, MAX_KEY, Refusal, Rule, Wish};
 
 #[handler]
 pub(super) async fn take(api: Data<&Arc<Api>>, request: &Request, list: Body) -> Response {
@@ -24,61 +25,49 @@ async fn sync(api: &Api, request: &Request, list: Unread) -> Result<Response, Pr
     let headers = request.headers();
     let encoding = body::check_form(headers)?;
     let list = body::open(list, encoding);
-    let requested_by = match requested_by(headers) {
-        Ok(id) => id,
-        Err(fault) => return Err(refuse(intake, list, fault).await),
+    let wish = match wish(headers) {
+        Ok(wish) => wish,
+        Err(faults) => return Err(refuse(intake, list, faults).await),
     };
-    let run = intake.file_roster(list, Wish { source: Source::Push, requested_by }).await?;
-    let patience = if wants_no_wait(headers) { std::time::Duration::ZERO } else { api.state.wait };
-    let follow = &api.state.follow;
-    let followed = tokio::select! {
-        ended = follow.to_end(run, patience, |_| {}) => ended,
-        () = api.state.hurry.cancelled() => follow.to_end(run, std::time::Duration::ZERO, |_| {}).await,
-    };
-    match followed {
-        Ok(run) if run.state == RunState::Failed => {
-            let detail = run.error.map_or_else(|| "The run's page says more.".to_owned(), |error| error.message);
-            Err(Problem::run_failed(run.id, detail))
+    let run = intake.file_roster(list, wish).await?;
+    match api.wait_for(run, headers).await? {
+        Waited::Ended(run) => Ok(answer::counts(&run)),
+        Waited::Later(answer) => Ok(answer),
+    }
+}
+
+/// What the headers say of the list.
+fn wish(headers: &HeaderMap) -> Result<Wish, Vec<Fault>> {
+    match (requested_by(headers), idempotency_key(headers)) {
+        (Ok(requested_by), Ok(idempotency_key)) => Ok(Wish { requested_by, idempotency_key, ..Wish::new(Source::Push) }),
+        (by, key) => Err(by.err().into_iter().chain(key.err()).collect()),
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Fault> {
+    let mut lines = headers.get_all("idempotency-key").iter();
+    let Some(line) = lines.next() else { return Ok(None) };
+    let key =
+        line.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()));
+    match key {
+        Some(key) if lines.next().is_none() => Ok(Some(key.to_owned())),
+        _ => {
+            let message = format!("must be one key of 1 to {MAX_KEY} visible ASCII characters without spaces");
+            Err(Fault { at: "Idempotency-Key".into(), rule: Rule::Form, message })
         }
-        Ok(run) if run.state.has_ended() => Ok(answer::counts(&run)),
-        Ok(run) => Ok(answer::run(&run, StatusCode::ACCEPTED)),
-        // The list is accepted, whatever became of the database since.
-        Err(FollowError::Unknown | FollowError::Store(_)) => Ok(answer::accepted(run)),
     }
 }
 
-/// Who asked, if the bot says so. Headers that this version does not understand are refused rather than ignored.
-fn requested_by(headers: &HeaderMap) -> Result<String, Fault> {
-    let fault = |at: &str, rule, message: &str| Fault { at: at.into(), rule, message: message.into() };
-    if headers.contains_key("idempotency-key") {
-        return Err(fault("Idempotency-Key", Rule::Unsupported, "is not supported by this version; leave it out"));
-    }
-    if !headers.contains_key("x-discord-user-id") {
-        return Ok(String::new());
-    }
-    let id = access::text(headers, "x-discord-user-id").and_then(|text| text.parse::<DiscordId>().ok());
-    id.map(|id| id.to_string()).ok_or_else(|| fault("X-Discord-User-Id", Rule::Id, "must be a Discord id"))
-}
-
-/// Why a list is refused that came with a faulty header: what is wrong with reading it comes first, and its own faults belong to the answer.
-async fn refuse(intake: &Intake, list: body::Reader, fault: Fault) -> Problem {
+/// Why a list is refused that came with faulty headers: what is wrong with reading it comes first, and its own faults belong to the answer.
+async fn refuse(intake: &Intake, list: body::Reader, mut faults: Vec<Fault>) -> Problem {
+    let of_headers = faults.len() as u64;
     match intake.check_roster(list).await {
-        Ok(()) => Problem::faulty(vec![fault], 1),
-        Err(Refusal::Faulty { mut faults, count }) => {
-            faults.insert(0, fault);
+        Ok(()) => Problem::faulty(faults, of_headers),
+        Err(Refusal::Faulty { faults: of_list, count }) => {
+            faults.extend(of_list);
             faults.truncate(MAX_FAULTS);
-            Problem::faulty(faults, count + 1)
+            Problem::faulty(faults, count + of_headers)
         }
         Err(refusal) => refusal.into(),
     }
-}
-
-/// RFC 7240: `Prefer: respond-async`.
-fn wants_no_wait(headers: &HeaderMap) -> bool {
-    headers
-        .get_all("prefer")
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|preference| preference.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("respond-async")))
 }

@@ -8,7 +8,6 @@ use poem::{IntoResponse as _, Request, Response, handler};
 
 use super::problem::Problem;
 use super::{Api, answer};
-use crate::domain::RunId;
 
 #[handler]
 pub(super) async fn show(api: Data<&Arc<Api>>, request: &Request, id: poem::Result<Path<String>>) -> Response {
@@ -19,8 +18,5 @@ pub(super) async fn show(api: Data<&Arc<Api>>, request: &Request, id: poem::Resu
 
 async fn find(api: &Api, request: &Request, id: &str) -> Result<Response, Problem> {
     api.admit(request)?;
-    let unknown = || Problem::not_found("There is no such run; runs are kept for a time (retention.runs_days).");
-    let id: RunId = id.parse().map_err(|_| unknown())?;
-    let run = api.state.read.run(id).await?.ok_or_else(unknown)?;
-    Ok(answer::run(&run, StatusCode::OK))
+    Ok(answer::run(&api.find_run(id).await?, StatusCode::OK))
 }

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::{guild_members, held_departures};
-use crate::domain::{Act, Counts, HeldReason, RunError, RunId, RunState};
+use crate::domain::{Act, Counts, HeldReason, RunError, RunId, RunState, nothing_held};
 use crate::store::columns::{Columns as _, word};
-use crate::store::decisions::{Decided, nothing_held};
+use crate::store::decisions::Decided;
 use crate::store::{Decision, StoreError};
 
 /// Carries a decision out for `run`, which is the decision's own. `ids`: those it is about; all that are held if `None`. The inner error says

@@ -22,10 +22,9 @@ pub(super) async fn apply(
     now: DateTime<Utc>,
 ) -> Result<Counts, StoreError> {
     let ids: Vec<i64> = sightings.iter().map(|sighting| sighting.id().get()).collect();
-    let last_roster =
-        sqlx::query_scalar("SELECT max(observed_at) FROM sync_runs WHERE mode = 'full' AND state = 'succeeded'")
-            .fetch_one(&mut *connection)
-            .await?;
+    let last_roster = sqlx::query_scalar("SELECT max(observed_at) FROM sync_runs WHERE mode = 'full' AND state = 'succeeded'")
+        .fetch_one(&mut *connection)
+        .await?;
     let rows = sqlx::query(
         "SELECT m.*, u.username AS account FROM guild_members m LEFT JOIN users u ON u.id = m.user_id
          WHERE m.discord_id = ANY($1) ORDER BY m.discord_id FOR UPDATE OF m",

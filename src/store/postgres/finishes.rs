@@ -1,9 +1,10 @@
 //! The last step of a run, in one transaction: of a roster its departures, links and end; of a small run all that it does.
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgRow;
 use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
 
+use super::guild_members::Departures;
 use super::links::{Scope, plan_links, relink};
 use super::sync_run_ends::{End, end, still_claimed};
 use super::sync_runs::may_go_on;
@@ -168,7 +169,8 @@ async fn depart(connection: &mut PgConnection, roster: Roster<'_>, held: Option<
     match (effect, held) {
         (Effect::Plan, held) => {
             let action = if held.is_some() { Action::Held } else { Action::Left };
-            guild_members::plan_departures(connection, claim.run, departed, action, claim.observed_at, now).await?;
+            let planned = Departures { run: claim.run, ids: departed, action, observed_at: claim.observed_at };
+            guild_members::plan_departures(connection, planned, now).await?;
             Ok(if held.is_some() { 0 } else { all })
         }
         (Effect::Write, Some(_)) if listed.is_empty() => Ok(0),

@@ -197,13 +197,18 @@ pub(super) async fn mark_left(
     .await?)
 }
 
-/// Takes note of departures as the plan of a dry run, with the action `left` or `held`.
+/// Departures that are to be noted, with the action `left` or `held`.
+pub(super) struct Departures<'a> {
+    pub run: RunId,
+    pub ids: &'a [i64],
+    pub action: Action,
+    pub observed_at: DateTime<Utc>,
+}
+
+/// Takes note of departures as the plan of a dry run.
 pub(super) async fn plan_departures(
     connection: &mut PgConnection,
-    run: RunId,
-    departed: &[i64],
-    action: Action,
-    observed_at: DateTime<Utc>,
+    departures: Departures<'_>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query(
@@ -211,10 +216,10 @@ pub(super) async fn plan_departures(
          SELECT $1, d.discord_id, $3, '{\"date_left\": null}'::jsonb, jsonb_build_object('date_left', $4::timestamptz), $4, $5
          FROM UNNEST($2::bigint[]) AS d (discord_id)",
     )
-    .bind(run.uuid())
-    .bind(departed)
-    .bind(action.as_str())
-    .bind(observed_at)
+    .bind(departures.run.uuid())
+    .bind(departures.ids)
+    .bind(departures.action.as_str())
+    .bind(departures.observed_at)
     .bind(now)
     .execute(connection)
     .await?;

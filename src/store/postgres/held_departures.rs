@@ -32,11 +32,7 @@ pub(super) async fn replace(connection: &mut PgConnection, run: RunId) -> Result
 }
 
 /// Those of a hold that are not decided, all or some of them.
-pub(super) async fn undecided(
-    connection: &mut PgConnection,
-    run: RunId,
-    ids: Option<&[i64]>,
-) -> Result<Vec<i64>, StoreError> {
+pub(super) async fn undecided(connection: &mut PgConnection, run: RunId, ids: Option<&[i64]>) -> Result<Vec<i64>, StoreError> {
     Ok(sqlx::query_scalar(
         "SELECT discord_id FROM held_departures
          WHERE run_id = $1 AND outcome IS NULL AND ($2::bigint[] IS NULL OR discord_id = ANY($2)) ORDER BY discord_id",

@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
-use super::Postgres;
 use crate::domain::RunId;
 use crate::store::columns::Columns as _;
 use crate::store::{Filed, Idempotency, KEY_LIFETIME, StoreError};
@@ -26,26 +25,13 @@ pub(super) async fn take(
     .bind(now - KEY_LIFETIME)
     .execute(&mut *connection)
     .await?;
-    if taken.rows_affected() == 1 { Ok(Filed::New) } else { find(connection, idempotency, now).await }
-}
-
-async fn find(connection: &mut PgConnection, idempotency: &Idempotency, now: DateTime<Utc>) -> Result<Filed, StoreError> {
-    let row = sqlx::query("SELECT body_hash, run_id FROM idempotency_keys WHERE key = $1 AND created_at >= $2")
+    if taken.rows_affected() == 1 {
+        return Ok(Filed::New);
+    }
+    let row = sqlx::query("SELECT body_hash, run_id FROM idempotency_keys WHERE key = $1")
         .bind(&idempotency.key)
-        .bind(now - KEY_LIFETIME)
-        .fetch_optional(connection)
+        .fetch_one(connection)
         .await?;
-    let Some(row) = row else { return Ok(Filed::New) };
     let same = row.try_get::<Vec<u8>, _>("body_hash")? == idempotency.body_hash;
     Ok(if same { Filed::Repeat(row.run_id("run_id")?) } else { Filed::KeyReused })
-}
-
-impl Postgres {
-    pub(in crate::store) async fn look_up_key(
-        &self,
-        idempotency: &Idempotency,
-        now: DateTime<Utc>,
-    ) -> Result<Filed, StoreError> {
-        find(&mut *self.pool.acquire().await?, idempotency, now).await
-    }
 }

@@ -127,7 +127,8 @@ impl Postgres {
                  WHERE mode = 'full' AND state IN ('succeeded', 'held') AND held_reason IS DISTINCT FROM 'empty_list'
                  ORDER BY observed_at DESC, id DESC LIMIT 1)";
         let mut removed = [0; 4];
-        let tables = [("sync_batches", "run_id"), ("held_departures", "run_id"), ("planned_changes", "run_id"), ("sync_runs", "id")];
+        let tables =
+            [("sync_batches", "run_id"), ("held_departures", "run_id"), ("planned_changes", "run_id"), ("sync_runs", "id")];
         for ((table, column), removed) in tables.into_iter().zip(&mut removed) {
             let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {table} WHERE {column} IN ({expired})"));
             let done = sqlx::query(sql)
@@ -152,8 +153,10 @@ impl Postgres {
         .bind(now - retention.failed_payloads)
         .execute(&mut *tx)
         .await?;
-        let events =
-            sqlx::query("DELETE FROM member_events WHERE recorded_at < $1").bind(now - retention.events).execute(&mut *tx).await?;
+        let events = sqlx::query("DELETE FROM member_events WHERE recorded_at < $1")
+            .bind(now - retention.events)
+            .execute(&mut *tx)
+            .await?;
         sqlx::query("DELETE FROM idempotency_keys WHERE created_at < $1").bind(now - KEY_LIFETIME).execute(&mut *tx).await?;
         let sessions =
             sqlx::query("DELETE FROM sessions WHERE created_at < $1").bind(now - retention.sessions).execute(&mut *tx).await?;

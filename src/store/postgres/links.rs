@@ -28,7 +28,7 @@ pub(super) async fn relink(
         Scope::All => "",
         Scope::Of(_) => "AND m.discord_id = ANY($3)",
     };
-    let remove = format!(
+    let unlinking = format!(
         "WITH removed AS (
              {REMOVABLE} {of_scope}
          ), noted AS (
@@ -39,7 +39,7 @@ pub(super) async fn relink(
          )
          SELECT count(*) FROM written"
     );
-    let make = format!(
+    let linking = format!(
         "WITH made AS (
              {MAKEABLE} {of_scope}
          ), noted AS (
@@ -51,7 +51,7 @@ pub(super) async fn relink(
          SELECT count(*) FROM written"
     );
     let mut counts = [0_i64; 2];
-    for (sql, count) in [remove, make].into_iter().zip(&mut counts) {
+    for (sql, count) in [unlinking, linking].into_iter().zip(&mut counts) {
         let query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(run.map(RunId::uuid)).bind(now);
         let query = match scope {
             Scope::All => query,
@@ -71,7 +71,7 @@ pub(super) async fn plan_links(
     now: DateTime<Utc>,
 ) -> Result<(i64, i64), StoreError> {
     let log = Effect::Plan.log();
-    let remove = format!(
+    let unlinking = format!(
         "WITH removed AS (
              {REMOVABLE}
          ), noted AS (
@@ -80,7 +80,7 @@ pub(super) async fn plan_links(
          )
          SELECT count(*) FROM removed"
     );
-    let make = format!(
+    let linking = format!(
         "WITH made AS (
              {MAKEABLE}
              UNION ALL
@@ -92,8 +92,8 @@ pub(super) async fn plan_links(
          )
          SELECT count(*) FROM made"
     );
-    let removed = sqlx::query_scalar(AssertSqlSafe(remove)).bind(run.uuid()).bind(now).fetch_one(&mut *connection).await?;
-    let made = sqlx::query_scalar(AssertSqlSafe(make)).bind(run.uuid()).bind(now).bind(listed).fetch_one(connection).await?;
+    let removed = sqlx::query_scalar(AssertSqlSafe(unlinking)).bind(run.uuid()).bind(now).fetch_one(&mut *connection).await?;
+    let made = sqlx::query_scalar(AssertSqlSafe(linking)).bind(run.uuid()).bind(now).bind(listed).fetch_one(connection).await?;
     Ok((made, removed))
 }
 

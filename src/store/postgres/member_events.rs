@@ -78,13 +78,8 @@ impl Postgres {
         after: ChangeCursor,
         limit: i64,
     ) -> Result<Vec<(ChangeCursor, Change)>, StoreError> {
-        let rows = sqlx::query(CHANGES)
-            .bind(run.uuid())
-            .bind(after.id)
-            .bind(after.number)
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
+        let rows =
+            sqlx::query(CHANGES).bind(run.uuid()).bind(after.id).bind(after.number).bind(limit).fetch_all(&self.pool).await?;
         let mut changes = Vec::with_capacity(rows.len());
         for row in &rows {
             let change = columns::change(row)?;

@@ -159,8 +159,7 @@ impl Postgres {
         members: &[Member],
         now: DateTime<Utc>,
     ) -> Result<BatchApplied, StoreError> {
-        let listing =
-            guild_members::Listing { run: claim.run, observed_at: claim.observed_at, effect: Effect::of(claim.mode) };
+        let listing = guild_members::Listing { run: claim.run, observed_at: claim.observed_at, effect: Effect::of(claim.mode) };
         for _ in 0..COMPARISONS {
             let mut tx = self.pool.begin().await?;
             let Some(counts) = guild_members::upsert(&mut tx, listing, members, now).await? else {

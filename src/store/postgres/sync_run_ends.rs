@@ -27,12 +27,7 @@ pub(super) struct End<'a> {
 }
 
 /// Writes a run's counts and its end, and forgets its members unless it failed.
-pub(super) async fn end(
-    connection: &mut PgConnection,
-    run: RunId,
-    end: End<'_>,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+pub(super) async fn end(connection: &mut PgConnection, run: RunId, end: End<'_>, now: DateTime<Utc>) -> Result<(), StoreError> {
     let counts = end.counts;
     sqlx::query(
         "UPDATE sync_runs SET state = $2, held_reason = $3, finished_at = $4, lease_until = NULL, created = $5, updated = $6,

@@ -72,18 +72,25 @@ pub(super) async fn may_go_on(connection: &mut PgConnection) -> Result<Vec<RunId
 /// Ends a run that had no effect because the roster `newer` was applied.
 async fn supersede(connection: &mut PgConnection, run: RunId, newer: RunId, now: DateTime<Utc>) -> Result<(), StoreError> {
     let active = guild_members::active(&mut *connection).await?;
-    sqlx::query("UPDATE sync_runs SET state = 'superseded', finished_at = $2, total_active = $3, superseded_by = $4 WHERE id = $1")
-        .bind(run.uuid())
-        .bind(now)
-        .bind(active)
-        .bind(newer.uuid())
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(
+        "UPDATE sync_runs SET state = 'superseded', finished_at = $2, total_active = $3, superseded_by = $4 WHERE id = $1",
+    )
+    .bind(run.uuid())
+    .bind(now)
+    .bind(active)
+    .bind(newer.uuid())
+    .execute(&mut *connection)
+    .await?;
     sync_batches::clear_payloads(connection, run).await
 }
 
 impl Postgres {
-    pub(in crate::store) async fn file(&self, run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Result<Filed, StoreError> {
+    pub(in crate::store) async fn file(
+        &self,
+        run: &NewRun,
+        last: &[StagedBatch],
+        dropped: &[Dropped],
+    ) -> Result<Filed, StoreError> {
         let mut tx = self.pool.begin().await?;
         if let Some(idempotency) = &run.idempotency {
             let taken = idempotency_keys::take(&mut tx, idempotency, run.id, run.created_at).await?;
@@ -238,8 +245,9 @@ impl Postgres {
         sqlx::query(sql).bind(id.uuid()).fetch_optional(&self.pool).await?.as_ref().map(columns::run).transpose()
     }
 
-    pub(in crate::store) async fn newest_runs(&self, limit: i64) -> Result<Vec<Run>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!("{RUN} ORDER BY r.id DESC LIMIT $1"));
+    pub(in crate::store) async fn newest_runs(&self, deltas: bool, limit: i64) -> Result<Vec<Run>, StoreError> {
+        let which = if deltas { "" } else { "WHERE r.mode <> 'delta' OR r.act IS NOT NULL" };
+        let sql = sqlx::AssertSqlSafe(format!("{RUN} {which} ORDER BY r.id DESC LIMIT $1"));
         sqlx::query(sql).bind(limit).fetch_all(&self.pool).await?.iter().map(columns::run).collect()
     }
 }

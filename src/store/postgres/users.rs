@@ -47,9 +47,7 @@ impl<'a> Lines<'a> {
         .bind(claimed)
         .fetch_all(connection)
         .await?;
-        let holder = |row: &PgRow| {
-            Ok(Holder { key: row.text("username_key")?, discord_id: row.opt_int("discord_id")? })
-        };
+        let holder = |row: &PgRow| Ok(Holder { key: row.text("username_key")?, discord_id: row.opt_int("discord_id")? });
         rows.iter().map(holder).collect()
     }
 }

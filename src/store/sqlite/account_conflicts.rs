@@ -1,1 +1,56 @@
+//! `account_conflicts`: claims of imports that could not be met without guessing.
 
+use chrono::{DateTime, Utc};
+use sqlx::SqliteConnection;
+
+use super::{Sqlite, micros};
+use crate::store::claims::Unmet;
+use crate::store::columns;
+use crate::store::{AccountConflict, StoreError};
+
+/// Notes the claims of an import that are not met, in place of all earlier ones of the accounts that it names.
+pub(super) async fn replace(
+    connection: &mut SqliteConnection,
+    keys: &[String],
+    unmet: &[Unmet],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let named = serde_json::Value::from(keys).to_string();
+    sqlx::query(
+        "DELETE FROM account_conflicts
+         WHERE user_id IN (SELECT id FROM users WHERE username_key IN (SELECT value FROM json_each(?1)))",
+    )
+    .bind(named)
+    .execute(&mut *connection)
+    .await?;
+    let unmet: serde_json::Value = unmet.iter().map(|one| serde_json::json!([one.key, one.kind.as_str(), one.claimed])).collect();
+    sqlx::query(
+        "INSERT INTO account_conflicts (user_id, kind, claimed, noted_at)
+         SELECT u.id, n.value ->> 1, n.value ->> 2, ?2 FROM json_each(?1) n JOIN users u ON u.username_key = n.value ->> 0",
+    )
+    .bind(unmet.to_string())
+    .bind(micros(now))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A person who has logged in has settled what the account's own id is.
+pub(super) async fn settle_login(connection: &mut SqliteConnection, account: i64) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM account_conflicts WHERE user_id = ?1").bind(account).execute(connection).await?;
+    Ok(())
+}
+
+impl Sqlite {
+    pub(in crate::store) async fn list_conflicts(&self, limit: i64) -> Result<Vec<AccountConflict>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT u.username, c.kind, c.claimed, h.username AS held_by, c.noted_at
+             FROM account_conflicts c JOIN users u ON u.id = c.user_id LEFT JOIN users h ON CAST(h.discord_id AS TEXT) = c.claimed
+             ORDER BY u.username_key LIMIT ?1",
+        )
+        .bind(limit)
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(columns::conflict).collect()
+    }
+}

@@ -1,1 +1,92 @@
+//! Decisions: what a person says of a run's departures. The caller's transaction holds the write lock.
 
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use sqlx::SqliteConnection;
+
+use super::{guild_members, held_departures};
+use crate::domain::{Act, Counts, HeldReason, RunError, RunId, RunState, nothing_held};
+use crate::store::columns::{Columns as _, word};
+use crate::store::decisions::Decided;
+use crate::store::{Decision, StoreError};
+
+/// Carries a decision out for `run`, which is the decision's own. `ids`: those it is about; all that are held if `None`. The inner error says
+/// that there is nothing to decide.
+pub(super) async fn carry_out(
+    connection: &mut SqliteConnection,
+    run: RunId,
+    decision: Decision,
+    ids: Option<&[i64]>,
+    now: DateTime<Utc>,
+) -> Result<Result<Counts, RunError>, StoreError> {
+    let mut counts = match decision.act {
+        Act::UndoDepartures => {
+            let rejoined = guild_members::bring_back(connection, run, decision.target, now).await?;
+            Counts { rejoined, ..Counts::default() }
+        }
+        Act::ApplyDepartures | Act::DismissDepartures => match decide(connection, run, decision, ids, now).await? {
+            Ok(decided) => decided.counts(),
+            Err(error) => return Ok(Err(error)),
+        },
+    };
+    counts.total_active = guild_members::active(connection).await?;
+    Ok(Ok(counts))
+}
+
+async fn decide(
+    connection: &mut SqliteConnection,
+    run: RunId,
+    decision: Decision,
+    ids: Option<&[i64]>,
+    now: DateTime<Utc>,
+) -> Result<Result<Decided, RunError>, StoreError> {
+    let target = sqlx::query("SELECT state, held_reason, observed_at FROM sync_runs WHERE id = ?1")
+        .bind(decision.target.to_string())
+        .fetch_optional(&mut *connection)
+        .await?
+        .ok_or_else(|| StoreError::Refused("the run of these departures is no longer kept; nothing was changed".into()))?;
+    let state = word(&target.text("state")?, RunState::from_word, "run state")?;
+    let reason = target.opt_text("held_reason")?.map(|text| word(&text, HeldReason::from_word, "held reason")).transpose()?;
+    if let Some(error) = nothing_held(state, reason) {
+        return Ok(Err(error));
+    }
+    let concerned = held_departures::undecided(connection, decision.target, ids).await?;
+    let unknown = ids.map_or(0, |ids| ids.len() - concerned.len());
+    let mut decided = Decided { not_marked: i64::try_from(unknown).unwrap_or(i64::MAX), ..Decided::default() };
+    let (marked, others) = if decision.act == Act::ApplyDepartures {
+        let observed_at = target.time("observed_at")?;
+        let marked = guild_members::mark_left(connection, decision.target, &concerned, observed_at, now).await?;
+        let those: HashSet<i64> = marked.iter().copied().collect();
+        let others: Vec<i64> = concerned.into_iter().filter(|id| !those.contains(id)).collect();
+        decided.not_marked += i64::try_from(others.len()).unwrap_or(i64::MAX);
+        (marked, (others, "not_marked"))
+    } else {
+        decided.not_marked = 0;
+        decided.dismissed = i64::try_from(concerned.len()).unwrap_or(i64::MAX);
+        (Vec::new(), (concerned, "dismissed"))
+    };
+    decided.marked = i64::try_from(marked.len()).unwrap_or(i64::MAX);
+    let outcomes = [(marked.as_slice(), "marked"), (others.0.as_slice(), others.1)];
+    decided.held = held_departures::decide(connection, decision.target, run, &outcomes).await?;
+    note(connection, decision.target, decided).await?;
+    Ok(Ok(decided))
+}
+
+/// Brings the counts and the state of the held run up to date.
+async fn note(connection: &mut SqliteConnection, target: RunId, decided: Decided) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE sync_runs SET marked_left = marked_left + ?2, dismissed = dismissed + ?3, departures_held = ?4,
+             total_active = total_active - ?2,
+             state = CASE ?4 WHEN 0 THEN 'succeeded' ELSE state END,
+             held_reason = CASE ?4 WHEN 0 THEN NULL ELSE held_reason END
+         WHERE id = ?1",
+    )
+    .bind(target.to_string())
+    .bind(decided.marked)
+    .bind(decided.dismissed)
+    .bind(decided.held)
+    .execute(connection)
+    .await?;
+    Ok(())
+}

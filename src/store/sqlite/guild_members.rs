@@ -1,10 +1,11 @@
-//! `guild_members`: the diff and upsert of a batch, departures, links, and the list.
+//! `guild_members`: the diff and upsert of a batch, departures, and the list. Links stand in `links`, single sightings in `deltas`.
 
 use chrono::{DateTime, Utc};
 use sqlx::{QueryBuilder, SqliteConnection};
 
-use super::{Sqlite, micros};
-use crate::domain::{Counts, DiscordId, Member, MemberRow, RunId};
+use super::{Sqlite, json_list, micros};
+use crate::domain::{Action, Counts, DiscordId, Member, MemberRow, RunId};
+use crate::store::changes::Effect;
 use crate::store::columns::{self, Columns as _};
 use crate::store::{MemberPage, MemberTotals, StoreError};
 
@@ -24,45 +25,91 @@ FROM (
         m.date_left IS NOT NULL AS had_left,
         COALESCE(m.observed_at > ?1, 0) AS has_newer,
         (m.username, m.display_name, m.nickname, m.avatar_hash, m.roles, m.joined_at, m.is_bot)
-            IS NOT (l.username, l.display_name, l.nickname, l.avatar_hash, l.roles, l.joined_at, l.is_bot) AS differs
-    FROM temp.listed l LEFT JOIN guild_members m ON m.discord_id = l.discord_id
+            IS NOT (n.username, n.display_name, n.nickname, n.avatar_hash, n.roles, n.joined_at, n.is_bot) AS differs
+    FROM temp.listed n LEFT JOIN guild_members m ON m.discord_id = n.discord_id
 )";
+
+/// Of a listed member n and its row m: whether the row is to be written, at ?2.
+const CHANGED: &str = "
+m.observed_at <= ?2 AND (
+    m.date_left IS NOT NULL
+    OR (m.username, m.display_name, m.nickname, m.avatar_hash, m.roles, m.joined_at, m.is_bot)
+        IS NOT (n.username, n.display_name, n.nickname, n.avatar_hash, n.roles, n.joined_at, n.is_bot))";
 
 const INSERT: &str = "
 INSERT INTO guild_members (discord_id, username, display_name, nickname, avatar_hash, roles, joined_at, is_bot,
     date_created, date_modified, observed_at, created_run_id)
 SELECT discord_id, username, display_name, nickname, avatar_hash, roles, joined_at, is_bot, ?1, ?1, ?2, ?3
-FROM temp.listed l
-WHERE NOT EXISTS (SELECT 1 FROM guild_members m WHERE m.discord_id = l.discord_id)
+FROM temp.listed n
+WHERE NOT EXISTS (SELECT 1 FROM guild_members m WHERE m.discord_id = n.discord_id)
 ORDER BY discord_id";
 
 const UPDATE: &str = "
-UPDATE guild_members
-SET username = l.username, display_name = l.display_name, nickname = l.nickname, avatar_hash = l.avatar_hash, roles = l.roles,
-    joined_at = l.joined_at, is_bot = l.is_bot, date_left = NULL, date_modified = ?1, observed_at = ?2
-FROM temp.listed l
-WHERE guild_members.discord_id = l.discord_id AND guild_members.observed_at <= ?2 AND (
-    guild_members.date_left IS NOT NULL
-    OR (guild_members.username, guild_members.display_name, guild_members.nickname, guild_members.avatar_hash,
-        guild_members.roles, guild_members.joined_at, guild_members.is_bot)
-        IS NOT (l.username, l.display_name, l.nickname, l.avatar_hash, l.roles, l.joined_at, l.is_bot))";
+UPDATE guild_members AS m
+SET username = n.username, display_name = n.display_name, nickname = n.nickname, avatar_hash = n.avatar_hash, roles = n.roles,
+    joined_at = n.joined_at, is_bot = n.is_bot, date_left = NULL, date_modified = ?1, observed_at = ?2
+FROM temp.listed n
+WHERE m.discord_id = n.discord_id AND {changed}";
+
+/// Takes note of the rows that [`UPDATE`] is to write, before it does.
+const NOTE: &str = "
+INSERT INTO {log} (run_id, discord_id, action, before, after, observed_at, recorded_at)
+SELECT ?3, m.discord_id, iif(m.date_left IS NULL, 'updated', 'rejoined'), {before}, {after}, ?2, ?1
+FROM temp.listed n JOIN guild_members m ON m.discord_id = n.discord_id
+WHERE {changed}";
+
+/// Takes note of the rows that [`INSERT`] would make.
+const PLAN: &str = "
+INSERT INTO planned_changes (run_id, discord_id, action, after, observed_at, recorded_at)
+SELECT ?3, discord_id, 'created', json_object('username', username, 'display_name', display_name, 'nickname', nickname,
+    'avatar_hash', avatar_hash, 'roles', json(roles), 'joined_at', joined_at, 'is_bot', json(iif(is_bot, 'true', 'false'))), ?2, ?1
+FROM temp.listed n
+WHERE NOT EXISTS (SELECT 1 FROM guild_members m WHERE m.discord_id = n.discord_id)";
+
+/// The fields in which a listed member n differs from its row m, with the values of `of`, as a JSON object.
+fn differences(of: char) -> String {
+    let text = |name: &str| format!("iif(m.{name} IS NOT n.{name}, ',\"{name}\":' || json_quote({of}.{name}), '')");
+    let mut parts: Vec<String> =
+        ["username", "display_name", "nickname", "avatar_hash", "joined_at"].into_iter().map(text).collect();
+    parts.push(format!("iif(m.roles IS NOT n.roles, ',\"roles\":' || {of}.roles, '')"));
+    parts.push(format!("iif(m.is_bot IS NOT n.is_bot, ',\"is_bot\":' || iif({of}.is_bot, 'true', 'false'), '')"));
+    let date_left = if of == 'm' { "m.date_left" } else { "'null'" };
+    parts.push(format!("iif(m.date_left IS NOT NULL, ',\"date_left\":' || {date_left}, '')"));
+    format!("'{{' || substr({}, 2) || '}}'", parts.join(" || "))
+}
+
+/// What a batch of a list is to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listing {
+    pub run: RunId,
+    pub observed_at: DateTime<Utc>,
+    pub effect: Effect,
+}
 
 /// Applies members, distinct and sorted by id. The caller's transaction holds the write lock, so nobody else writes their rows.
 pub(super) async fn upsert(
     connection: &mut SqliteConnection,
-    run: RunId,
-    observed_at: DateTime<Utc>,
+    listing: Listing,
     members: &[Member],
     now: DateTime<Utc>,
 ) -> Result<Counts, StoreError> {
     list(connection, members).await?;
-    let row = sqlx::query(COMPARE).bind(micros(observed_at)).fetch_one(&mut *connection).await?;
+    let row = sqlx::query(COMPARE).bind(micros(listing.observed_at)).fetch_one(&mut *connection).await?;
     let counts = columns::batch_counts(&row)?;
-    if counts.created < counts.created + counts.updated - counts.unchanged - counts.deferred {
-        sqlx::query(UPDATE).bind(micros(now)).bind(micros(observed_at)).execute(&mut *connection).await?;
+    let mut steps = Vec::new();
+    if counts.updated > counts.unchanged + counts.deferred {
+        let filled = |sql: &str| sql.replace("{changed}", CHANGED).replace("{log}", listing.effect.log());
+        steps.push(filled(NOTE).replace("{before}", &differences('m')).replace("{after}", &differences('n')));
+        if listing.effect == Effect::Write {
+            steps.push(filled(UPDATE));
+        }
     }
     if counts.created > 0 {
-        sqlx::query(INSERT).bind(micros(now)).bind(micros(observed_at)).bind(run.to_string()).execute(&mut *connection).await?;
+        steps.push(if listing.effect == Effect::Write { INSERT } else { PLAN }.to_owned());
+    }
+    for sql in steps {
+        let step = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(micros(now)).bind(micros(listing.observed_at));
+        step.bind(listing.run.to_string()).execute(&mut *connection).await?;
     }
     sqlx::query("DELETE FROM temp.listed").execute(connection).await?;
     Ok(counts)
@@ -104,47 +151,90 @@ pub(super) async fn departures(
     .await?)
 }
 
-/// Numbers as a JSON list, which is how this database takes a list in one value.
-pub(super) fn json_list(numbers: &[i64]) -> String {
-    sqlx::types::JsonValue::from(numbers).to_string()
-}
-
-/// Marks members as left at `observed_at`; answers how many.
+/// Marks members as left at `observed_at`, unless newer evidence has come; answers whom.
 pub(super) async fn mark_left(
     connection: &mut SqliteConnection,
+    run: RunId,
     departed: &[i64],
     observed_at: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Result<u64, StoreError> {
-    let done = sqlx::query(
+) -> Result<Vec<i64>, StoreError> {
+    let marked: Vec<i64> = sqlx::query_scalar(
         "UPDATE guild_members SET date_left = ?2, date_modified = ?3, observed_at = ?2
-         WHERE discord_id IN (SELECT value FROM json_each(?1)) AND date_left IS NULL AND observed_at <= ?2",
+         WHERE discord_id IN (SELECT value FROM json_each(?1)) AND date_left IS NULL AND observed_at <= ?2
+         RETURNING discord_id",
     )
     .bind(json_list(departed))
     .bind(micros(observed_at))
     .bind(micros(now))
-    .execute(connection)
+    .fetch_all(&mut *connection)
     .await?;
-    Ok(done.rows_affected())
+    let left = Departures { run, ids: &marked, action: Action::Left, observed_at };
+    note_departures(connection, Effect::Write, left, now).await?;
+    Ok(marked)
 }
 
-/// Makes every link between a member and an account agree with their ids; answers links made and links removed. Links are removed
-/// first, so that an id which moved to another account never has two.
-pub(super) async fn relink(connection: &mut SqliteConnection) -> Result<(u64, u64), StoreError> {
-    let removed = sqlx::query(
-        "UPDATE guild_members SET user_id = NULL
-         WHERE user_id IS NOT NULL
-             AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = guild_members.user_id AND u.discord_id = guild_members.discord_id)",
+/// Departures that are to be noted, with the action `left` or `held`.
+pub(super) struct Departures<'a> {
+    pub run: RunId,
+    pub ids: &'a [i64],
+    pub action: Action,
+    pub observed_at: DateTime<Utc>,
+}
+
+/// Takes note of departures, in history or as the plan of a dry run.
+pub(super) async fn note_departures(
+    connection: &mut SqliteConnection,
+    effect: Effect,
+    departures: Departures<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let log = effect.log();
+    let sql = format!(
+        "INSERT INTO {log} (run_id, discord_id, action, before, after, observed_at, recorded_at)
+         SELECT ?1, value, ?3, '{{\"date_left\":null}}', json_object('date_left', ?4), ?4, ?5 FROM json_each(?2)"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(departures.run.to_string())
+        .bind(json_list(departures.ids))
+        .bind(departures.action.as_str())
+        .bind(micros(departures.observed_at))
+        .bind(micros(now))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Brings back those whom `target` marked as left and whose row nothing newer has touched; answers how many.
+pub(super) async fn bring_back(
+    connection: &mut SqliteConnection,
+    run: RunId,
+    target: RunId,
+    now: DateTime<Utc>,
+) -> Result<i64, StoreError> {
+    // Noted before the rows are written, while they still say who left.
+    let noted = sqlx::query(
+        "INSERT INTO member_events (run_id, discord_id, action, before, after, observed_at, recorded_at)
+         SELECT ?2, e.discord_id, 'rejoined', json_object('date_left', e.observed_at), '{\"date_left\":null}', ?3, ?3
+         FROM member_events e JOIN guild_members m ON m.discord_id = e.discord_id
+         WHERE e.run_id = ?1 AND e.action = 'left' AND m.date_left = e.observed_at AND m.observed_at = e.observed_at
+             AND NOT EXISTS (SELECT 1 FROM member_events l
+                 WHERE l.discord_id = e.discord_id AND l.id > e.id AND l.action IN ('left', 'rejoined', 'updated'))",
     )
+    .bind(target.to_string())
+    .bind(run.to_string())
+    .bind(micros(now))
     .execute(&mut *connection)
     .await?;
-    let made = sqlx::query(
-        "UPDATE guild_members SET user_id = u.id FROM users u
-         WHERE u.discord_id = guild_members.discord_id AND guild_members.user_id IS NULL",
+    sqlx::query(
+        "UPDATE guild_members SET date_left = NULL, date_modified = ?2
+         WHERE discord_id IN (SELECT discord_id FROM member_events WHERE run_id = ?1 AND action = 'rejoined')",
     )
+    .bind(run.to_string())
+    .bind(micros(now))
     .execute(connection)
     .await?;
-    Ok((made.rows_affected(), removed.rows_affected()))
+    Ok(noted.rows_affected().cast_signed())
 }
 
 /// How many members are present.
@@ -153,6 +243,22 @@ pub(super) async fn active(connection: &mut SqliteConnection) -> Result<i64, Sto
 }
 
 impl Sqlite {
+    pub(in crate::store) async fn member_by_id(&self, id: DiscordId) -> Result<Option<MemberRow>, StoreError> {
+        Ok(self.members_by_ids(&[id.get()]).await?.pop())
+    }
+
+    /// These members by id, those that there are.
+    pub(super) async fn members_by_ids(&self, ids: &[i64]) -> Result<Vec<MemberRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT m.*, u.username AS account FROM guild_members m LEFT JOIN users u ON u.id = m.user_id
+             WHERE m.discord_id IN (SELECT value FROM json_each(?1)) ORDER BY m.discord_id",
+        )
+        .bind(json_list(ids))
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(columns::member).collect()
+    }
+
     pub(in crate::store) async fn member_page(&self, page: MemberPage) -> Result<Vec<MemberRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT m.*, u.username AS account FROM guild_members m LEFT JOIN users u ON u.id = m.user_id

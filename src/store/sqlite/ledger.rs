@@ -9,7 +9,7 @@ use sqlx::migrate::Migrator;
 use super::{Sqlite, micros};
 use crate::domain::DiscordId;
 use crate::store::columns;
-use crate::store::{Lease, Process, Retention, StoreError, Swept, upkeep};
+use crate::store::{KEY_LIFETIME, Lease, Process, Retention, StoreError, Swept, upkeep};
 
 /// How long a process waits for another that migrates: a minute.
 const TURN_TRIES: u32 = 600;
@@ -132,13 +132,26 @@ impl Sqlite {
     pub(in crate::store) async fn delete_expired(&self, retention: &Retention, now: DateTime<Utc>) -> Result<Swept, StoreError> {
         let mut tx = self.begin().await?;
         // The newest applied roster stays: what is older than it must not be believed.
-        let expired = "SELECT id FROM sync_runs WHERE finished_at < ?1 AND id IS NOT (
-            SELECT id FROM sync_runs WHERE state IN ('succeeded', 'held') AND held_reason IS NOT 'empty_list'
-            ORDER BY observed_at DESC, id DESC LIMIT 1)";
-        let of_runs = sqlx::AssertSqlSafe(format!("DELETE FROM sync_batches WHERE run_id IN ({expired})"));
-        let of_runs = sqlx::query(of_runs).bind(micros(now - retention.runs)).execute(&mut *tx).await?;
-        let runs = sqlx::AssertSqlSafe(format!("DELETE FROM sync_runs WHERE id IN ({expired})"));
-        let runs = sqlx::query(runs).bind(micros(now - retention.runs)).execute(&mut *tx).await?;
+        let expired = "SELECT id FROM sync_runs
+             WHERE (finished_at < ?1 OR finished_at < ?2 AND mode = 'delta' AND act IS NULL OR finished_at < ?3 AND mode = 'dry_run')
+             AND id IS NOT (
+                 SELECT id FROM sync_runs
+                 WHERE mode = 'full' AND state IN ('succeeded', 'held') AND held_reason IS NOT 'empty_list'
+                 ORDER BY observed_at DESC, id DESC LIMIT 1)";
+        let mut removed = [0; 4];
+        let tables =
+            [("sync_batches", "run_id"), ("held_departures", "run_id"), ("planned_changes", "run_id"), ("sync_runs", "id")];
+        for ((table, column), removed) in tables.into_iter().zip(&mut removed) {
+            let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {table} WHERE {column} IN ({expired})"));
+            let done = sqlx::query(sql)
+                .bind(micros(now - retention.runs))
+                .bind(micros(now - retention.deltas))
+                .bind(micros(now - retention.dry_runs))
+                .execute(&mut *tx)
+                .await?;
+            *removed = done.rows_affected();
+        }
+        let [of_runs, .., runs] = removed;
         let batches = sqlx::query(
             "DELETE FROM sync_batches
              WHERE payload IS NOT NULL AND staged_at < ?1 AND NOT EXISTS (SELECT 1 FROM sync_runs r WHERE r.id = sync_batches.run_id)",
@@ -154,6 +167,14 @@ impl Sqlite {
         .bind(micros(now - retention.failed_payloads))
         .execute(&mut *tx)
         .await?;
+        let events = sqlx::query("DELETE FROM member_events WHERE recorded_at < ?1")
+            .bind(micros(now - retention.events))
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("DELETE FROM idempotency_keys WHERE created_at < ?1")
+            .bind(micros(now - KEY_LIFETIME))
+            .execute(&mut *tx)
+            .await?;
         let sessions = sqlx::query("DELETE FROM sessions WHERE created_at < ?1")
             .bind(micros(now - retention.sessions))
             .execute(&mut *tx)
@@ -164,8 +185,9 @@ impl Sqlite {
             .await?;
         tx.commit().await?;
         Ok(Swept {
-            runs: runs.rows_affected(),
-            batches: of_runs.rows_affected() + batches.rows_affected(),
+            runs,
+            batches: of_runs + batches.rows_affected(),
+            events: events.rows_affected(),
             sessions: sessions.rows_affected(),
             processes: processes.rows_affected(),
         })

@@ -1,1 +1,99 @@
+//! The links between `guild_members` and `users` (rule 6 of a sync).
 
+use chrono::{DateTime, Utc};
+use sqlx::{AssertSqlSafe, SqliteConnection};
+
+use super::{json_list, micros};
+use crate::domain::RunId;
+use crate::store::StoreError;
+use crate::store::changes::Effect;
+
+/// Which members a pass over the links looks at.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scope<'a> {
+    /// All.
+    All,
+    /// These.
+    Of(&'a [i64]),
+}
+
+/// Makes every link between a member and an account agree with their ids; answers links made and links removed. Links are removed
+/// first, so that an id which moved to another account never has two. The caller's transaction holds the write lock, so that no link is made
+/// beside this.
+pub(super) async fn relink(
+    connection: &mut SqliteConnection,
+    run: Option<RunId>,
+    scope: Scope<'_>,
+    now: DateTime<Utc>,
+) -> Result<(i64, i64), StoreError> {
+    let (of_scope, ids) = match scope {
+        Scope::All => ("", None),
+        Scope::Of(ids) => ("AND m.discord_id IN (SELECT value FROM json_each(?3))", Some(json_list(ids))),
+    };
+    let removable = format!("{REMOVABLE} {of_scope}");
+    let makeable = format!("{MAKEABLE} {of_scope}");
+    let unlinking = "UPDATE guild_members SET user_id = NULL
+        WHERE discord_id IN (SELECT discord_id FROM member_events WHERE id > ?1 AND action = 'unlinked')";
+    let linking = "UPDATE guild_members SET user_id = n.user_id
+        FROM (SELECT discord_id, after ->> 'user_id' AS user_id FROM member_events WHERE id > ?1 AND action = 'linked') AS n
+        WHERE guild_members.discord_id = n.discord_id";
+    let mut counts = [0; 2];
+    let steps =
+        [(note(Effect::Write, NOTE_REMOVED, &removable), unlinking), (note(Effect::Write, NOTE_MADE, &makeable), linking)];
+    for ((note, write), count) in steps.into_iter().zip(&mut counts) {
+        let last: i64 = sqlx::query_scalar("SELECT COALESCE(max(id), 0) FROM member_events").fetch_one(&mut *connection).await?;
+        let noted = sqlx::query(AssertSqlSafe(note)).bind(run.map(|run| run.to_string())).bind(micros(now)).bind(&ids);
+        if noted.execute(&mut *connection).await?.rows_affected() > 0 {
+            *count = sqlx::query(write).bind(last).execute(&mut *connection).await?.rows_affected().cast_signed();
+        }
+    }
+    let [removed, made] = counts;
+    Ok((made, removed))
+}
+
+/// What [`relink`] would do if those of `listed` who have no row had one; notes it as the plan of a dry run.
+pub(super) async fn plan_links(
+    connection: &mut SqliteConnection,
+    run: RunId,
+    listed: &[i64],
+    now: DateTime<Utc>,
+) -> Result<(i64, i64), StoreError> {
+    let makeable = format!(
+        "{MAKEABLE}
+         UNION ALL
+         SELECT u.discord_id, u.id AS user_id, u.username FROM users u
+         WHERE u.discord_id IN (SELECT value FROM json_each(?3))
+             AND NOT EXISTS (SELECT 1 FROM guild_members m WHERE m.discord_id = u.discord_id)"
+    );
+    let ids = json_list(listed);
+    let mut counts = [0; 2];
+    let steps = [note(Effect::Plan, NOTE_REMOVED, REMOVABLE), note(Effect::Plan, NOTE_MADE, &makeable)];
+    for (sql, count) in steps.into_iter().zip(&mut counts) {
+        let noted = sqlx::query(AssertSqlSafe(sql)).bind(run.to_string()).bind(micros(now)).bind(&ids);
+        *count = noted.execute(&mut *connection).await?.rows_affected().cast_signed();
+    }
+    let [removed, made] = counts;
+    Ok((made, removed))
+}
+
+fn note(effect: Effect, what: &str, links: &str) -> String {
+    let log = effect.log();
+    format!("INSERT INTO {log} (run_id, discord_id, action, before, after, observed_at, recorded_at) {what} FROM ({links})")
+}
+
+const REMOVABLE: &str = "
+SELECT m.discord_id, m.user_id, u.username FROM guild_members m JOIN users u ON u.id = m.user_id
+WHERE u.discord_id IS NOT m.discord_id";
+
+const NOTE_REMOVED: &str = "
+SELECT ?1, discord_id, 'unlinked', json_object('user_id', user_id, 'account', username),
+    json_object('user_id', NULL, 'account', NULL), ?2, ?2";
+
+/// A link to another account counts as none: it is one of those that are removed.
+const MAKEABLE: &str = "
+SELECT m.discord_id, u.id AS user_id, u.username FROM users u JOIN guild_members m ON m.discord_id = u.discord_id
+WHERE m.user_id IS NOT u.id";
+
+const NOTE_MADE: &str = "
+SELECT ?1, discord_id, 'linked', json_object('user_id', NULL, 'account', NULL),
+    json_object('user_id', user_id, 'account', username), ?2, ?2";

@@ -114,6 +114,11 @@ fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
         .map_err(|_| StoreError::Refused("the database URL is not a valid sqlite:// address".into()))
 }
 
+/// Numbers as a JSON list, which is how this database takes a list in one value.
+fn json_list(numbers: &[i64]) -> String {
+    sqlx::types::JsonValue::from(numbers).to_string()
+}
+
 /// A time as this database keeps it.
 fn micros(time: DateTime<Utc>) -> i64 {
     time.timestamp_micros()

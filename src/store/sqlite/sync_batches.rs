@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use sqlx::{Row as _, SqliteConnection};
 
-use super::guild_members::json_list;
-use super::{Sqlite, guild_members, micros};
-use crate::domain::{Counts, Member, RunId};
+use super::{Sqlite, guild_members, json_list, micros};
+use crate::domain::{Counts, Member, Mode, RunId};
+use crate::store::changes::Effect;
 use crate::store::columns::{self, Columns as _};
 use crate::store::payload;
 use crate::store::{BatchApplied, BatchClaim, Dropped, MAX_CLAIMS, StagedBatch, StoreError};
@@ -61,6 +61,23 @@ pub(super) async fn note_rung(connection: &mut SqliteConnection, run: RunId, now
     Ok(())
 }
 
+/// Marks the batch of a small run as applied, with what the run came to.
+pub(super) async fn note_small(connection: &mut SqliteConnection, run: RunId, counts: &Counts) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE sync_batches SET state = 'applied', created = ?2, updated = ?3, rejoined = ?4, unchanged = ?5, deferred = ?6
+         WHERE run_id = ?1",
+    )
+    .bind(run.to_string())
+    .bind(counts.created)
+    .bind(counts.updated)
+    .bind(counts.rejoined)
+    .bind(counts.unchanged)
+    .bind(counts.deferred)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// The batches' counts, summed.
 pub(super) async fn sum(connection: &mut SqliteConnection, run: RunId) -> Result<Counts, StoreError> {
     let row = sqlx::query(
@@ -106,7 +123,8 @@ impl Sqlite {
             "UPDATE sync_batches SET state = 'running', attempts = attempts + 1, lease_until = ?4
              WHERE run_id = ?1 AND batch = ?2 AND (state = 'pending' OR state = 'running' AND lease_until < ?3) AND attempts < ?5
                  AND EXISTS (SELECT 1 FROM sync_runs r WHERE r.id = ?1 AND r.state = 'applying')
-             RETURNING attempts, payload, dropped, (SELECT r.observed_at FROM sync_runs r WHERE r.id = ?1) AS observed_at",
+             RETURNING attempts, payload, dropped, (SELECT r.observed_at FROM sync_runs r WHERE r.id = ?1) AS observed_at,
+                 (SELECT r.mode FROM sync_runs r WHERE r.id = ?1) AS mode",
         )
         .bind(run.to_string())
         .bind(batch)
@@ -123,6 +141,7 @@ impl Sqlite {
             batch,
             attempt: row.try_get("attempts")?,
             observed_at: row.time("observed_at")?,
+            mode: columns::word(&row.text("mode")?, Mode::from_word, "run mode")?,
             payload: row.try_get("payload")?,
             dropped,
         };
@@ -148,8 +167,9 @@ impl Sqlite {
         members: &[Member],
         now: DateTime<Utc>,
     ) -> Result<BatchApplied, StoreError> {
+        let listing = guild_members::Listing { run: claim.run, observed_at: claim.observed_at, effect: Effect::of(claim.mode) };
         let mut tx = self.begin().await?;
-        let counts = guild_members::upsert(&mut tx, claim.run, claim.observed_at, members, now).await?;
+        let counts = guild_members::upsert(&mut tx, listing, members, now).await?;
         mark_applied(&mut tx, claim, &counts).await?;
         let remaining = sqlx::query_scalar("SELECT count(*) FROM sync_batches WHERE run_id = ?1 AND state <> 'applied'")
             .bind(claim.run.to_string())

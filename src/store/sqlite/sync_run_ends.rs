@@ -1,14 +1,14 @@
-//! `sync_runs`: how runs end: the finish with its departures and links, failure, and steps that are set aside.
+//! `sync_runs`: how runs end: claims of the last step, failure, cancellation, and steps that are set aside. What the last step does stands in
+//! `finishes`.
 
 use chrono::{DateTime, Utc};
 use sqlx::{Row as _, SqliteConnection};
 
-use super::sync_runs::next_in_turn;
+use super::sync_runs::may_go_on;
 use super::{Sqlite, guild_members, micros, sync_batches};
-use crate::domain::{Counts, Guard, HeldReason, RunError, RunId, RunState};
+use crate::domain::{Counts, HeldReason, RunError, RunId, RunState};
 use crate::store::columns::Columns as _;
-use crate::store::work::judge;
-use crate::store::{FinishClaim, Finished, MAX_CLAIMS, StoreError};
+use crate::store::{Cancelled, FinishClaim, MAX_CLAIMS, StoreError};
 
 /// A run with a step whose claims are used up and have all ended without an outcome, at ?1, with ?2 claims.
 const EXHAUSTED: &str = "
@@ -17,24 +17,33 @@ r.finished_at IS NULL AND (
     OR r.state = 'applying' AND EXISTS (SELECT 1 FROM sync_batches b WHERE b.run_id = r.id AND b.attempts >= ?2
         AND (b.state = 'pending' OR b.state = 'running' AND b.lease_until < ?1)))";
 
-/// Writes a run's counts and its end.
-async fn end(
+/// How a run ends.
+pub(super) struct End<'a> {
+    pub state: RunState,
+    pub held: Option<HeldReason>,
+    pub counts: &'a Counts,
+    pub warning: Option<&'a str>,
+    pub error: Option<&'a RunError>,
+}
+
+/// Writes a run's counts and its end, and forgets its members unless it failed.
+pub(super) async fn end(
     connection: &mut SqliteConnection,
     run: RunId,
-    state: RunState,
-    held: Option<HeldReason>,
-    counts: &Counts,
+    end: End<'_>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    let counts = end.counts;
     sqlx::query(
         "UPDATE sync_runs SET state = ?2, held_reason = ?3, finished_at = ?4, lease_until = NULL, created = ?5, updated = ?6,
              marked_left = ?7, rejoined = ?8, unchanged = ?9, linked = ?10, unlinked = ?11, total_active = ?12, deferred = ?13,
-             departures_held = ?14
+             departures_held = ?14, dismissed = ?15, skipped = max(skipped, ?16), error_code = ?17, error_message = ?18,
+             warnings = iif(?19 IS NULL, warnings, json_insert(warnings, '$[#]', ?19))
          WHERE id = ?1",
     )
     .bind(run.to_string())
-    .bind(state.as_str())
-    .bind(held.map(HeldReason::as_str))
+    .bind(end.state.as_str())
+    .bind(end.held.map(HeldReason::as_str))
     .bind(micros(now))
     .bind(counts.created)
     .bind(counts.updated)
@@ -46,29 +55,39 @@ async fn end(
     .bind(counts.total_active)
     .bind(counts.deferred)
     .bind(counts.departures_held)
-    .execute(connection)
+    .bind(counts.dismissed)
+    .bind(counts.skipped)
+    .bind(end.error.map(|error| error.code.as_str()))
+    .bind(end.error.map(|error| error.message.as_str()))
+    .bind(end.warning)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    if end.state == RunState::Failed { Ok(()) } else { sync_batches::clear_payloads(connection, run).await }
 }
 
-/// Ends a run that has not ended with an error.
-async fn fail(connection: &mut SqliteConnection, run: RunId, error: &RunError, now: DateTime<Utc>) -> Result<(), StoreError> {
-    let failed = sqlx::query("UPDATE sync_runs SET error_code = ?2, error_message = ?3 WHERE id = ?1 AND finished_at IS NULL")
+/// Ends a run that has not ended before its steps were done: what they did stays. `false` if it had ended.
+async fn break_off(
+    connection: &mut SqliteConnection,
+    run: RunId,
+    state: RunState,
+    error: Option<&RunError>,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let open = sqlx::query("SELECT 1 FROM sync_runs WHERE id = ?1 AND finished_at IS NULL")
         .bind(run.to_string())
-        .bind(error.code.as_str())
-        .bind(error.message.as_str())
-        .execute(&mut *connection)
+        .fetch_optional(&mut *connection)
         .await?;
-    if failed.rows_affected() == 1 {
-        let mut counts = sync_batches::sum(&mut *connection, run).await?;
-        counts.total_active = guild_members::active(&mut *connection).await?;
-        end(connection, run, RunState::Failed, None, &counts, now).await?;
+    if open.is_none() {
+        return Ok(false);
     }
-    Ok(())
+    let mut counts = sync_batches::sum(&mut *connection, run).await?;
+    counts.total_active = guild_members::active(&mut *connection).await?;
+    end(connection, run, End { state, held: None, counts: &counts, warning: None, error }, now).await?;
+    Ok(true)
 }
 
 /// Whether a finish is still claimed; if so it stays that until the transaction ends.
-async fn still_claimed(connection: &mut SqliteConnection, claim: &FinishClaim) -> Result<bool, StoreError> {
+pub(super) async fn still_claimed(connection: &mut SqliteConnection, claim: &FinishClaim) -> Result<bool, StoreError> {
     let found = sqlx::query("SELECT 1 FROM sync_runs WHERE id = ?1 AND state = 'finishing' AND attempts = ?2")
         .bind(claim.run.to_string())
         .bind(claim.attempt)
@@ -85,9 +104,9 @@ impl Sqlite {
         lease_until: DateTime<Utc>,
     ) -> Result<Option<FinishClaim>, StoreError> {
         let row = sqlx::query(
-            "UPDATE sync_runs SET state = 'finishing', attempts = attempts + 1, lease_until = ?3
-             WHERE id = ?1 AND attempts < ?4 AND (state = 'applying' OR state = 'finishing' AND lease_until < ?2)
-                 AND NOT EXISTS (SELECT 1 FROM sync_batches WHERE run_id = ?1 AND state <> 'applied')
+            "UPDATE sync_runs SET state = 'finishing', attempts = attempts + 1, lease_until = ?3, started_at = COALESCE(started_at, ?2)
+             WHERE id = ?1 AND attempts < ?4 AND (mode = 'delta' AND state = 'queued' OR state = 'finishing' AND lease_until < ?2
+                 OR state = 'applying' AND NOT EXISTS (SELECT 1 FROM sync_batches WHERE run_id = ?1 AND state <> 'applied'))
              RETURNING attempts, observed_at",
         )
         .bind(run.to_string())
@@ -108,52 +127,6 @@ impl Sqlite {
             .execute(&self.write)
             .await?;
         Ok(done.rows_affected() == 1)
-    }
-
-    pub(in crate::store) async fn finish(
-        &self,
-        claim: &FinishClaim,
-        guard: Guard,
-        now: DateTime<Utc>,
-    ) -> Result<Finished, StoreError> {
-        let (listed, batches) = self.listed_ids(claim.run).await?;
-        let mut tx = self.begin().await?;
-        let received = sqlx::query(
-            "SELECT batches_total, total_received, duplicates, skipped FROM sync_runs
-             WHERE id = ?1 AND state = 'finishing' AND attempts = ?2",
-        )
-        .bind(claim.run.to_string())
-        .bind(claim.attempt)
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or(StoreError::ClaimLost)?;
-        if batches != received.int("batches_total")? {
-            // Whoever stands in the others would be taken for departed.
-            return Err(StoreError::Unreadable("a run without some of its batches".into()));
-        }
-        let mut counts = sync_batches::sum(&mut tx, claim.run).await?;
-        counts.total_received = received.int("total_received")?;
-        counts.duplicates = received.int("duplicates")?;
-        counts.skipped = received.int("skipped")?;
-        let departed = guild_members::departures(&mut tx, &listed, claim.observed_at).await?;
-        let active = guild_members::active(&mut tx).await?;
-        let (state, held) = judge(guard, &mut counts, listed.len(), active, departed.len());
-        if held.is_none() {
-            counts.marked_left = guild_members::mark_left(&mut tx, &departed, claim.observed_at, now).await?.cast_signed();
-        }
-        let (linked, unlinked) = guild_members::relink(&mut tx).await?;
-        counts.linked = linked.cast_signed();
-        counts.unlinked = unlinked.cast_signed();
-        counts.total_active = active - counts.marked_left;
-        // Not locked meanwhile, so that the claim can be renewed; whoever has taken it over since has raised its number.
-        if !still_claimed(&mut tx, claim).await? {
-            return Err(StoreError::ClaimLost);
-        }
-        end(&mut tx, claim.run, state, held, &counts, now).await?;
-        sync_batches::clear_payloads(&mut tx, claim.run).await?;
-        let next = next_in_turn(&mut tx).await?;
-        tx.commit().await?;
-        Ok(Finished { state, counts, next })
     }
 
     pub(in crate::store) async fn release_end(
@@ -180,10 +153,10 @@ impl Sqlite {
         run: RunId,
         error: &RunError,
         now: DateTime<Utc>,
-    ) -> Result<Option<RunId>, StoreError> {
+    ) -> Result<Vec<RunId>, StoreError> {
         let mut tx = self.begin().await?;
-        fail(&mut tx, run, error, now).await?;
-        let next = next_in_turn(&mut tx).await?;
+        break_off(&mut tx, run, RunState::Failed, Some(error), now).await?;
+        let next = may_go_on(&mut tx).await?;
         tx.commit().await?;
         Ok(next)
     }
@@ -193,7 +166,7 @@ impl Sqlite {
         run: RunId,
         error: &RunError,
         now: DateTime<Utc>,
-    ) -> Result<Option<RunId>, StoreError> {
+    ) -> Result<Vec<RunId>, StoreError> {
         let mut tx = self.begin().await?;
         // Looked at again: what held the claim may have come to its end since.
         let exhausted = sqlx::query(sqlx::AssertSqlSafe(format!("SELECT 1 FROM sync_runs r WHERE r.id = ?3 AND {EXHAUSTED}")))
@@ -203,11 +176,25 @@ impl Sqlite {
             .fetch_optional(&mut *tx)
             .await?;
         if exhausted.is_some() {
-            fail(&mut tx, run, error, now).await?;
+            break_off(&mut tx, run, RunState::Failed, Some(error), now).await?;
         }
-        let next = next_in_turn(&mut tx).await?;
+        let next = may_go_on(&mut tx).await?;
         tx.commit().await?;
         Ok(next)
+    }
+
+    pub(in crate::store) async fn cancel(&self, run: RunId, now: DateTime<Utc>) -> Result<Cancelled, StoreError> {
+        let mut tx = self.begin().await?;
+        let known = sqlx::query("SELECT 1 FROM sync_runs WHERE id = ?1").bind(run.to_string()).fetch_optional(&mut *tx).await?;
+        if known.is_none() {
+            return Ok(Cancelled::Unknown);
+        }
+        if !break_off(&mut tx, run, RunState::Cancelled, None, now).await? {
+            return Ok(Cancelled::Ended);
+        }
+        let next = may_go_on(&mut tx).await?;
+        tx.commit().await?;
+        Ok(Cancelled::Done(next))
     }
 
     pub(in crate::store) async fn exhausted_runs(&self, now: DateTime<Utc>) -> Result<Vec<RunId>, StoreError> {

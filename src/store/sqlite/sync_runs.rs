@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use sqlx::{Row as _, SqliteConnection};
 
-use super::{Sqlite, guild_members, micros, sync_batches};
+use super::{Sqlite, guild_members, idempotency_keys, micros, sync_batches};
 use crate::domain::{Run, RunId};
 use crate::store::columns::{self, Columns as _};
-use crate::store::{Dropped, Due, MAX_CLAIMS, NewRun, RunClaim, StagedBatch, StoreError, filing};
+use crate::store::{Dropped, Due, Filed, MAX_CLAIMS, NewRun, RunClaim, StagedBatch, StoreError, filing};
 
 /// Runs with their progress, `which` of them; while a run is being applied its counts are those of its batches.
 fn run_sql(which: &str) -> sqlx::AssertSqlSafe<String> {
@@ -18,9 +18,10 @@ fn run_sql(which: &str) -> sqlx::AssertSqlSafe<String> {
                  sum(deferred) AS deferred
              FROM sync_batches WHERE run_id IN (SELECT id FROM wanted) GROUP BY run_id
          )
-         SELECT w.id, w.source, w.mode, w.state, w.requested_by, w.observed_at, w.created_at, w.started_at, w.finished_at,
+         SELECT w.id, w.source, w.mode, w.state, w.act, w.target_run_id, w.superseded_by, w.requested_by, w.observed_at, w.created_at, w.started_at, w.finished_at,
              w.members_total, w.batches_total, w.held_reason, w.warnings, w.error_code, w.error_message,
              w.marked_left, w.linked, w.unlinked, w.total_received, w.duplicates, w.total_active, w.skipped, w.departures_held,
+             w.dismissed,
              COALESCE(s.members_done, 0) AS members_done, COALESCE(s.batches_done, 0) AS batches_done,
              iif(w.finished_at IS NULL, COALESCE(s.created, 0), w.created) AS created,
              iif(w.finished_at IS NULL, COALESCE(s.updated, 0), w.updated) AS updated,
@@ -34,8 +35,9 @@ fn run_sql(which: &str) -> sqlx::AssertSqlSafe<String> {
 /// The full roster whose turn it is: the oldest evidence that waits, while nothing is being applied.
 pub(super) async fn next_in_turn(connection: &mut SqliteConnection) -> Result<Option<RunId>, StoreError> {
     let row = sqlx::query(
-        "SELECT id FROM sync_runs WHERE finished_at IS NULL AND state = 'queued'
-             AND NOT EXISTS (SELECT 1 FROM sync_runs WHERE finished_at IS NULL AND state IN ('applying', 'finishing'))
+        "SELECT id FROM sync_runs WHERE finished_at IS NULL AND state = 'queued' AND mode <> 'delta'
+             AND NOT EXISTS (SELECT 1 FROM sync_runs
+                 WHERE finished_at IS NULL AND state IN ('applying', 'finishing') AND mode <> 'delta')
          ORDER BY observed_at, id LIMIT 1",
     )
     .fetch_optional(connection)
@@ -43,21 +45,62 @@ pub(super) async fn next_in_turn(connection: &mut SqliteConnection) -> Result<Op
     row.as_ref().map(|row| row.run_id("id")).transpose()
 }
 
-/// Ends a run that had no effect because newer evidence was applied.
-async fn supersede(connection: &mut SqliteConnection, run: RunId, now: DateTime<Utc>) -> Result<(), StoreError> {
+/// The newest full roster that was applied, and when it was true.
+async fn last_applied(connection: &mut SqliteConnection) -> Result<Option<(RunId, DateTime<Utc>)>, StoreError> {
+    let row = sqlx::query(
+        "SELECT id, observed_at FROM sync_runs
+         WHERE mode = 'full' AND state IN ('succeeded', 'held') AND held_reason IS NOT 'empty_list'
+         ORDER BY observed_at DESC, id DESC LIMIT 1",
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| Ok((row.run_id("id")?, row.time("observed_at")?))).transpose()
+}
+
+/// Small runs that are told of at once; the sweeper finds more.
+const SMALL: i64 = 100;
+
+/// Runs that may go on now that one has ended: the full roster whose turn it is, and small ones that may have waited for it.
+pub(super) async fn may_go_on(connection: &mut SqliteConnection) -> Result<Vec<RunId>, StoreError> {
+    let next = next_in_turn(&mut *connection).await?;
+    let small = sqlx::query(
+        "SELECT id FROM sync_runs WHERE finished_at IS NULL AND state = 'queued' AND mode = 'delta' ORDER BY observed_at, id LIMIT ?1",
+    )
+    .bind(SMALL)
+    .fetch_all(connection)
+    .await?;
+    next.into_iter().map(Ok).chain(small.iter().map(|row| row.run_id("id"))).collect()
+}
+
+/// Ends a run that had no effect because the roster `newer` was applied.
+async fn supersede(connection: &mut SqliteConnection, run: RunId, newer: RunId, now: DateTime<Utc>) -> Result<(), StoreError> {
     let active = guild_members::active(&mut *connection).await?;
-    sqlx::query("UPDATE sync_runs SET state = 'superseded', finished_at = ?2, total_active = ?3 WHERE id = ?1")
-        .bind(run.to_string())
-        .bind(micros(now))
-        .bind(active)
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(
+        "UPDATE sync_runs SET state = 'superseded', finished_at = ?2, total_active = ?3, superseded_by = ?4 WHERE id = ?1",
+    )
+    .bind(run.to_string())
+    .bind(micros(now))
+    .bind(active)
+    .bind(newer.to_string())
+    .execute(&mut *connection)
+    .await?;
     sync_batches::clear_payloads(connection, run).await
 }
 
 impl Sqlite {
-    pub(in crate::store) async fn file(&self, run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Result<(), StoreError> {
+    pub(in crate::store) async fn file(
+        &self,
+        run: &NewRun,
+        last: &[StagedBatch],
+        dropped: &[Dropped],
+    ) -> Result<Filed, StoreError> {
         let mut tx = self.begin().await?;
+        if let Some(idempotency) = &run.idempotency {
+            let taken = idempotency_keys::take(&mut tx, idempotency, run.id, run.created_at).await?;
+            if taken != Filed::New {
+                return Ok(taken);
+            }
+        }
         for batch in last {
             sync_batches::insert(&mut tx, run.id, batch, run.created_at).await?;
         }
@@ -69,8 +112,8 @@ impl Sqlite {
         }
         sqlx::query(
             "INSERT INTO sync_runs (id, source, mode, state, requested_by, observed_at, created_at, rung_at, members_total,
-                 batches_total, total_received, duplicates, skipped)
-             VALUES (?1, ?2, ?3, 'queued', ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11)",
+                 batches_total, total_received, duplicates, skipped, act, target_run_id, allow_mass_departure)
+             VALUES (?1, ?2, ?3, 'queued', ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )
         .bind(run.id.to_string())
         .bind(run.source.as_str())
@@ -83,9 +126,13 @@ impl Sqlite {
         .bind(run.counts.total_received)
         .bind(run.counts.duplicates)
         .bind(run.counts.skipped)
+        .bind(run.decision.map(|decision| decision.act.as_str()))
+        .bind(run.decision.map(|decision| decision.target.to_string()))
+        .bind(run.allow_mass_departure)
         .execute(&mut *tx)
         .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(Filed::New)
     }
 
     pub(in crate::store) async fn has_run(&self, run: RunId) -> Result<bool, StoreError> {
@@ -94,24 +141,32 @@ impl Sqlite {
     }
 
     pub(in crate::store) async fn claim_turn(&self, run: RunId, now: DateTime<Utc>) -> Result<RunClaim, StoreError> {
+        // Asked before the writer is waited for: a small run needs no turn.
+        let mode: Option<String> = sqlx::query_scalar("SELECT mode FROM sync_runs WHERE id = ?1 AND state = 'queued'")
+            .bind(run.to_string())
+            .fetch_optional(&self.read)
+            .await?;
+        match mode.as_deref() {
+            None => return Ok(RunClaim::Nothing),
+            Some("delta") => return Ok(RunClaim::Small),
+            Some(_) => {}
+        }
         let mut tx = self.begin().await?;
-        let found = sqlx::query(
-            "SELECT observed_at, batches_total,
-                 COALESCE(observed_at < (SELECT max(observed_at) FROM sync_runs
-                     WHERE state IN ('succeeded', 'held') AND held_reason IS NOT 'empty_list'), false) AS too_old
-             FROM sync_runs WHERE id = ?1 AND state = 'queued'",
-        )
-        .bind(run.to_string())
-        .fetch_optional(&mut *tx)
-        .await?;
+        let found = sqlx::query("SELECT observed_at, batches_total FROM sync_runs WHERE id = ?1 AND state = 'queued'")
+            .bind(run.to_string())
+            .fetch_optional(&mut *tx)
+            .await?;
         let Some(found) = found else { return Ok(RunClaim::Nothing) };
         let next = next_in_turn(&mut tx).await?;
         if next != Some(run) {
             return Ok(RunClaim::NotYet(next));
         }
-        let claim = if found.flag("too_old")? {
-            supersede(&mut tx, run, now).await?;
-            RunClaim::Superseded(next_in_turn(&mut tx).await?)
+        let last = last_applied(&mut tx).await?;
+        let claim = if let Some((newer, observed_at)) = last
+            && found.time("observed_at")? < observed_at
+        {
+            supersede(&mut tx, run, newer, now).await?;
+            RunClaim::Superseded(may_go_on(&mut tx).await?)
         } else {
             sqlx::query("UPDATE sync_runs SET state = 'applying', started_at = ?2, rung_at = ?2 WHERE id = ?1")
                 .bind(run.to_string())
@@ -138,7 +193,7 @@ impl Sqlite {
             "UPDATE sync_runs SET rung_at = ?1 WHERE id IN (
                  SELECT r.id FROM sync_runs r
                  WHERE r.finished_at IS NULL AND r.rung_at < ?2 AND (
-                     r.id = ?5
+                     r.id = ?5 OR r.state = 'queued' AND r.mode = 'delta'
                      OR r.state = 'applying' AND NOT EXISTS (SELECT 1 FROM sync_batches WHERE run_id = r.id AND state <> 'applied')
                      OR r.state = 'finishing' AND r.attempts < ?4 AND r.lease_until < ?1)
                  ORDER BY r.observed_at, r.id LIMIT ?3)
@@ -194,8 +249,9 @@ impl Sqlite {
             .transpose()
     }
 
-    pub(in crate::store) async fn newest_runs(&self, limit: i64) -> Result<Vec<Run>, StoreError> {
-        sqlx::query(run_sql("ORDER BY id DESC LIMIT ?1"))
+    pub(in crate::store) async fn newest_runs(&self, deltas: bool, limit: i64) -> Result<Vec<Run>, StoreError> {
+        let which = if deltas { "" } else { "WHERE mode <> 'delta' OR act IS NOT NULL" };
+        sqlx::query(run_sql(&format!("{which} ORDER BY id DESC LIMIT ?1")))
             .bind(limit)
             .fetch_all(&self.read)
             .await?

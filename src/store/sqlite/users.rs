@@ -4,12 +4,14 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::SqliteConnection;
 
-use super::{Sqlite, guild_members, micros};
+use super::links::{Scope, relink};
+use super::{Sqlite, account_conflicts, json_list, micros};
 use crate::domain::{Account, DiscordId, username_key};
+use crate::store::claims::{self, Holder, settle};
 use crate::store::columns::{self, Columns as _};
-use crate::store::{Credentials, Import, ImportConflict, ImportRow, Imported, NewStaff, StoreError};
+use crate::store::{Credentials, DiscordLogin, ImportRow, Imported, NewStaff, StoreError};
 
-/// The lines of an import: `?1` is a JSON list of `[name, its key, address, Discord id]`.
+/// The lines of an import: `?1` is a JSON list of `[name, its key, address, the Discord id it gets]`.
 const LINES: &str =
     "(SELECT value ->> 0 AS username, value ->> 1 AS username_key, value ->> 2 AS email, value ->> 3 AS discord_id
     FROM json_each(?1)) AS l";
@@ -70,16 +72,14 @@ impl Sqlite {
         Ok(())
     }
 
-    pub(in crate::store) async fn import_rows(&self, rows: &[ImportRow], now: DateTime<Utc>) -> Result<Import, StoreError> {
-        let line = |row: &ImportRow| {
-            serde_json::json!([row.username, username_key(&row.username), row.email, row.discord_id.map(DiscordId::get)])
-        };
-        let lines = rows.iter().map(line).collect::<serde_json::Value>().to_string();
+    pub(in crate::store) async fn import_rows(&self, rows: &[ImportRow], now: DateTime<Utc>) -> Result<Imported, StoreError> {
+        let keys: Vec<String> = rows.iter().map(|row| username_key(&row.username)).collect();
         let mut tx = self.begin().await?;
-        let conflicts = conflicts(&mut tx, &lines).await?;
-        if !conflicts.is_empty() {
-            return Ok(Import::Conflicts(conflicts));
-        }
+        let settled = settle(rows, &holders(&mut tx, &keys, &claims::claimed(rows)).await?);
+        let line = |((row, key), id): ((&ImportRow, &String), &Option<DiscordId>)| {
+            serde_json::json!([row.username, key, row.email, id.map(DiscordId::get)])
+        };
+        let lines = rows.iter().zip(&keys).zip(&settled.granted).map(line).collect::<serde_json::Value>().to_string();
         // An id may move between two accounts of the same import: all that change let go of theirs first.
         let release = format!(
             "UPDATE users SET discord_id = NULL FROM {LINES}
@@ -99,31 +99,76 @@ impl Sqlite {
         with_lines(release).execute(&mut *tx).await?;
         let updated = with_lines(update).execute(&mut *tx).await?.rows_affected();
         let created = with_lines(insert).bind(micros(now)).execute(&mut *tx).await?.rows_affected();
-        let (linked, unlinked) = guild_members::relink(&mut tx).await?;
+        account_conflicts::replace(&mut tx, &keys, &settled.unmet, now).await?;
+        let (linked, unlinked) = relink(&mut tx, None, Scope::All, now).await?;
         tx.commit().await?;
-        Ok(Import::Done(Imported {
+        Ok(Imported {
             created: created.cast_signed(),
             updated: updated.cast_signed(),
-            linked: linked.cast_signed(),
-            unlinked: unlinked.cast_signed(),
-        }))
+            linked,
+            unlinked,
+            conflicts: i64::try_from(settled.unmet.len()).unwrap_or(i64::MAX),
+        })
+    }
+
+    pub(in crate::store) async fn log_in(&self, login: &DiscordLogin, now: DateTime<Utc>) -> Result<Account, StoreError> {
+        let mut tx = self.begin().await?;
+        let known = sqlx::query(
+            "UPDATE users SET discord_username = ?2, email = COALESCE(?3, email), last_login = ?4 WHERE discord_id = ?1 RETURNING *",
+        )
+        .bind(login.id.get())
+        .bind(&login.username)
+        .bind(&login.email)
+        .bind(micros(now))
+        .fetch_optional(&mut *tx)
+        .await?;
+        let account = match known {
+            Some(row) => columns::account(&row)?,
+            None => insert_login(&mut tx, login, now).await?,
+        };
+        account_conflicts::settle_login(&mut tx, account.id).await?;
+        relink(&mut tx, None, Scope::Of(&[login.id.get()]), now).await?;
+        tx.commit().await?;
+        Ok(account)
     }
 }
 
-/// Ids that the import wants for one account while another, which the import does not give another id, has them.
-async fn conflicts(connection: &mut SqliteConnection, lines: &str) -> Result<Vec<ImportConflict>, StoreError> {
-    let sql = format!(
-        "SELECT l.username, l.discord_id, u.username AS held_by FROM {LINES} JOIN users u ON u.discord_id = l.discord_id
-         WHERE u.username_key <> l.username_key
-             AND u.username_key NOT IN (SELECT value ->> 1 FROM json_each(?1) WHERE value ->> 3 IS NOT NULL)
-         ORDER BY l.username_key LIMIT 20"
-    );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(lines).fetch_all(connection).await?;
-    rows.iter()
-        .map(|row| {
-            let id = row.int("discord_id")?;
-            let discord_id = DiscordId::try_from(id).map_err(|_| StoreError::Unreadable("an unknown Discord id".into()))?;
-            Ok(ImportConflict { username: row.text("username")?, discord_id, held_by: row.text("held_by")? })
-        })
-        .collect()
+/// Makes the account of a person who logs in for the first time, under the first name that is free.
+async fn insert_login(
+    connection: &mut SqliteConnection,
+    login: &DiscordLogin,
+    now: DateTime<Utc>,
+) -> Result<Account, StoreError> {
+    for name in claims::names(login) {
+        let row = sqlx::query(
+            "INSERT INTO users (username, username_key, email, discord_id, discord_username, date_joined, last_login)
+             VALUES (?1, ?2, COALESCE(?3, ''), ?4, ?5, ?6, ?6)
+             ON CONFLICT (username_key) DO NOTHING RETURNING *",
+        )
+        .bind(&name)
+        .bind(username_key(&name))
+        .bind(&login.email)
+        .bind(login.id.get())
+        .bind(&login.username)
+        .bind(micros(now))
+        .fetch_optional(&mut *connection)
+        .await?;
+        if let Some(row) = row {
+            return columns::account(&row);
+        }
+    }
+    Err(claims::no_name_left())
+}
+
+/// The accounts that have one of these keys or Discord ids.
+async fn holders(connection: &mut SqliteConnection, keys: &[String], claimed: &[i64]) -> Result<Vec<Holder>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT username_key, discord_id FROM users WHERE username_key IN (SELECT value FROM json_each(?1))
+         UNION SELECT username_key, discord_id FROM users WHERE discord_id IN (SELECT value FROM json_each(?2))",
+    )
+    .bind(serde_json::Value::from(keys).to_string())
+    .bind(json_list(claimed))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| Ok(Holder { key: row.text("username_key")?, discord_id: row.opt_int("discord_id")? })).collect()
 }
