@@ -136,9 +136,9 @@ async fn who_hangs_up_leaves_nothing_even_if_all_but_the_end_was_there() {
         let after = async || service.tables().await == before;
         eventually("nothing is left", after).await;
     }
-    assert_eq!(service.running.stores.read.runs(10).await.unwrap().len(), 1);
+    assert_eq!(service.running.stores.read.runs(true, 10).await.unwrap().len(), 1);
     service.sync(members(1..=3)).await.counts();
-    assert_eq!(service.running.stores.read.runs(10).await.unwrap().len(), 2);
+    assert_eq!(service.running.stores.read.runs(true, 10).await.unwrap().len(), 2);
     service.stop().await;
 }
 

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeZone as _, Utc};
 use guildsync::domain::{
-    Account, Counts, DiscordId, HeldReason, Member, MemberRow, Mode, Progress, Roles, Run, RunError, RunId, RunState, Source,
+    Account, Change, Counts, DiscordId, Event, HeldReason, Member, MemberRow, Mode, Progress, Roles, Run, RunError, RunId, RunState, Source,
 };
 use guildsync::store::{
-    Accounts, Credentials, Import, ImportRow, MemberPage, MemberTotals, NewStaff, Process, Read, SessionLimits, Sessions,
-    StoreError,
+    AccountConflict, Accounts, ChangeCursor, Credentials, DiscordLogin, ImportRow, Imported, MemberPage, MemberTotals, NewStaff,
+    Process, Read, SessionLimits, Sessions, StoreError,
 };
 use secrecy::SecretString;
 
@@ -70,9 +70,28 @@ impl Read for World {
         Ok(self.runs.lock().unwrap().iter().find(|run| run.id == id).cloned())
     }
 
-    async fn runs(&self, limit: i64) -> Result<Vec<Run>, StoreError> {
+    async fn runs(&self, deltas: bool, limit: i64) -> Result<Vec<Run>, StoreError> {
         self.up()?;
-        Ok(self.runs.lock().unwrap().iter().rev().take(usize::try_from(limit).unwrap()).cloned().collect())
+        let runs = self.runs.lock().unwrap();
+        let shown = runs.iter().rev().filter(|run| deltas || run.mode != Mode::Delta || run.act.is_some());
+        Ok(shown.take(usize::try_from(limit).unwrap()).cloned().collect())
+    }
+
+    async fn member(&self, _id: DiscordId) -> Result<Option<MemberRow>, StoreError> {
+        unreachable!("no page shows one member yet")
+    }
+
+    async fn history(&self, _id: DiscordId, _before: Option<i64>, _limit: i64) -> Result<Vec<Event>, StoreError> {
+        unreachable!("no page shows history yet")
+    }
+
+    async fn changes(
+        &self,
+        _run: RunId,
+        _after: ChangeCursor,
+        _limit: i64,
+    ) -> Result<Vec<(ChangeCursor, Change)>, StoreError> {
+        unreachable!("no page shows changes yet")
     }
 
     async fn members(&self, page: MemberPage) -> Result<Vec<MemberRow>, StoreError> {
@@ -128,8 +147,16 @@ impl Accounts for World {
         Ok(())
     }
 
-    async fn import(&self, _rows: &[ImportRow], _now: DateTime<Utc>) -> Result<Import, StoreError> {
+    async fn import(&self, _rows: &[ImportRow], _now: DateTime<Utc>) -> Result<Imported, StoreError> {
         unreachable!("pages import nothing")
+    }
+
+    async fn conflicts(&self, _limit: i64) -> Result<Vec<AccountConflict>, StoreError> {
+        unreachable!("no page shows conflicts yet")
+    }
+
+    async fn log_in_with_discord(&self, _login: &DiscordLogin, _now: DateTime<Utc>) -> Result<Account, StoreError> {
+        unreachable!("nobody logs in with Discord yet")
     }
 }
 
@@ -189,7 +216,7 @@ pub fn member(id: i64, username: &str) -> MemberRow {
         joined_at: Some(Utc.with_ymd_and_hms(2021, 3, 4, 5, 6, 7).unwrap()),
         is_bot: false,
     };
-    MemberRow { member, date_created: start(), date_modified: start(), date_left: None, observed_at: start(), account: None }
+    MemberRow { member, date_created: start(), date_modified: start(), date_left: None, observed_at: start(), created_run_id: None, account: None }
 }
 
 /// Members as no friendly guild has them, and some friendly ones.
@@ -228,7 +255,7 @@ pub fn run(state: RunState) -> Run {
     let after = |millis| start() + chrono::TimeDelta::milliseconds(millis);
     let (done, total) = match state {
         RunState::Queued | RunState::Superseded => (0, 12_345),
-        RunState::Applying | RunState::Failed => (5_000, 12_345),
+        RunState::Applying | RunState::Failed | RunState::Cancelled => (5_000, 12_345),
         RunState::Finishing | RunState::Succeeded | RunState::Held => (12_345, 12_345),
     };
     let mut run = Run {
@@ -236,6 +263,9 @@ pub fn run(state: RunState) -> Run {
         source: Source::Push,
         mode: Mode::Full,
         state,
+        act: None,
+        target_run_id: None,
+        superseded_by: None,
         requested_by: "80351110224678912".into(),
         observed_at: after(-250),
         created_at: start(),

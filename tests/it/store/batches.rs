@@ -144,7 +144,7 @@ async fn a_batch_whose_claims_all_ran_out_exhausts_its_run(ledger: &Ledger) {
     assert_eq!(ledger.work.exhausted(end + MICRO).await.unwrap(), [run]);
     assert!(try_claim(ledger, run, 1_000).await.is_none());
 
-    assert_eq!(ledger.work.fail_run(run, &mishap(), at(1_001)).await.unwrap(), None);
+    assert_eq!(ledger.work.fail_run(run, &mishap(), at(1_001)).await.unwrap(), []);
     assert_eq!(ledger.work.exhausted(at(2_000)).await.unwrap(), []);
     let last = last.unwrap();
     let late = ledger.work.apply_batch(&last, &to_apply(&last), at(1_002)).await;

@@ -34,7 +34,7 @@ async fn staged_batches_have_no_effect_until_their_run_is_filed(ledger: &Ledger)
         ledger.filing.stage_batch(run, batch, at(0)).await.unwrap();
     }
     assert_eq!(ledger.read.run(run).await.unwrap(), None);
-    assert_eq!(ledger.read.runs(10).await.unwrap(), []);
+    assert_eq!(ledger.read.runs(true, 10).await.unwrap(), []);
     assert_eq!(ledger.work.claim_run(run, at(1)).await.unwrap(), RunClaim::Nothing);
     assert!(ledger.work.claim_batch(run, 0, at(1), at(7)).await.unwrap().is_none());
     assert!(ledger.work.claim_finish(run, at(1), at(7)).await.unwrap().is_none());
@@ -115,7 +115,16 @@ async fn a_list_whose_batches_are_not_all_there_is_not_filed(ledger: &Ledger) {
     let list = List::new(at(100), &members(1..=4), 2);
     ledger.filing.stage_batch(list.run.id, &list.batches[0], at(100)).await.unwrap();
     let day = TimeDelta::days(1);
-    let retention = Retention { runs: day, failed_payloads: day, staged: TimeDelta::seconds(10), sessions: day, processes: day };
+    let retention = Retention {
+        runs: day,
+        dry_runs: day,
+        deltas: day,
+        events: day,
+        failed_payloads: day,
+        staged: TimeDelta::seconds(10),
+        sessions: day,
+        processes: day,
+    };
     let swept = ledger.upkeep.sweep(&retention, at(110) + MICRO).await.unwrap();
     assert_eq!(swept.batches, 1);
 
@@ -174,7 +183,7 @@ async fn progress_and_counts_grow_while_a_run_is_applied(ledger: &Ledger) {
     assert_eq!(now.progress, Progress { members_done: 2, members_total: 5, batches_done: 1, batches_total: 3 });
     let received = Counts { total_received: 5, ..Counts::default() };
     assert_eq!(now.counts, Counts { updated: 2, unchanged: 1, ..received });
-    assert_eq!(ledger.read.runs(1).await.unwrap(), [now]);
+    assert_eq!(ledger.read.runs(true, 1).await.unwrap(), [now]);
 
     apply(ledger, run, 2, at(13)).await;
     let now = read(ledger, run).await;
@@ -204,7 +213,7 @@ async fn runs_are_listed_newest_first(ledger: &Ledger) {
         ids.push(list.file(ledger).await);
     }
     let listed = |runs: Vec<guildsync::domain::Run>| runs.into_iter().map(|run| run.id).collect::<Vec<_>>();
-    assert_eq!(listed(ledger.read.runs(10).await.unwrap()), [ids[2], ids[1], ids[0]]);
-    assert_eq!(listed(ledger.read.runs(2).await.unwrap()), [ids[2], ids[1]]);
-    assert_eq!(ledger.read.runs(0).await.unwrap(), []);
+    assert_eq!(listed(ledger.read.runs(true, 10).await.unwrap()), [ids[2], ids[1], ids[0]]);
+    assert_eq!(listed(ledger.read.runs(true, 2).await.unwrap()), [ids[2], ids[1]]);
+    assert_eq!(ledger.read.runs(true, 0).await.unwrap(), []);
 }

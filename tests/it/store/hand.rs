@@ -60,6 +60,7 @@ pub fn run_id(now: DateTime<Utc>) -> RunId {
 }
 
 /// A list as it is filed: cut into batches, each sorted and without duplicates, the last entry of an id counting.
+#[derive(Clone)]
 pub struct List {
     pub run: NewRun,
     pub batches: Vec<StagedBatch>,
@@ -87,6 +88,9 @@ impl List {
             id: run_id(observed_at),
             source: Source::Push,
             mode: Mode::Full,
+            decision: None,
+            allow_mass_departure: false,
+            idempotency: None,
             requested_by: String::new(),
             observed_at,
             created_at: observed_at,

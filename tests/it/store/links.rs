@@ -1,7 +1,7 @@
 //! Links between members and accounts: made where ids are the same, removed where they no longer are.
 
 use guildsync::domain::{Guard, Member, RunState};
-use guildsync::store::{Import, ImportRow, Imported, NewStaff};
+use guildsync::store::{Claim, ImportRow, Imported, NewStaff};
 
 use super::Ledger;
 use super::hand::{GUARD, at, carry_out, file, id, member, members, row, sync};
@@ -18,12 +18,11 @@ on_both!(
 async fn import(ledger: &Ledger, accounts: &[(&str, i64)]) -> Imported {
     let rows: Vec<ImportRow> = accounts
         .iter()
-        .map(|(name, number)| ImportRow { username: (*name).into(), email: String::new(), discord_id: Some(id(*number)) })
+        .map(|(name, number)| ImportRow { username: (*name).into(), email: String::new(), discord_id: Claim::Id(id(*number)) })
         .collect();
-    match ledger.accounts.import(&rows, at(0)).await.unwrap() {
-        Import::Done(done) => done,
-        Import::Conflicts(conflicts) => panic!("{conflicts:?}"),
-    }
+    let done = ledger.accounts.import(&rows, at(0)).await.unwrap();
+    assert_eq!(done.conflicts, 0);
+    done
 }
 
 /// The name of the account that a member is linked to.

@@ -137,6 +137,7 @@ async fn a_new_row_carries_its_times_and_its_run(ledger: &Ledger) {
         date_modified: at(20),
         date_left: None,
         observed_at: at(10),
+        created_run_id: Some(run),
         account: None,
     };
     assert_eq!(rows(ledger).await, std::slice::from_ref(&new));

@@ -31,7 +31,6 @@ mod hand;
 mod imports;
 mod links;
 mod members;
-mod model;
 mod opening;
 mod racing;
 mod runs;

@@ -44,20 +44,20 @@ async fn the_oldest_evidence_goes_first_and_one_at_a_time(ledger: &Ledger) {
     assert_eq!(claim(ledger, middle, 41).await, RunClaim::NotYet(None), "one is being applied");
     apply(ledger, oldest, 0, at(42)).await;
     assert_eq!(claim(ledger, middle, 42).await, RunClaim::NotYet(None), "it has not ended");
-    assert_eq!(finish(ledger, oldest, 43).await.next, Some(middle));
+    assert_eq!(finish(ledger, oldest, 43).await.next, [middle]);
 
     assert_eq!(claim(ledger, newest, 44).await, RunClaim::NotYet(Some(middle)));
     apply_all(ledger, middle, at(45)).await;
-    assert_eq!(finish(ledger, middle, 46).await.next, Some(newest));
+    assert_eq!(finish(ledger, middle, 46).await.next, [newest]);
     apply_all(ledger, newest, at(47)).await;
-    assert_eq!(finish(ledger, newest, 48).await.next, None);
+    assert_eq!(finish(ledger, newest, 48).await.next, []);
 }
 
 async fn of_one_moment_the_first_filed_goes_first(ledger: &Ledger) {
     let first = file(ledger, at(10), &members(1..=2)).await;
     let second = file(ledger, at(10), &members(1..=2)).await;
     assert_eq!(claim(ledger, second, 20).await, RunClaim::NotYet(Some(first)));
-    assert_eq!(carry_out(ledger, first, GUARD, at(21)).await.next, Some(second));
+    assert_eq!(carry_out(ledger, first, GUARD, at(21)).await.next, [second]);
     assert_eq!(carry_out(ledger, second, GUARD, at(22)).await.state, RunState::Succeeded);
 }
 
@@ -69,8 +69,8 @@ async fn a_roster_older_than_the_last_applied_one_is_superseded(ledger: &Ledger)
     let older = file(ledger, at(5), &members(7..=9)).await;
     let next = file(ledger, at(20), &members(1..=3)).await;
 
-    assert_eq!(claim(ledger, older, 30).await, RunClaim::Superseded(Some(old)));
-    assert_eq!(claim(ledger, old, 31).await, RunClaim::Superseded(Some(next)));
+    assert_eq!(claim(ledger, older, 30).await, RunClaim::Superseded(vec![old]));
+    assert_eq!(claim(ledger, old, 31).await, RunClaim::Superseded(vec![next]));
     let run = read(ledger, old).await;
     assert_eq!((run.state, run.started_at, run.finished_at), (RunState::Superseded, None, Some(at(31))));
     let expected = Counts { total_received: 3, duplicates: 1, total_active: 3, ..Counts::default() };
@@ -104,7 +104,7 @@ async fn a_hold_of_an_empty_list_supersedes_nobody_but_a_mass_departure_does(led
     let held = carry_out(ledger, few, Guard { floor: 3, share: 0.2 }, at(31)).await;
     assert_eq!(held.state, RunState::Held);
     let late = file(ledger, at(29), &members(1..=10)).await;
-    assert_eq!(claim(ledger, late, 32).await, RunClaim::Superseded(None));
+    assert_eq!(claim(ledger, late, 32).await, RunClaim::Superseded(vec![]));
 }
 
 async fn a_failed_run_supersedes_nobody(ledger: &Ledger) {
@@ -163,8 +163,8 @@ async fn a_failed_run_keeps_what_it_applied_and_names_the_next(ledger: &Ledger) 
     take_up(ledger, run, at(11)).await;
     apply(ledger, run, 0, at(12)).await;
     apply(ledger, run, 2, at(12)).await;
-    assert_eq!(ledger.work.fail_run(later, &mishap(), at(13)).await.unwrap(), None, "another is being applied");
-    assert_eq!(ledger.work.fail_run(run, &mishap(), at(14)).await.unwrap(), Some(next));
+    assert_eq!(ledger.work.fail_run(later, &mishap(), at(13)).await.unwrap(), [], "another is being applied");
+    assert_eq!(ledger.work.fail_run(run, &mishap(), at(14)).await.unwrap(), [next]);
 
     let failed = read(ledger, run).await;
     assert_eq!((failed.state, failed.finished_at, failed.error), (RunState::Failed, Some(at(14)), Some(mishap())));
@@ -193,7 +193,7 @@ async fn what_has_ended_does_not_fail(ledger: &Ledger) {
     carry_out(ledger, second, GUARD, at(11)).await;
     let done = read(ledger, second).await;
     let third = file(ledger, at(20), &members(1..=2)).await;
-    assert_eq!(ledger.work.fail_run(second, &other, at(12)).await.unwrap(), Some(third));
+    assert_eq!(ledger.work.fail_run(second, &other, at(12)).await.unwrap(), [third]);
     assert_eq!(read(ledger, second).await, done);
-    assert_eq!(ledger.work.fail_run(run_id(at(0)), &other, at(12)).await.unwrap(), Some(third));
+    assert_eq!(ledger.work.fail_run(run_id(at(0)), &other, at(12)).await.unwrap(), [third]);
 }

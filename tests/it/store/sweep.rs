@@ -16,7 +16,21 @@ on_both!(
 
 const YEAR: TimeDelta = TimeDelta::days(365);
 /// Nothing is old enough.
-const KEEP: Retention = Retention { runs: YEAR, failed_payloads: YEAR, staged: YEAR, sessions: YEAR, processes: YEAR };
+const KEEP: Retention = all_for(YEAR);
+
+/// Everything is kept for so long.
+const fn all_for(time: TimeDelta) -> Retention {
+    Retention {
+        runs: time,
+        dry_runs: time,
+        deltas: time,
+        events: time,
+        failed_payloads: time,
+        staged: time,
+        sessions: time,
+        processes: time,
+    }
+}
 const HOUR: TimeDelta = TimeDelta::hours(1);
 
 async fn sweep(ledger: &Ledger, retention: Retention, now: chrono::DateTime<chrono::Utc>) -> Swept {
@@ -45,7 +59,7 @@ async fn runs_that_have_not_ended_stay(ledger: &Ledger) {
     let applying = file(ledger, at(0), &members(1..=4)).await;
     take_up(ledger, applying, at(1)).await;
     let queued = file(ledger, at(10), &members(1..=4)).await;
-    let none = Retention { runs: HOUR, failed_payloads: HOUR, staged: HOUR, sessions: HOUR, processes: HOUR };
+    let none = all_for(HOUR);
     assert_eq!(sweep(ledger, none, at(0) + YEAR).await, Swept::default());
     assert_eq!(batches(ledger).await, 4);
     for batch in 0..2 {

@@ -37,7 +37,7 @@ async fn migrate_at_once(url: &str) {
             let stores = open(&connect).await.unwrap();
             let applied = stores.upkeep.migrate().await.unwrap();
             assert_eq!(stores.upkeep.pending_migrations().await.unwrap(), 0);
-            stores.read.runs(1).await.unwrap();
+            stores.read.runs(true, 1).await.unwrap();
             applied
         });
     }

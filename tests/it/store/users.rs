@@ -105,7 +105,8 @@ async fn staff_are_listed_by_name(ledger: &Ledger) {
     for name in ["bea", "Cleo", "anna", "Dora"] {
         make(ledger, name).await;
     }
-    let rows = [guildsync::store::ImportRow { username: "aaa".into(), email: String::new(), discord_id: None }];
+    let rows =
+        [guildsync::store::ImportRow { username: "aaa".into(), email: String::new(), discord_id: guildsync::store::Claim::None }];
     ledger.accounts.import(&rows, at(0)).await.unwrap();
     let names: Vec<String> = ledger.accounts.staff().await.unwrap().into_iter().map(|account| account.username).collect();
     assert_eq!(names, ["anna", "bea", "Cleo", "Dora"]);
