@@ -203,19 +203,3 @@ async fn faults_of_the_body_are_counted_with_those_of_its_entries() {
     assert_eq!(service.refused_body(body.to_string(), 422).await.faults(), ["observed_at type", "members required"]);
     service.stop().await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_this_version_cannot_do_is_refused_and_not_ignored() {
-    let service = Service::start().await;
-    service.sync(members(1..=3)).await.counts();
-    for key in ["allow_mass_departure", "dry_run"] {
-        for value in [true, false] {
-            let answer = service.refused_body(json!({ "members": [member(1)], key: value }).to_string(), 422).await;
-            assert_eq!(answer.faults(), [format!("{key} unsupported")]);
-            assert!(answer.text.contains("not supported"), "{}", answer.text);
-        }
-    }
-    let answer = service.refused(service.post(list(members(1..=3))).header("Idempotency-Key", "k1"), 422).await;
-    assert_eq!(answer.faults(), ["Idempotency-Key unsupported"]);
-    service.stop().await;
-}

@@ -16,6 +16,7 @@ async fn every_command_explains_itself() {
         ("staff_passwd", vec!["staff", "passwd"]),
         ("users", vec!["users"]),
         ("users_import", vec!["users", "import"]),
+        ("users_conflicts", vec!["users", "conflicts"]),
         ("migrate", vec!["migrate"]),
         ("check", vec!["check"]),
         ("config", vec!["config"]),

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeZone as _, Utc};
 use guildsync::domain::{
-    Account, Change, Counts, DiscordId, Event, HeldReason, Member, MemberRow, Mode, Progress, Roles, Run, RunError, RunId, RunState, Source,
+    Account, Change, Counts, DiscordId, Event, HeldReason, Member, MemberRow, Mode, Progress, Roles, Run, RunError, RunId,
+    RunState, Source,
 };
 use guildsync::store::{
     AccountConflict, Accounts, ChangeCursor, Credentials, DiscordLogin, ImportRow, Imported, MemberPage, MemberTotals, NewStaff,
@@ -85,12 +86,7 @@ impl Read for World {
         unreachable!("no page shows history yet")
     }
 
-    async fn changes(
-        &self,
-        _run: RunId,
-        _after: ChangeCursor,
-        _limit: i64,
-    ) -> Result<Vec<(ChangeCursor, Change)>, StoreError> {
+    async fn changes(&self, _run: RunId, _after: ChangeCursor, _limit: i64) -> Result<Vec<(ChangeCursor, Change)>, StoreError> {
         unreachable!("no page shows changes yet")
     }
 
@@ -216,7 +212,15 @@ pub fn member(id: i64, username: &str) -> MemberRow {
         joined_at: Some(Utc.with_ymd_and_hms(2021, 3, 4, 5, 6, 7).unwrap()),
         is_bot: false,
     };
-    MemberRow { member, date_created: start(), date_modified: start(), date_left: None, observed_at: start(), created_run_id: None, account: None }
+    MemberRow {
+        member,
+        date_created: start(),
+        date_modified: start(),
+        date_left: None,
+        observed_at: start(),
+        created_run_id: None,
+        account: None,
+    }
 }
 
 /// Members as no friendly guild has them, and some friendly ones.
