@@ -122,7 +122,10 @@ impl Sqlite {
         };
         let (state, mut counts, error) = match done {
             Ok(counts) => (RunState::Succeeded, counts, None),
-            Err(error) => (RunState::Failed, Counts::default(), Some(error)),
+            Err(error) => {
+                let total_active = guild_members::active(&mut tx).await?;
+                (RunState::Failed, Counts { total_active, ..Counts::default() }, Some(error))
+            }
         };
         let filed = sqlx::query("SELECT total_received, duplicates FROM sync_runs WHERE id = ?1")
             .bind(claim.run.to_string())

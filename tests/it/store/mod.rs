@@ -31,6 +31,7 @@ mod hand;
 mod imports;
 mod links;
 mod members;
+mod model;
 mod opening;
 mod racing;
 mod runs;

@@ -1,0 +1,1 @@
+//! Sequences that once found a fault, as short as they could be made.
