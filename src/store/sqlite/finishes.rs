@@ -60,7 +60,7 @@ impl Sqlite {
         counts.duplicates = filed.int("duplicates")?;
         counts.skipped = filed.int("skipped")?;
         let departed = guild_members::departures(&mut tx, &listed, claim.observed_at).await?;
-        let roster = Roster { claim, effect, listed: &listed, departed: &departed, now };
+        let roster = Roster { claim, effect, departed: &departed, now };
         let active = guild_members::active(&mut tx).await?;
         let active = if effect == Effect::Plan { active + counts.created + counts.rejoined } else { active };
         let judged = Judged {
@@ -151,7 +151,6 @@ fn decision(run: &SqliteRow) -> Result<Option<Decision>, StoreError> {
 struct Roster<'a> {
     claim: &'a FinishClaim,
     effect: Effect,
-    listed: &'a [i64],
     departed: &'a [i64],
     now: DateTime<Utc>,
 }
@@ -159,17 +158,18 @@ struct Roster<'a> {
 /// Marks the departures of a roster, holds them, or takes note of either; answers how many are marked. An applied roster replaces any hold;
 /// an empty list is not one.
 async fn depart(connection: &mut SqliteConnection, roster: Roster<'_>, held: Option<HeldReason>) -> Result<i64, StoreError> {
-    let Roster { claim, effect, listed, departed, now } = roster;
+    let Roster { claim, effect, departed, now } = roster;
     let all = i64::try_from(departed.len()).unwrap_or(i64::MAX);
     match (effect, held) {
+        // It speaks of nobody in particular.
+        (_, Some(HeldReason::EmptyList)) => Ok(0),
         (Effect::Plan, held) => {
             let action = if held.is_some() { Action::Held } else { Action::Left };
             let planned = Departures { run: claim.run, ids: departed, action, observed_at: claim.observed_at };
             guild_members::note_departures(connection, Effect::Plan, planned, now).await?;
             Ok(if held.is_some() { 0 } else { all })
         }
-        (Effect::Write, Some(_)) if listed.is_empty() => Ok(0),
-        (Effect::Write, Some(_)) => {
+        (Effect::Write, Some(HeldReason::MassDeparture)) => {
             held_departures::replace(connection, claim.run).await?;
             held_departures::insert(connection, claim.run, departed).await?;
             Ok(0)

@@ -120,8 +120,8 @@ impl Desk {
         (slot.lease_until, slot.holder) = (None, None);
     }
 
-    /// A small run that must wait is as if nobody had claimed it.
+    /// A small run that must wait is as if this claim had not been made.
     pub fn put_back(&mut self, step: Step) {
-        *self.slot(step) = Slot::default();
+        self.give_back(step, true);
     }
 }
