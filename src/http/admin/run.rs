@@ -97,8 +97,8 @@ fn explain(reason: HeldReason, departures: i64) -> String {
     match reason {
         HeldReason::MassDeparture => format!(
             "The list misses {count} present {members}, more than the guard believes of one list, so nobody was marked as left. If the \
-             list came in short, send the whole list again. If {count} {members} really {they} gone, raise guard.floor or guard.share in \
-             the settings and send the list again."
+             list came in short, send the whole list again: it takes this one's place. If {count} {members} really {they} gone, apply the \
+             departures (POST /api/dbot/sync_runs/…/apply_departures), or send the list again with allow_mass_departure."
         ),
         HeldReason::EmptyList => format!(
             "The list was empty. An empty list is never believed, so nobody was marked as left: {count} {members} {they} still present. \
