@@ -5,12 +5,14 @@ mod bodies;
 mod connections;
 mod encodings;
 mod guard;
+mod holds;
 mod limits;
 mod order;
 mod probes;
 mod refused;
 mod runs;
 mod servers;
+mod single;
 mod throttle;
 mod values;
 

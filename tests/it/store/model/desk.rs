@@ -89,6 +89,11 @@ impl Desk {
         self.slots.entry(step).or_default()
     }
 
+    /// Whether a step is claimed, be it by a worker that was lost.
+    pub fn is_claimed(&self, step: Step) -> bool {
+        self.slots.get(&step).is_some_and(|slot| slot.lease_until.is_some())
+    }
+
     /// Notes that a step was claimed.
     pub fn take(&mut self, claim: Claim, now: DateTime<Utc>) -> Claimed {
         self.serial += 1;

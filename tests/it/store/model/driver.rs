@@ -92,7 +92,8 @@ impl<'a> Drive<'a> {
             let may = case.state == RunState::Queued && (case.is_small() || turn == Some(*run));
             ensure!(may, "{} is told to go on but may not", self.name(*run));
         }
-        let waiting = self.waiting.iter().copied();
+        // Whoever is claimed by a lost worker is the sweeper's to find.
+        let waiting = self.waiting.iter().copied().filter(|run| !self.desk.is_claimed((*run, None)));
         let may_go = waiting.filter(|run| self.model.case(*run).state == RunState::Queued && !self.model.must_wait(*run));
         for run in may_go.chain(turn).filter(|_| !after_small) {
             ensure!(next.contains(&run), "{} may go on and is not told: {next:?}", self.name(run));
