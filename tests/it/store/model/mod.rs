@@ -62,7 +62,7 @@ impl Field {
     async fn clear(raw: &mut Raw, used: u32) {
         let statements = match raw {
             // Deleting is quicker, but leaves dead rows behind.
-            Raw::Postgres(_) if used % 100 == 0 => format!("TRUNCATE {} CASCADE", TABLES.join(", ")),
+            Raw::Postgres(_) if used.is_multiple_of(100) => format!("TRUNCATE {} CASCADE", TABLES.join(", ")),
             _ => TABLES.map(|table| format!("DELETE FROM {table};")).concat(),
         };
         raw.execute(&statements).await;

@@ -127,13 +127,13 @@ impl Drive<'_> {
         list.run.mode = if roster.dry { Mode::DryRun } else { Mode::Full };
         list.run.allow_mass_departure = roster.allow;
         list.run.idempotency = roster.key.map(|key| Idempotency { key: format!("key {key}"), body_hash });
-        let last: BTreeMap<i64, usize> = entries.iter().enumerate().map(|(place, member)| (member.id.get(), place)).collect();
+        let places: BTreeMap<i64, usize> = entries.iter().enumerate().map(|(place, member)| (member.id.get(), place)).collect();
         let part = |batch: usize| {
-            let stands = last.iter().filter(|(_, place)| **place / roster.size == batch);
+            let stands = places.iter().filter(|(_, place)| **place / roster.size == batch);
             stands.map(|(number, _)| *number).collect()
         };
         let parts = (0..list.batches.len()).map(part).collect();
-        self.file_list(Filed { list, parts, entries }).await
+        self.file_list(Filed { entries, list, parts }).await
     }
 
     async fn file_list(&mut self, mut filed: Filed) -> Result<Option<RunId>> {
