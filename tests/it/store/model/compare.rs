@@ -169,7 +169,7 @@ impl Drive<'_> {
         for run in &runs {
             let name = self.name(run.id);
             let slot = self.desk.slot((run.id, None));
-            let (touched, is_held) = (slot.attempts > 0, slot.is_held());
+            let (touched, is_held) = (slot.touched, slot.is_held());
             let case = self.model.runs.get(&run.id).with_context(|| format!("{name} was never filed"))?;
             let state = match case.state {
                 // How far a claim alone brings a run is for nobody to see but those who work on it.

@@ -16,6 +16,8 @@ pub type Step = (RunId, Option<i32>);
 pub struct Slot {
     /// Claims that had no outcome.
     pub attempts: i32,
+    /// It was claimed once.
+    pub touched: bool,
     lease_until: Option<DateTime<Utc>>,
     holder: Option<u64>,
     pub done: bool,
@@ -100,6 +102,7 @@ impl Desk {
         let claimed = Claimed { claim, serial: self.serial };
         let slot = self.slots.entry(claimed.step()).or_default();
         slot.attempts += 1;
+        slot.touched = true;
         (slot.lease_until, slot.holder) = (Some(now + LEASE), Some(claimed.serial));
         claimed
     }

@@ -111,7 +111,7 @@ impl<'a> Drive<'a> {
         if case.state != RunState::Queued {
             ensure!(claim == RunClaim::Nothing, wrong);
         } else if case.is_small() {
-            let untouched = self.desk.slot((run, None)).attempts == 0;
+            let untouched = !self.desk.slot((run, None)).touched;
             ensure!(claim == RunClaim::Small || (!untouched && claim == RunClaim::Nothing), wrong);
         } else {
             match claim {
