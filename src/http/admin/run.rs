@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 use super::session::Staff;
 use super::shell::{Badge, Section, Shell, When, html, number, source, time_taken};
 use super::{App, RUNS};
-use crate::domain::{Counts, HeldReason, Run, RunError, RunState};
+use crate::domain::{Counts, HeldReason, Mode, Run, RunError, RunState};
 
 /// A count and what it counts.
 struct Figure {
@@ -32,6 +32,9 @@ struct RunPage<'a> {
     state: Badge,
     /// What the state means.
     meaning: &'static str,
+    /// The run that took this one's place, and the run that this one decides about.
+    newer: Option<String>,
+    target: Option<String>,
     /// What happened to the departures and what to do, if they were held.
     held: Option<String>,
     error: Option<RunError>,
@@ -58,8 +61,10 @@ impl<'a> RunPage<'a> {
             id: run.id.to_string(),
             has_ended: run.state.has_ended(),
             state: run.state.into(),
-            meaning: meaning(run.state),
-            held: run.held_reason.map(|reason| explain(reason, run.counts.departures_held)),
+            meaning: meaning(run.state, run.mode),
+            newer: run.superseded_by.map(|run| run.to_string()),
+            target: run.target_run_id.map(|run| run.to_string()),
+            held: run.held_reason.map(|reason| explain(reason, run.mode, run.counts.departures_held)),
             percent: percent(&run),
             progress: progress(&run),
             source: source(&run),
@@ -77,8 +82,9 @@ impl<'a> RunPage<'a> {
     }
 }
 
-fn meaning(state: RunState) -> &'static str {
+fn meaning(state: RunState, mode: Mode) -> &'static str {
     match state {
+        RunState::Succeeded if mode == Mode::DryRun => "It was a dry run: this is what the list would do. Nothing was changed.",
         RunState::Queued => "It waits for a worker, or for an earlier list to be done.",
         RunState::Applying => "Its members are being applied. Nobody is marked as left before all of them are.",
         RunState::Finishing => "All members are applied. Now departures and accounts are looked at.",
@@ -91,8 +97,11 @@ fn meaning(state: RunState) -> &'static str {
 }
 
 /// What was kept back, why, and what a person can do.
-fn explain(reason: HeldReason, departures: i64) -> String {
+fn explain(reason: HeldReason, mode: Mode, departures: i64) -> String {
     let count = number(departures);
+    if mode == Mode::DryRun {
+        return format!("The list itself would be held: {count} departures would wait for a person.");
+    }
     let (members, they) = if departures == 1 { ("member", "is") } else { ("members", "are") };
     match reason {
         HeldReason::MassDeparture => format!(

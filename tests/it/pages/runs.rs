@@ -1,7 +1,7 @@
 //! The list of syncs, and one sync in every state.
 
 use chrono::TimeDelta;
-use guildsync::domain::{HeldReason, Run, RunState};
+use guildsync::domain::{Act, HeldReason, Mode, Run, RunState};
 use poem::http::StatusCode;
 
 use super::fakes::run;
@@ -48,6 +48,41 @@ async fn why_departures_were_held_is_said_in_words() {
     empty.counts.departures_held = 1;
     let empty = page_of(empty).await;
     assert!(empty.body.contains("The list was empty") && empty.body.contains("1 member is still present"));
+}
+
+#[tokio::test]
+async fn a_dry_run_says_that_nothing_was_changed() {
+    let mut dry = run(RunState::Succeeded);
+    dry.mode = Mode::DryRun;
+    let body = page_of(dry.clone()).await.body;
+    assert!(body.contains("It was a dry run") && body.contains("Nothing was changed") && body.contains("Dry run, sent by a bot"));
+    dry.held_reason = Some(HeldReason::MassDeparture);
+    dry.counts.departures_held = 4_000;
+    assert!(page_of(dry).await.body.contains("would be held: 4,000 departures"));
+}
+
+#[tokio::test]
+async fn runs_that_are_about_others_lead_to_them() {
+    let other = run(RunState::Succeeded).id;
+    let link = format!("href=\"/admin/sync/{other}/\"");
+    let mut replaced = run(RunState::Superseded);
+    assert!(!page_of(replaced.clone()).await.body.contains(&link));
+    replaced.superseded_by = Some(other);
+    assert!(page_of(replaced).await.body.contains(&link));
+    let mut decision = run(RunState::Cancelled);
+    (decision.mode, decision.act, decision.target_run_id) = (Mode::Delta, Some(Act::ApplyDepartures), Some(other));
+    let body = page_of(decision).await.body;
+    assert!(body.contains(&link) && body.contains("Departures applied") && body.contains("Somebody cancelled it"));
+}
+
+#[tokio::test]
+async fn runs_of_single_members_are_listed_only_when_asked_for() {
+    let mut site = Site::as_staff().await;
+    let mut single = run(RunState::Succeeded);
+    single.mode = Mode::Delta;
+    site.world.runs.lock().unwrap().push(single);
+    assert!(!site.get("/admin/sync/").await.body.contains("Single members"));
+    assert!(site.get("/admin/sync/?deltas=1").await.body.contains("Single members"));
 }
 
 #[tokio::test]
