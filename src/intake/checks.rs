@@ -1,6 +1,6 @@
 //! The rules of a member (design 3.3), one by one: from what an entry says to a [`Member`], or to faults.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 
 use super::faults::{Faults, Rule};
 use super::json::Loose;
@@ -190,9 +190,12 @@ pub(super) const TIME_RULE: &str = "must be a time like 2024-01-01T00:00:00Z";
 
 /// Reads a time as RFC 3339 writes it; without a zone it is UTC.
 pub(super) fn parse_time(text: &str) -> Option<DateTime<Utc>> {
-    let zoned = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
-    let time = zoned.or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").map(|time| time.and_utc())).ok()?;
-    // NaiveDateTime reads years of any length, which PostgreSQL does not keep.
-    let year = chrono::Datelike::year(&time);
-    (0..=9_999).contains(&year).then(|| to_micros(time))
+    // chrono would take Unicode's minus sign, too.
+    if !text.is_ascii() {
+        return None;
+    }
+    let time = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_rfc3339(&format!("{text}Z"))).ok()?;
+    // After the cut, which makes a leap second the next one: that can be in a year that RFC 3339 cannot write.
+    let time = to_micros(time.to_utc());
+    (0..=9_999).contains(&chrono::Datelike::year(&time)).then_some(time)
 }

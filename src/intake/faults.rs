@@ -66,7 +66,8 @@ impl Refusal {
         let text = error.to_string();
         // serde_json ends its messages with the place, which has fields of its own here.
         let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned();
-        Self::Malformed { message, line: error.line(), column: error.column() }
+        // It counts from 0 where the line has nothing before the place.
+        Self::Malformed { message, line: error.line(), column: error.column().max(1) }
     }
 }
 

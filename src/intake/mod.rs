@@ -24,6 +24,7 @@ mod json;
 mod roster;
 mod small;
 mod stream;
+mod whole;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,7 @@ use tokio::sync::Semaphore;
 
 pub use faults::{Fault, MAX_FAULTS, Refusal, Rule};
 pub use follow::{Follow, FollowError};
+pub use whole::{Roster, parse_roster};
 
 use crate::domain::{Clock, DiscordId, Random, Source};
 use crate::queue::Ring;

@@ -44,18 +44,12 @@ impl Taking {
     /// is wanted.
     pub fn begin(body: impl AsyncRead + Send + Unpin + 'static, limits: &IntakeLimits, parser: Parser, hashed: bool) -> Self {
         let hash = hashed.then(Sha256::new);
-        let (chunk_in, chunks) = mpsc::channel(CHUNKS);
+        let (chunk_in, mut chunks) = mpsc::channel(CHUNKS);
         let (batch_in, batches) = mpsc::channel(BATCHES);
         let max_body = limits.max_body;
         let parsing = tokio::task::spawn_blocking(move || {
-            let since = Since::new(Cell::new(0));
-            let mut reader =
-                ChunkReader { chunks, chunk: Vec::new(), at: 0, left: max_body, since: Rc::clone(&since), exceeded: None, hash };
-            let parsed = parser.parse(&mut reader, &since, &mut |batch| batch_in.blocking_send(batch).is_ok());
-            match reader.exceeded {
-                Some(message) => Err(Refusal::TooLarge(message)),
-                None => parsed.map(|parsed| Taken { parsed, body_hash: reader.hash.map(|hash| hash.finalize().into()) }),
-            }
+            let chunks = std::iter::from_fn(|| chunks.blocking_recv());
+            parse(chunks, max_body, parser, hash, &mut |batch| batch_in.blocking_send(batch).is_ok())
         });
         let pumping = tokio::spawn(pump(body, chunk_in, *limits));
         Self { batches, parsing, pumping }
@@ -108,9 +102,27 @@ async fn pump(
     }
 }
 
+/// Parses a body that comes in chunks, none of them empty, within the bounds on its size and on that of one entry.
+pub(super) fn parse(
+    chunks: impl Iterator<Item = io::Result<Vec<u8>>>,
+    max_body: u64,
+    parser: Parser,
+    hash: Option<Sha256>,
+    hand_on: &mut dyn FnMut(StagedBatch) -> bool,
+) -> Result<Taken, Refusal> {
+    let since = Since::new(Cell::new(0));
+    let mut reader =
+        ChunkReader { chunks, chunk: Vec::new(), at: 0, left: max_body, since: Rc::clone(&since), exceeded: None, hash };
+    let parsed = parser.parse(&mut reader, &since, hand_on);
+    match reader.exceeded {
+        Some(message) => Err(Refusal::TooLarge(message)),
+        None => parsed.map(|parsed| Taken { parsed, body_hash: reader.hash.map(|hash| hash.finalize().into()) }),
+    }
+}
+
 /// The parser's end of the body; keeps the bounds.
-struct ChunkReader {
-    chunks: mpsc::Receiver<io::Result<Vec<u8>>>,
+struct ChunkReader<C> {
+    chunks: C,
     chunk: Vec<u8>,
     at: usize,
     left: u64,
@@ -120,7 +132,7 @@ struct ChunkReader {
     hash: Option<Sha256>,
 }
 
-impl ChunkReader {
+impl<C> ChunkReader<C> {
     fn account_for(&mut self, length: u64) -> io::Result<()> {
         let Some(left) = self.left.checked_sub(length) else {
             return self.exceed("the body is larger than allowed when inflated (api.max_body); nothing was changed".into());
@@ -140,10 +152,10 @@ impl ChunkReader {
     }
 }
 
-impl Read for ChunkReader {
+impl<C: Iterator<Item = io::Result<Vec<u8>>>> Read for ChunkReader<C> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.at == self.chunk.len() {
-            let Some(chunk) = self.chunks.blocking_recv() else { return Ok(0) };
+            let Some(chunk) = self.chunks.next() else { return Ok(0) };
             self.chunk = chunk?;
             self.at = 0;
             if let Some(hash) = &mut self.hash {

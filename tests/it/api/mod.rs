@@ -25,7 +25,7 @@ use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
-use super::support::postgres::TestDatabase;
+use super::support::postgres::{TestDatabase, database};
 use super::support::sqlite::{TempSqlite, sqlite};
 
 const KEY: &str = "key-of-the-tests-4711";
@@ -109,6 +109,13 @@ impl Service {
         let place = sqlite();
         let url = place.url();
         Self::on(Database::Sqlite(place), &url, settings).await
+    }
+
+    /// One on each store.
+    async fn on_both(settings: &[(&str, &str)]) -> [Self; 2] {
+        let database = database().await;
+        let url = database.url().to_owned();
+        [Self::with(settings).await, Self::on(Database::Postgres(database), &url, settings).await]
     }
 
     async fn on(database: Database, url: &str, settings: &[(&str, &str)]) -> Self {
