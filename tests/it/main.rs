@@ -3,6 +3,7 @@
 
 mod api;
 mod cli;
+mod corpus;
 mod fleet;
 mod pages;
 mod queue;
