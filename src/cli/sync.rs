@@ -212,6 +212,8 @@ fn refuse(refusal: &Refusal) -> Outcome {
 fn why_held(reason: HeldReason) -> &'static str {
     match reason {
         HeldReason::EmptyList => "the list is empty, which is never believed",
+        HeldReason::IncompleteRoster => "Discord listed fewer members than it says there are (guard.completeness)",
+        HeldReason::Verification => "Discord did not list them, but knew one of them when asked",
         HeldReason::MassDeparture => "more members are missing from the list than is believed at once (guard.floor, guard.share)",
     }
 }

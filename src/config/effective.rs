@@ -7,7 +7,7 @@ use figment::value::{Num, Value};
 use super::{Config, ConfigError, DEFAULTS, Environment, Flags, layers};
 
 /// Settings that are a secret as a whole.
-const SECRETS: [&str; 1] = ["api.key"];
+const SECRETS: [&str; 3] = ["api.key", "discord.token", "discord.client_secret"];
 /// Settings that are an address which may hold a password.
 const ADDRESSES: [&str; 2] = ["database.url", "redis.url"];
 /// What stands for a secret.

@@ -10,11 +10,15 @@ use figment::{Figment, Profile};
 use super::{Config, ConfigError, DEFAULTS};
 
 /// The plain variables and the settings they stand for.
-pub const PLAIN_VARIABLES: [(&str, &str); 6] = [
+pub const PLAIN_VARIABLES: [(&str, &str); 10] = [
     ("GUILD_ID", "guild.id"),
     ("DBOT_AUTH_KEY", "api.key"),
     ("DATABASE_URL", "database.url"),
     ("REDIS_URL", "redis.url"),
+    ("DISCORD_TOKEN", "discord.token"),
+    ("DISCORD_CLIENT_ID", "discord.client_id"),
+    ("DISCORD_CLIENT_SECRET", "discord.client_secret"),
+    ("DISCORD_API_URL", "discord.api_url"),
     ("HTTP_BIND", "http.bind"),
     ("PUBLIC_URL", "http.public_url"),
 ];

@@ -1,6 +1,7 @@
 //! The sections of the settings. What each means, and its unit, stands in `config/default.toml`.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -16,6 +17,9 @@ pub struct Config {
     pub guild: GuildSection,
     pub database: Database,
     pub redis: Redis,
+    pub discord: Discord,
+    pub bot: Bot,
+    pub schedule: Schedule,
     pub http: Http,
     pub api: Api,
     pub worker: Worker,
@@ -43,6 +47,12 @@ section! { /// `[database]`
 Database { url: SecretString, max_connections: u32, acquire_timeout_secs: u64, statement_timeout_secs: u64 } }
 section! { /// `[redis]`
 Redis { url: SecretString, prefix: String } }
+section! { /// `[discord]`
+Discord { token: SecretString, client_id: String, client_secret: SecretString, api_url: String } }
+section! { /// `[bot]`
+Bot { report_channel: String } }
+section! { /// `[schedule]`
+Schedule { full_sync: String } }
 section! { /// `[http]`
 Http { bind: String, public_url: String } }
 section! { /// `[api]`
@@ -59,9 +69,15 @@ Api {
 section! { /// `[worker]`
 Worker { writers: usize, batch_members: usize } }
 section! { /// `[guard]`
-GuardSection { floor: u32, share: f64 } }
+GuardSection { floor: u32, share: f64, completeness: f64 } }
 section! { /// `[login]`
-Login { session_idle_mins: u32, session_max_mins: u32, wrong_per_name: u32, wrong_per_address: u32 } }
+Login {
+    session_idle_mins: u32,
+    session_max_mins: u32,
+    wrong_per_name: u32,
+    wrong_per_address: u32,
+    require_member: bool,
+} }
 section! { /// `[retention]`
 RetentionSection { runs_days: u32, dry_runs_days: u32, events_days: u32, failed_payload_hours: u32 } }
 section! { /// `[shutdown]`
@@ -102,6 +118,7 @@ impl Config {
         self.guild_id()?;
         self.bind()?;
         self.check_addresses()?;
+        self.check_discord()?;
         within(&self.database.max_connections, 2..=200, "database.max_connections")?;
         within(&self.database.acquire_timeout_secs, 1..=60, "database.acquire_timeout_secs")?;
         within(&self.database.statement_timeout_secs, 1..=3_600, "database.statement_timeout_secs")?;
@@ -115,6 +132,7 @@ impl Config {
         within(&self.worker.writers, 1..=64, "worker.writers")?;
         within(&self.worker.batch_members, 100..=50_000, "worker.batch_members")?;
         within(&self.guard.share, 0.0..=1.0, "guard.share")?;
+        within(&self.guard.completeness, 0.0..=1.0, "guard.completeness")?;
         within(&self.login.session_idle_mins, 1..=10_080, "login.session_idle_mins")?;
         within(&self.login.session_max_mins, 1..=43_200, "login.session_max_mins")?;
         within(&self.login.wrong_per_name, 1..=1_000, "login.wrong_per_name")?;
@@ -151,10 +169,75 @@ impl Config {
             "use letters, digits, '_', '-' and '.'",
         )?;
         let public = &self.http.public_url;
-        let fits = url::Url::parse(public).is_ok_and(|url| {
-            matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none() && url.fragment().is_none()
-        });
-        require(fits, "http.public_url (PUBLIC_URL)", || format!("is {public:?}"), "write it like https://members.example.org")
+        require(
+            is_site(public),
+            "http.public_url (PUBLIC_URL)",
+            || format!("is {public:?}"),
+            "write it like https://members.example.org",
+        )
+    }
+
+    fn check_discord(&self) -> Result<(), ConfigError> {
+        let Discord { client_id, client_secret, api_url, .. } = &self.discord;
+        require(
+            is_site(api_url),
+            "discord.api_url (DISCORD_API_URL)",
+            || format!("is {api_url:?}"),
+            "leave it out, or write it like http://127.0.0.1:9000",
+        )?;
+        let has_secret = !client_secret.expose_secret().is_empty();
+        require(
+            client_id.is_empty() || client_id.parse::<DiscordId>().is_ok(),
+            "discord.client_id (DISCORD_CLIENT_ID)",
+            || format!("is {client_id:?}, which is no Discord id"),
+            "copy it from the page OAuth2 of your application at https://discord.com/developers/applications",
+        )?;
+        require(
+            client_id.is_empty() != has_secret,
+            "discord.client_id (DISCORD_CLIENT_ID)",
+            || "and discord.client_secret (DISCORD_CLIENT_SECRET) do not stand together".into(),
+            "set both for logins with Discord, or neither",
+        )?;
+        self.report_channel()?;
+        self.full_sync().map(|_| ())
+    }
+
+    /// The channel that is told of held departures and failed syncs.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] if it is no Discord id.
+    pub fn report_channel(&self) -> Result<Option<DiscordId>, ConfigError> {
+        let text = &self.bot.report_channel;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|_| ConfigError::Value {
+            setting: "bot.report_channel",
+            fault: format!("is {text:?}, which is no Discord id"),
+            remedy: "copy it in Discord: right-click the channel's name, then Copy Channel ID",
+        })
+    }
+
+    /// How often the whole list is fetched from Discord; `None` if it is not.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] if it is no such length of time.
+    pub fn full_sync(&self) -> Result<Option<Duration>, ConfigError> {
+        let text = self.schedule.full_sync.as_str();
+        if text == "off" {
+            return Ok(None);
+        }
+        let minutes = match text.split_at_checked(text.len().saturating_sub(1)) {
+            Some((number, "h")) => number.parse::<u64>().ok().and_then(|hours| hours.checked_mul(60)),
+            Some((number, "m")) => number.parse().ok(),
+            _ => None,
+        };
+        let fits = minutes.filter(|minutes| (10..=44_640).contains(minutes));
+        fits.map(|minutes| Some(Duration::from_secs(minutes * 60))).ok_or_else(|| ConfigError::Value {
+            setting: "schedule.full_sync",
+            fault: format!("is {text:?}"),
+            remedy: "write hours or minutes from \"10m\" to \"744h\", such as \"6h\", or \"off\"",
+        })
     }
 
     /// The guild, if one is set.
@@ -188,6 +271,33 @@ impl Config {
     #[must_use]
     pub fn public_url(&self) -> &str {
         self.http.public_url.trim_end_matches('/')
+    }
+}
+
+/// Whether a text is the address of a site, to which paths can be added.
+fn is_site(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none() && url.fragment().is_none()
+    })
+}
+
+impl Discord {
+    /// The bot's token, if there is one.
+    #[must_use]
+    pub fn bot_token(&self) -> Option<&SecretString> {
+        Some(&self.token).filter(|token| !token.expose_secret().is_empty())
+    }
+
+    /// The application's id and secret, if logins with Discord are wanted.
+    #[must_use]
+    pub fn oauth_client(&self) -> Option<(DiscordId, &SecretString)> {
+        self.client_id.parse().ok().map(|id| (id, &self.client_secret))
+    }
+
+    /// Where Discord is, without a slash at its end.
+    #[must_use]
+    pub fn api_url(&self) -> &str {
+        self.api_url.trim_end_matches('/')
     }
 }
 

@@ -7,7 +7,7 @@ use super::{HeldReason, Run, RunError, RunState};
 pub fn nothing_held(state: RunState, reason: Option<HeldReason>) -> Option<RunError> {
     let error = |code: &str, message: &str| Some(RunError { code: code.to_owned(), message: message.to_owned() });
     match (state, reason) {
-        (RunState::Held, Some(HeldReason::MassDeparture)) => None,
+        (RunState::Held, Some(reason)) if reason != HeldReason::EmptyList => None,
         (RunState::Held, _) => error(
             "empty_list",
             "The list was empty, and an empty list is never believed, so it holds no departures. Nothing was changed; send the whole list.",

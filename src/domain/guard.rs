@@ -52,6 +52,16 @@ impl Guard {
     }
 }
 
+/// Whether a list from Discord with `listed` distinct members is whole, where Discord itself speaks of about `expected` (its
+/// `approximate_member_count`). Discord's number lags a little: some members, and a share, may be missing (design 4.1).
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "member counts are far below 2^52")]
+pub fn is_complete(listed: u64, expected: u64, share: f64) -> bool {
+    /// Of a small guild a share is less than one member.
+    const SLACK: f64 = 10.0;
+    listed as f64 + 1e-9 >= share * expected as f64 - SLACK
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +72,14 @@ mod tests {
     fn an_empty_list_is_never_believed() {
         assert_eq!(GUARD.judge(0, 0, 0), Verdict::Held(HeldReason::EmptyList));
         assert_eq!(GUARD.judge(0, 3, 3), Verdict::Held(HeldReason::EmptyList));
+    }
+
+    #[test]
+    fn a_list_may_lack_a_share_and_ten_members() {
+        assert!(is_complete(970, 1_000, 0.98));
+        assert!(!is_complete(969, 1_000, 0.98));
+        assert!(is_complete(1, 11, 0.98));
+        assert!(is_complete(5, 0, 1.0));
     }
 
     #[test]

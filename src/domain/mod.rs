@@ -22,7 +22,7 @@ pub use clock::{Clock, ManualClock, SystemClock, to_micros};
 pub use counts::Counts;
 pub use decision::{came_too_late, nothing_held};
 pub use delta::{Seen, Sighting};
-pub use guard::{Guard, Verdict};
+pub use guard::{Guard, Verdict, is_complete};
 pub use ids::{DiscordId, IdError, RunId};
 pub use member::{MAX_ROLE_LEN, MAX_ROLES, MAX_TEXT, Member, MemberRow, Roles};
 pub use run::{Act, HeldReason, Mode, Progress, Run, RunError, RunState, Source};

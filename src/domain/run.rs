@@ -42,6 +42,10 @@ words! {
         Push = "push",
         /// A file or standard input.
         File = "file",
+        /// The members as Discord lists them.
+        Discord = "discord",
+        /// What the gateway tells of single members.
+        Events = "events",
     }
 }
 
@@ -74,6 +78,8 @@ words! {
     RunState {
         /// Filed and waiting for a worker, or for an earlier roster of the guild.
         Queued = "queued",
+        /// Its list is being fetched from Discord; what has come is being applied.
+        Fetching = "fetching",
         /// Its batches are being applied.
         Applying = "applying",
         /// All batches are applied; departures and links are being judged.
@@ -106,6 +112,10 @@ words! {
         EmptyList = "empty_list",
         /// More departures than the guard believes.
         MassDeparture = "mass_departure",
+        /// Discord's list had fewer members than Discord says there are.
+        IncompleteRoster = "incomplete_roster",
+        /// One of many departures was asked for at Discord, and is present.
+        Verification = "verification",
     }
 }
 

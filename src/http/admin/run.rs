@@ -86,6 +86,7 @@ fn meaning(state: RunState, mode: Mode) -> &'static str {
     match state {
         RunState::Succeeded if mode == Mode::DryRun => "It was a dry run: this is what the list would do. Nothing was changed.",
         RunState::Queued => "It waits for a worker, or for an earlier list to be done.",
+        RunState::Fetching => "Its list is being fetched from Discord, and applied as it comes. Nobody is marked as left before all of it is.",
         RunState::Applying => "Its members are being applied. Nobody is marked as left before all of them are.",
         RunState::Finishing => "All members are applied. Now departures and accounts are looked at.",
         RunState::Succeeded => "Everything is done.",
@@ -108,6 +109,16 @@ fn explain(reason: HeldReason, mode: Mode, departures: i64) -> String {
             "The list misses {count} present {members}, more than the guard believes of one list, so nobody was marked as left. If the \
              list came in short, send the whole list again: it takes this one's place. If {count} {members} really {they} gone, apply the \
              departures (POST /api/dbot/sync_runs/…/apply_departures), or send the list again with allow_mass_departure."
+        ),
+        HeldReason::IncompleteRoster => format!(
+            "Discord listed fewer members than it says there are, so nobody was marked as left, {count} {members} among them who {they} not \
+             listed. The next sync from Discord takes this one's place. If {count} {members} really {they} gone, apply the departures \
+             (POST /api/dbot/sync_runs/…/apply_departures)."
+        ),
+        HeldReason::Verification => format!(
+            "Discord did not list {count} {members}, but when asked for the first hundred of them one by one, it knew at least one. So nobody \
+             was marked as left. The next sync from Discord takes this one's place. If {count} {members} really {they} gone, apply the \
+             departures (POST /api/dbot/sync_runs/…/apply_departures)."
         ),
         HeldReason::EmptyList => format!(
             "The list was empty. An empty list is never believed, so nobody was marked as left: {count} {members} {they} still present. \

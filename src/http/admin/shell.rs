@@ -115,6 +115,8 @@ pub(super) fn source(run: &Run) -> &'static str {
         (Some(Act::UndoDepartures), ..) => "Departures undone",
         (None, Mode::Delta, _) => "Single members",
         (None, Mode::DryRun, Source::Push) => "Dry run, sent by a bot",
+        (None, Mode::DryRun, Source::Discord | Source::Events) => "Dry run, from Discord",
+        (None, Mode::Full, Source::Discord | Source::Events) => "From Discord",
         (None, Mode::DryRun, Source::File) => "Dry run, from a file",
         (None, Mode::Full, Source::Push) => "Sent by a bot",
         (None, Mode::Full, Source::File) => "From a file",

@@ -177,7 +177,7 @@ async fn depart(connection: &mut PgConnection, roster: Roster<'_>, held: Option<
             guild_members::plan_departures(connection, planned, now).await?;
             Ok(if held.is_some() { 0 } else { all })
         }
-        (Effect::Write, Some(HeldReason::MassDeparture)) => {
+        (Effect::Write, Some(_)) => {
             held_departures::replace(connection, claim.run).await?;
             held_departures::insert(connection, claim.run, departed).await?;
             Ok(0)

@@ -169,7 +169,7 @@ async fn depart(connection: &mut SqliteConnection, roster: Roster<'_>, held: Opt
             guild_members::note_departures(connection, Effect::Plan, planned, now).await?;
             Ok(if held.is_some() { 0 } else { all })
         }
-        (Effect::Write, Some(HeldReason::MassDeparture)) => {
+        (Effect::Write, Some(_)) => {
             held_departures::replace(connection, claim.run).await?;
             held_departures::insert(connection, claim.run, departed).await?;
             Ok(0)
