@@ -259,7 +259,7 @@ pub fn run(state: RunState) -> Run {
     let after = |millis| start() + chrono::TimeDelta::milliseconds(millis);
     let (done, total) = match state {
         RunState::Queued | RunState::Superseded => (0, 12_345),
-        RunState::Applying | RunState::Failed | RunState::Cancelled => (5_000, 12_345),
+        RunState::Fetching | RunState::Applying | RunState::Failed | RunState::Cancelled => (5_000, 12_345),
         RunState::Finishing | RunState::Succeeded | RunState::Held => (12_345, 12_345),
     };
     let mut run = Run {
