@@ -34,7 +34,7 @@ macro_rules! handle {
 handle!(Filing {
     stage_batch(run: RunId, batch: &StagedBatch, now: DateTime<Utc>) -> () = stage;
     file_run(run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Filed = file;
-    cancel_run(run: RunId, now: DateTime<Utc>) -> Cancelled = cancel;
+    cancel_run(run: RunId, requested_by: &str, now: DateTime<Utc>) -> Cancelled = cancel;
     is_filed(run: RunId) -> bool = has_run;
     discard_staged(run: RunId) -> () = discard;
 });

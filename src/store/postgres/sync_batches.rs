@@ -142,7 +142,8 @@ impl Postgres {
 
     pub(in crate::store) async fn renew_one(&self, claim: &BatchClaim, lease_until: DateTime<Utc>) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "UPDATE sync_batches SET lease_until = $4 WHERE run_id = $1 AND batch = $2 AND state = 'running' AND attempts = $3",
+            "UPDATE sync_batches SET lease_until = $4 WHERE run_id = $1 AND batch = $2 AND state = 'running' AND attempts = $3
+                 AND EXISTS (SELECT FROM sync_runs WHERE id = $1 AND finished_at IS NULL)",
         )
         .bind(claim.run.uuid())
         .bind(claim.batch)

@@ -60,6 +60,16 @@ pub(super) async fn end(connection: &mut PgConnection, run: RunId, end: End<'_>,
     if end.state == RunState::Failed { Ok(()) } else { sync_batches::clear_payloads(connection, run).await }
 }
 
+/// Adds to what a person should know of a run.
+pub(super) async fn warn(connection: &mut PgConnection, run: RunId, warning: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE sync_runs SET warnings = warnings || jsonb_build_array($2::text) WHERE id = $1")
+        .bind(run.uuid())
+        .bind(warning)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Ends a run that has not ended before its steps were done: what they did stays. `false` if it had ended.
 async fn break_off(
     connection: &mut PgConnection,
@@ -185,7 +195,12 @@ impl Postgres {
         Ok(next)
     }
 
-    pub(in crate::store) async fn cancel(&self, run: RunId, now: DateTime<Utc>) -> Result<Cancelled, StoreError> {
+    pub(in crate::store) async fn cancel(
+        &self,
+        run: RunId,
+        requested_by: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Cancelled, StoreError> {
         let mut tx = self.pool.begin().await?;
         lock_guild(&mut tx).await?;
         lock_evidence(&mut tx).await?;
@@ -195,6 +210,9 @@ impl Postgres {
         }
         if !break_off(&mut tx, run, RunState::Cancelled, None, now).await? {
             return Ok(Cancelled::Ended);
+        }
+        if !requested_by.is_empty() {
+            warn(&mut tx, run, &format!("Cancelled by {requested_by}.")).await?;
         }
         let next = may_go_on(&mut tx).await?;
         tx.commit().await?;

@@ -65,6 +65,16 @@ pub(super) async fn end(
     if end.state == RunState::Failed { Ok(()) } else { sync_batches::clear_payloads(connection, run).await }
 }
 
+/// Adds to what a person should know of a run.
+pub(super) async fn warn(connection: &mut SqliteConnection, run: RunId, warning: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE sync_runs SET warnings = json_insert(warnings, '$[#]', ?2) WHERE id = ?1")
+        .bind(run.to_string())
+        .bind(warning)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Ends a run that has not ended before its steps were done: what they did stays. `false` if it had ended.
 async fn break_off(
     connection: &mut SqliteConnection,
@@ -183,7 +193,12 @@ impl Sqlite {
         Ok(next)
     }
 
-    pub(in crate::store) async fn cancel(&self, run: RunId, now: DateTime<Utc>) -> Result<Cancelled, StoreError> {
+    pub(in crate::store) async fn cancel(
+        &self,
+        run: RunId,
+        requested_by: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Cancelled, StoreError> {
         let mut tx = self.begin().await?;
         let known = sqlx::query("SELECT 1 FROM sync_runs WHERE id = ?1").bind(run.to_string()).fetch_optional(&mut *tx).await?;
         if known.is_none() {
@@ -191,6 +206,9 @@ impl Sqlite {
         }
         if !break_off(&mut tx, run, RunState::Cancelled, None, now).await? {
             return Ok(Cancelled::Ended);
+        }
+        if !requested_by.is_empty() {
+            warn(&mut tx, run, &format!("Cancelled by {requested_by}.")).await?;
         }
         let next = may_go_on(&mut tx).await?;
         tx.commit().await?;
