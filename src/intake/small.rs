@@ -87,7 +87,7 @@ impl Intake {
     }
 
     /// A small run of nothing.
-    fn small(&self, source: Source, requested_by: String) -> NewRun {
+    pub(super) fn small(&self, source: Source, requested_by: String) -> NewRun {
         let now = self.clock.now();
         NewRun {
             id: RunId::new(now, (self.random)()),

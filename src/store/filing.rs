@@ -85,6 +85,8 @@ pub enum Filed {
     Repeat(RunId),
     /// It is not: the key came with another body before.
     KeyReused,
+    /// It is not: a list is being fetched from Discord already, or is about to be; it joins that run.
+    Joined(RunId),
 }
 
 /// What became of a run that was to be cancelled.

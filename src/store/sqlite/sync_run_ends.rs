@@ -13,8 +13,8 @@ use crate::store::{Cancelled, FinishClaim, MAX_CLAIMS, StoreError};
 /// A run with a step whose claims are used up and have all ended without an outcome, at ?1, with ?2 claims.
 const EXHAUSTED: &str = "
 r.finished_at IS NULL AND (
-    r.state = 'finishing' AND r.attempts >= ?2 AND r.lease_until < ?1
-    OR r.state = 'applying' AND EXISTS (SELECT 1 FROM sync_batches b WHERE b.run_id = r.id AND b.attempts >= ?2
+    r.state IN ('fetching', 'finishing') AND r.attempts >= ?2 AND r.lease_until < ?1
+    OR r.state IN ('fetching', 'applying') AND EXISTS (SELECT 1 FROM sync_batches b WHERE b.run_id = r.id AND b.attempts >= ?2
         AND (b.state = 'pending' OR b.state = 'running' AND b.lease_until < ?1)))";
 
 /// How a run ends.
