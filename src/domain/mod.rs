@@ -13,6 +13,7 @@ mod delta;
 mod guard;
 mod ids;
 mod member;
+mod role;
 mod run;
 
 pub use account::{Account, AccountNameError, ConflictKind, MAX_USERNAME, check_username, username_key};
@@ -25,4 +26,5 @@ pub use delta::{Seen, Sighting};
 pub use guard::{Guard, Verdict, is_complete};
 pub use ids::{DiscordId, IdError, RunId};
 pub use member::{MAX_ROLE_LEN, MAX_ROLES, MAX_TEXT, Member, MemberRow, Roles};
+pub use role::GuildRole;
 pub use run::{Act, HeldReason, Mode, Progress, Run, RunError, RunState, Source};

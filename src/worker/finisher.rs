@@ -3,9 +3,9 @@
 use actix::prelude::*;
 
 use super::{Tools, lease};
-use crate::domain::{RunId, RunState};
+use crate::domain::{RunError, RunId, RunState};
 use crate::queue::Job;
-use crate::store::{FinishClaim, Finished, StoreError};
+use crate::store::{FinishClaim, Finished, MAX_CLAIMS, StoreError};
 
 /// Finishes runs, one at a time.
 pub(super) struct Finisher {
@@ -101,8 +101,33 @@ async fn give_up(tools: &Tools, claim: &FinishClaim, error: &StoreError) {
         tracing::info!(%run, "another worker took the finish over");
         return;
     }
-    tracing::warn!(%run, attempt = claim.attempt, %error, "the run could not be finished; it will be tried again");
-    if let Err(error) = tools.work.release_finish(claim, error.is_transient(), tools.clock.now()).await {
+    let hopeless = matches!(error, StoreError::Unreadable(_)) || claim.attempt >= MAX_CLAIMS;
+    let result = if hopeless && !error.is_transient() {
+        fail(tools, claim, error).await
+    } else {
+        tracing::warn!(%run, attempt = claim.attempt, %error, "the run could not be finished; it will be tried again");
+        tools.work.release_finish(claim, error.is_transient(), tools.clock.now()).await
+    };
+    if let Err(error) = result {
         tracing::warn!(%run, %error, "the finish could not be given back; its lease will run out");
     }
+}
+
+async fn fail(tools: &Tools, claim: &FinishClaim, error: &StoreError) -> Result<(), StoreError> {
+    // Only while it is ours: another worker may be able to do what this one cannot.
+    if !tools.work.renew_finish(claim, tools.clock.now() + tools.pace.lease).await? {
+        return Ok(());
+    }
+    tracing::error!(run = %claim.run, %error, "the run fails: it cannot be finished");
+    let error = RunError {
+        code: "finish_failed".into(),
+        message: format!(
+            "The run could not be finished: {error}. What had been applied is kept, nobody was marked as left. Look into the worker's log, then \
+             send the list again."
+        ),
+    };
+    let next = tools.work.fail_run(claim.run, &error, tools.clock.now()).await?;
+    tools.ring.notify(claim.run).await;
+    tools.ring.ring(&next.into_iter().map(Job::Run).collect::<Vec<_>>()).await;
+    Ok(())
 }

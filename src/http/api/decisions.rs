@@ -1,5 +1,6 @@
 //! `POST /api/dbot/sync_runs/{id}/apply_departures`, `…/dismiss_departures`, `…/undo_departures`: what a person decides of a run's departures.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use super::problem::Problem;
 use super::unread::Unread;
 use super::waiting::{Waited, requested_by};
 use super::{Api, body};
-use crate::domain::{Act, DiscordId, Run, RunState, nothing_held};
+use crate::domain::{Act, DiscordId, Mode, Run, RunState, nothing_held};
 use crate::intake::{Fault, MAX_FAULTS, Refusal, Rule};
 use crate::store::Decision;
 
@@ -54,14 +55,14 @@ async fn decide(api: &Api, request: &Request, id: &str, ids: Body, act: Act) -> 
         if ids.is_some() {
             return Err(Problem::fault("ids", Rule::Form, "departures are undone all together; leave ids out"));
         }
-        if target.counts.marked_left == 0 {
+        if target.counts.marked_left == 0 || target.mode == Mode::DryRun {
             return Err(Problem::conflict("Nothing to undo", "This run has marked nobody as left. Nothing was changed."));
         }
     } else if let Some(error) = nothing_held(target.state, target.held_reason) {
         return Err(Problem::conflict("Nothing to decide", error.message));
     }
     let run = intake.file_decision(Decision { act, target: target.id }, ids.as_deref(), requested_by).await?;
-    match api.wait_for(run, headers).await? {
+    match api.wait_for_small(run, headers).await? {
         Waited::Later(answer) => Ok(answer),
         Waited::Ended(run) => Ok(tell(act, &target, &run)),
     }
@@ -130,8 +131,9 @@ impl<'de> Deserialize<'de> for Object {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut keys: Vec<(String, Value)> = Vec::new();
+                let mut seen = HashSet::new();
                 while let Some((key, value)) = map.next_entry::<String, Value>()? {
-                    if keys.iter().any(|(known, _)| *known == key) {
+                    if !seen.insert(key.clone()) {
                         return Err(serde::de::Error::custom(format_args!("the key {key:?} stands twice in one object")));
                     }
                     keys.push((key, value));

@@ -225,6 +225,11 @@ impl Service {
         }
     }
 
+    /// Runs a statement that no address has.
+    async fn execute(&self, statement: &str) {
+        assert!(self.column(statement).await.is_empty());
+    }
+
     /// One text of one member's row.
     async fn of_member(&self, id: &str, what: &str) -> String {
         let mut found = self.column(&format!("SELECT {what} FROM guild_members WHERE discord_id = {id}")).await;
