@@ -7,10 +7,11 @@ use secrecy::ExposeSecret as _;
 use serenity::all::{Context, Event, GatewayIntents, RawEventHandler};
 use serenity::http::{Http, HttpBuilder};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::commands::Commands;
+use super::commands::{self, Commands};
 use super::discover::{NoGateway, discover};
 use super::events::{self, Told};
 use super::session::{self, Closed, Opening};
@@ -103,7 +104,7 @@ impl Gateway {
             let url = match tried {
                 None => return Ok(()),
                 Some(Ok(url)) => url,
-                Some(Err(NoGateway::WrongToken)) => return self.wrong_token().await,
+                Some(Err(NoGateway::WrongToken)) => return self.wrong_token(),
                 Some(Err(error)) => {
                     self.fail(&error.to_string(), stop).await;
                     continue;
@@ -112,15 +113,16 @@ impl Gateway {
             let over = self.session(url, stop).await;
             match over {
                 Over::Closed(Closed::Stopped) => return Ok(()),
-                Over::Closed(Closed::WrongToken) => return self.wrong_token().await,
-                Over::Closed(Closed::IntentRefused) => {
+                Over::Closed(Closed::WrongToken) => return self.wrong_token(),
+                Over::Closed(Closed::IntentRefused) if self.privileged => {
                     self.privileged = false;
-                    self.desk.troubles.note(Trouble::Intent, say::intent()).await;
+                    self.desk.troubles.note(Trouble::Intent, say::intent());
                 }
                 Over::AskForIntent => {
                     self.privileged = true;
                     self.intent_pause = (self.intent_pause * 2).min(LONGEST_INTENT_PAUSE);
                 }
+                Over::Closed(Closed::IntentRefused) => self.fail("Discord refuses an intent that nobody asked for", stop).await,
                 Over::Closed(Closed::Broken(reason)) => self.fail(&reason, stop).await,
                 Over::Restless => {
                     self.pause = self.desk.options.pace.longest_pause;
@@ -149,16 +151,16 @@ impl Gateway {
     /// Says that there is no connection, and pauses.
     async fn fail(&mut self, reason: &str, stop: &CancellationToken) {
         self.desk.standing.send_replace(Standing::Away(reason.to_owned()));
-        self.desk.troubles.note(Trouble::Gateway, say::gateway(reason)).await;
+        self.desk.troubles.note(Trouble::Gateway, say::gateway(reason));
         // Spread by up to a half, so that not all bots of the world come back at one moment.
         let spread = f64::from((self.desk.tools.random)()[0]) / 512.0;
         let _ = stop.run_until_cancelled(sleep(self.pause.mul_f64(1.0 + spread))).await;
         self.pause = (self.pause * 2).min(self.desk.options.pace.longest_pause);
     }
 
-    async fn wrong_token(&self) -> Result<(), WrongToken> {
+    fn wrong_token(&self) -> Result<(), WrongToken> {
         self.desk.standing.send_replace(Standing::WrongToken);
-        self.desk.troubles.note(Trouble::Token, say::token()).await;
+        self.desk.troubles.note(Trouble::Token, say::token());
         Err(WrongToken)
     }
 
@@ -193,7 +195,7 @@ impl Gateway {
     /// Attends to a session until it ends, or is to be ended.
     async fn attend(&mut self, closed: &mut oneshot::Receiver<Closed>, notices: &mut mpsc::Receiver<Told>) -> Over {
         let ask_again = Instant::now() + self.intent_pause;
-        let mut attending = Attending { gateway: self, sessions: Vec::new(), application: 0, in_guild: false, registered: false };
+        let mut attending = Attending { gateway: self, sessions: Vec::new(), application: 0, in_guild: false, registering: JoinSet::new() };
         loop {
             tokio::select! {
                 closed = &mut *closed => {
@@ -201,7 +203,7 @@ impl Gateway {
                 }
                 () = sleep_until(ask_again), if !attending.gateway.privileged => return Over::AskForIntent,
                 Some(notice) = notices.recv() => {
-                    if attending.take(notice).await {
+                    if attending.take(notice) {
                         return Over::Restless;
                     }
                 }
@@ -217,64 +219,65 @@ struct Attending<'a> {
     sessions: Vec<Instant>,
     application: u64,
     in_guild: bool,
-    registered: bool,
+    /// Registers the commands; ends with the session.
+    registering: JoinSet<()>,
 }
 
 impl Attending<'_> {
     /// Acts on a notice; answers whether sessions follow one another too quickly.
-    async fn take(&mut self, notice: Told) -> bool {
+    fn take(&mut self, notice: Told) -> bool {
         match notice {
             Told::Ready { application, in_guild } => {
                 self.sessions.retain(|begun| begun.elapsed() < RESTLESS);
                 self.sessions.push(Instant::now());
                 self.application = application;
-                self.ready(in_guild).await;
+                self.ready(in_guild);
             }
-            Told::Resumed => self.connected().await,
-            Told::GuildHere if !self.in_guild => self.arrived().await,
-            Told::GuildGone => self.missing().await,
+            Told::Resumed => self.connected(),
+            Told::GuildHere if !self.in_guild => self.arrived(),
+            Told::GuildGone => self.missing(),
             _ => {}
         }
         self.sessions.len() > MOST_SESSIONS
     }
 
     /// A session has begun: what happened before it is not known.
-    async fn ready(&mut self, in_guild: bool) {
+    fn ready(&mut self, in_guild: bool) {
         tracing::info!(members = self.gateway.privileged, "connected to Discord");
         let troubles = &self.gateway.desk.troubles;
-        troubles.clear(Trouble::Token).await;
+        troubles.clear(Trouble::Token);
         if self.gateway.privileged {
             self.gateway.intent_pause = self.gateway.desk.options.pace.intent;
-            troubles.clear(Trouble::Intent).await;
+            troubles.clear(Trouble::Intent);
         }
-        if in_guild { self.arrived().await } else { self.missing().await }
+        if in_guild { self.arrived() } else { self.missing() }
     }
 
     /// The bot is in the guild.
-    async fn arrived(&mut self) {
+    fn arrived(&mut self) {
         self.in_guild = true;
-        self.connected().await;
-        self.gateway.desk.troubles.clear(Trouble::Guild).await;
+        self.connected();
+        self.gateway.desk.troubles.clear(Trouble::Guild);
         // Without the intent the list would be refused, too.
         if self.gateway.privileged {
             self.gateway.desk.catch_up.wish(self.gateway.desk.tools.clock.now());
         }
-        if !self.registered {
-            self.registered = super::commands::register(&self.gateway.desk, &self.gateway.http, self.application).await;
-        }
+        self.registering.abort_all();
+        self.registering.spawn(commands::register(self.gateway.desk.clone(), self.gateway.http.clone(), self.application));
     }
 
     /// The bot is not in the guild.
-    async fn missing(&mut self) {
-        (self.in_guild, self.registered) = (false, false);
-        self.connected().await;
+    fn missing(&mut self) {
+        self.in_guild = false;
+        self.registering.abort_all();
+        self.connected();
         let desk = &self.gateway.desk;
-        let invitation = super::commands::invitation(&desk.options.api_url, self.application);
-        desk.troubles.note(Trouble::Guild, say::guild(desk.options.guild, &invitation)).await;
+        let invitation = commands::invitation(&desk.options.api_url, self.application);
+        desk.troubles.note(Trouble::Guild, say::guild(desk.options.guild, &invitation));
     }
 
     /// There is a connection.
-    async fn connected(&mut self) {
+    fn connected(&mut self) {
         self.gateway.pause = FIRST_PAUSE;
         let standing = match (self.in_guild, self.gateway.privileged) {
             (false, _) => Standing::NotInGuild,
@@ -282,6 +285,6 @@ impl Attending<'_> {
             (true, false) => Standing::WithoutIntent,
         };
         self.gateway.desk.standing.send_replace(standing);
-        self.gateway.desk.troubles.clear(Trouble::Gateway).await;
+        self.gateway.desk.troubles.clear(Trouble::Gateway);
     }
 }

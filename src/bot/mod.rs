@@ -186,9 +186,6 @@ const QUICK: Duration = Duration::from_millis(2_500);
 /// How long an edit, a post or a step of the database may take before the bot goes on without.
 const STEP: Duration = Duration::from_secs(10);
 
-/// Who asks, as Discord wants to be told.
-const USER_AGENT: &str = concat!("DiscordBot (https://github.com/guildsync/guildsync, ", env!("CARGO_PKG_VERSION"), ")");
-
 impl Bot {
     /// Starts the bot. It runs until `stop`, or until Discord refuses the token.
     ///
@@ -196,8 +193,11 @@ impl Bot {
     /// [`BotError`] if it cannot be started at all.
     pub fn start(options: BotOptions, tools: BotTools, stop: CancellationToken) -> Result<Self, BotError> {
         let client = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
+            // Discord refuses programs that do not say whose they are. Serenity's client says it of itself.
+            .user_agent(format!("DiscordBot ({}, {})", options.public_url, env!("CARGO_PKG_VERSION")))
+            // The token goes to no other host than the one that was named.
             .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
             .timeout(QUICK)
             .build()
             .map_err(|error| BotError::Client(error.to_string()))?;
@@ -205,7 +205,7 @@ impl Bot {
         let (standing, seen) = watch::channel(Standing::Standby);
         let desk = Arc::new(Desk {
             client,
-            troubles: Troubles::new(tools.problems.clone(), tools.clock.clone()),
+            troubles: Troubles::new(),
             standing,
             catch_up: CatchUp::new(),
             collector: EventCollector::new(),
@@ -247,7 +247,8 @@ impl Desk {
         let collecting = self.collector.run(&self, &gateway_closed);
         let catching_up = self.catch_up.run(&self, &stopping);
         let replying = replies::run(&self, &stopping);
-        let (ended, (), (), ()) = tokio::join!(leading, collecting, catching_up, replying);
+        let noting = self.troubles.run(&self, &gateway_closed);
+        let (ended, (), (), (), ()) = tokio::join!(leading, collecting, catching_up, replying, noting);
         self.standing.send_replace(match ended {
             Ended::WrongToken => Standing::WrongToken,
             _ => Standing::Ended,

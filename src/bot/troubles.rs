@@ -1,14 +1,17 @@
 //! Standing conditions that a person must know of: told once in the log, and kept in the database for the overview page while they last.
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
-use super::STEP;
-use crate::domain::Clock;
-use crate::store::{Problems, StoreError};
+use super::{Desk, STEP};
+
+/// How soon it is tried again when the database did not take it.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// What a condition is about; its word stands in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,7 +32,7 @@ pub(super) enum Trouble {
 
 impl Trouble {
     /// Its word.
-    pub fn code(self) -> &'static str {
+    fn code(self) -> &'static str {
         match self {
             Self::Intent => "bot_intent",
             Self::Token => "bot_token",
@@ -41,61 +44,103 @@ impl Trouble {
     }
 }
 
-/// Notes conditions and clears them.
+/// A condition as this process sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    /// The message; `None` if it does not hold.
+    message: Option<String>,
+    /// Whether the database says the same.
+    written: bool,
+}
+
+/// Notes conditions and clears them. Neither waits: a task writes them down as soon as the database takes them.
 pub(super) struct Troubles {
-    problems: Arc<dyn Problems>,
-    clock: Arc<dyn Clock>,
-    /// What the database holds, as far as this process wrote it: the message, or `None` for cleared.
-    known: Mutex<HashMap<Trouble, Option<String>>>,
+    seen: Mutex<HashMap<Trouble, Seen>>,
+    changed: Notify,
 }
 
 impl Troubles {
-    pub fn new(problems: Arc<dyn Problems>, clock: Arc<dyn Clock>) -> Self {
-        Self { problems, clock, known: Mutex::new(HashMap::new()) }
+    pub fn new() -> Self {
+        Self { seen: Mutex::default(), changed: Notify::new() }
     }
 
-    /// Another process may have written meanwhile.
-    pub fn forget(&self) {
-        self.known().clear();
-    }
-
-    /// The message of a condition that this process has noted.
-    pub fn message(&self, trouble: Trouble) -> Option<String> {
-        self.known().get(&trouble).cloned().flatten()
-    }
-
-    /// Says that a condition holds. Repeats neither the log line nor the row.
-    pub async fn note(&self, trouble: Trouble, message: String) {
-        let news = self.known().insert(trouble, Some(message.clone())).flatten().is_none_or(|known| known != message);
-        if news {
+    /// Says that a condition holds. The log is told when that is news.
+    pub fn note(&self, trouble: Trouble, message: String) {
+        if self.set(trouble, Some(message.clone())) {
             tracing::warn!(code = trouble.code(), "{message}");
-            self.write(trouble, self.problems.note_problem(trouble.code(), &message, self.clock.now())).await;
         }
     }
 
     /// Says that a condition does not hold.
-    pub async fn clear(&self, trouble: Trouble) {
-        let known = self.known().insert(trouble, None);
-        if known != Some(None) {
-            if known.is_some() {
-                tracing::info!(code = trouble.code(), "this is over");
-            }
-            self.write(trouble, self.problems.clear_problem(trouble.code())).await;
+    pub fn clear(&self, trouble: Trouble) {
+        let held = self.message(trouble).is_some();
+        if self.set(trouble, None) && held {
+            tracing::info!(code = trouble.code(), "this is over");
         }
     }
 
-    /// Writes, and forgets what could not be written, so that it is tried again.
-    async fn write(&self, trouble: Trouble, writing: impl Future<Output = Result<(), StoreError>>) {
-        match timeout(STEP, writing).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => {
-                tracing::debug!(code = trouble.code(), "the database did not take it; the log has it");
-                self.known().remove(&trouble);
-            }
-        }
+    /// The message of a condition that this process has noted.
+    pub fn message(&self, trouble: Trouble) -> Option<String> {
+        self.seen().get(&trouble).and_then(|seen| seen.message.clone())
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Trouble, Option<String>>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Another process may have written meanwhile: what is noted from here on is news.
+    pub fn forget(&self) {
+        self.seen().clear();
+    }
+
+    /// Writes down what is noted until `stop`, and then what is left.
+    pub async fn run(&self, desk: &Desk, stop: &CancellationToken) {
+        let writing = async {
+            loop {
+                self.changed.notified().await;
+                while !self.write(desk).await {
+                    sleep(AGAIN).await;
+                }
+            }
+        };
+        let _ = stop.run_until_cancelled(writing).await;
+        let _ = timeout(desk.options.pace.flush, self.write(desk)).await;
+    }
+
+    fn set(&self, trouble: Trouble, message: Option<String>) -> bool {
+        let mut seen = self.seen();
+        let news = seen.get(&trouble).is_none_or(|known| known.message != message);
+        if news {
+            seen.insert(trouble, Seen { message, written: false });
+            self.changed.notify_one();
+        }
+        news
+    }
+
+    /// Writes what is not written; `false` if the database did not take it all.
+    async fn write(&self, desk: &Desk) -> bool {
+        let unwritten: Vec<(Trouble, Seen)> =
+            self.seen().iter().filter(|(_, seen)| !seen.written).map(|(trouble, seen)| (*trouble, seen.clone())).collect();
+        let mut all = true;
+        for (trouble, seen) in unwritten {
+            let (problems, code) = (&desk.tools.problems, trouble.code());
+            let writing = async {
+                match &seen.message {
+                    Some(message) => problems.note_problem(code, message, desk.tools.clock.now()).await,
+                    None => problems.clear_problem(code).await,
+                }
+            };
+            if matches!(timeout(STEP, writing).await, Ok(Ok(()))) {
+                let mut now = self.seen();
+                // It may have changed meanwhile.
+                if let Some(now) = now.get_mut(&trouble).filter(|now| **now == seen) {
+                    now.written = true;
+                }
+            } else {
+                tracing::debug!(code, "the database did not take it; the log has it");
+                all = false;
+            }
+        }
+        all
+    }
+
+    fn seen(&self) -> MutexGuard<'_, HashMap<Trouble, Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

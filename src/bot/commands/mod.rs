@@ -5,6 +5,7 @@
 mod sync_members;
 mod sync_status;
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,9 +25,10 @@ use crate::domain::DiscordId;
 const AT_ONCE: usize = 16;
 /// How long one command may take until its reply is kept, or its answer given.
 const LONGEST: Duration = Duration::from_secs(60);
-/// How often registering is tried, and the first pause between.
-const TRIES: u32 = 4;
-const PAUSE: Duration = Duration::from_secs(1);
+/// Pauses between tries to register the commands, doubled from the first to the last.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(10));
+/// With this pause it has failed so often that a person should know.
+const WORTH_NOTING: Duration = Duration::from_secs(8);
 
 /// Answers commands.
 pub(super) struct Commands {
@@ -113,35 +115,44 @@ async fn respond(http: &Http, command: &CommandInteraction, response: &CreateInt
     false
 }
 
-/// Registers the commands for the guild; `false` if that did not work, which is then noted.
-pub(super) async fn register(desk: &Desk, http: &Http, application: u64) -> bool {
-    let (Some(application_id), Ok(guild)) = (std::num::NonZeroU64::new(application), u64::try_from(desk.options.guild.get())) else {
-        return false;
-    };
-    let commands = [sync_members::command(), sync_status::command()];
-    let Ok(body) = serde_json::to_vec(&commands) else { return false };
-    let route = Route::GuildCommands { application_id: application_id.into(), guild_id: guild.into() };
-    let mut pause = PAUSE;
-    for attempt in 1..=TRIES {
-        // Not through serenity's typed call: an answer that it cannot read would look like a failure.
-        let request = Request::new(route, LightMethod::Put).body(Some(body.clone()));
-        let (fault, hopeless) = match timeout(STEP, http.request(request)).await {
-            Ok(Ok(_)) => {
-                desk.troubles.clear(Trouble::Commands).await;
-                return true;
+/// Registers the commands for the guild. What does not work is noted, and tried again: whoever invites the bot anew is not announced.
+pub(super) async fn register(desk: Arc<Desk>, http: Arc<Http>, application: u64) {
+    let mut pause = PAUSES.0;
+    loop {
+        match put(&desk, &http, application).await {
+            Ok(()) => return desk.troubles.clear(Trouble::Commands),
+            // Discord fails now and then; that is no news.
+            Err(Unregistered { fault, refused }) if refused || pause >= WORTH_NOTING => {
+                desk.troubles.note(Trouble::Commands, say::commands(&fault, &invitation(&desk.options.api_url, application)));
+                pause = PAUSES.1;
             }
-            Ok(Err(error)) => (reason(&error), refused(&error)),
-            Err(_) => ("no answer in time".to_owned(), false),
-        };
-        if hopeless || attempt == TRIES {
-            let invitation = invitation(&desk.options.api_url, application);
-            desk.troubles.note(Trouble::Commands, say::commands(&fault, &invitation)).await;
-            return false;
+            Err(_) => {}
         }
         sleep(pause).await;
-        pause *= 2;
+        pause = (pause * 2).min(PAUSES.1);
     }
-    false
+}
+
+/// Why the commands are not registered.
+struct Unregistered {
+    fault: String,
+    /// The same would be refused again.
+    refused: bool,
+}
+
+async fn put(desk: &Desk, http: &Http, application: u64) -> Result<(), Unregistered> {
+    let (Some(application), Ok(guild)) = (NonZeroU64::new(application), NonZeroU64::try_from(desk.options.guild.get().unsigned_abs())) else {
+        return Err(Unregistered { fault: "the application has no id".to_owned(), refused: true });
+    };
+    let commands = [sync_members::command(), sync_status::command()];
+    let body = serde_json::to_vec(&commands).map_err(|error| Unregistered { fault: error.to_string(), refused: true })?;
+    let route = Route::GuildCommands { application_id: application.into(), guild_id: guild.into() };
+    // Not through serenity's typed call: an answer that it cannot read would look like a failure.
+    match timeout(STEP, http.request(Request::new(route, LightMethod::Put).body(Some(body)))).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(Unregistered { fault: reason(&error), refused: refused(&error) }),
+        Err(_) => Err(Unregistered { fault: "no answer in time".to_owned(), refused: false }),
+    }
 }
 
 /// The link that invites the bot with what it needs. It asks for no permission of its own.

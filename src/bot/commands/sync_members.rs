@@ -32,11 +32,15 @@ pub(super) async fn carry_out(call: &Call) {
     };
     tracing::info!(%run, joined, dry_run, user = call.caller(), "a sync was asked for by command");
     let address = say::address(&desk.options.public_url, run);
-    call.edit(&say::filed(joined, dry_run, call.notice().as_deref(), &address)).await;
     let Some((application, token)) = call.reply() else { return };
+    // Kept before anything is said, so that the reply is completed whatever happens here.
     match timeout(STEP, desk.tools.replies.keep_reply(&Reply { run, application, token, expires_at })).await {
-        Ok(Ok(())) => desk.kept.notify_one(),
+        Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%run, %error, "a reply could not be kept; it says the run's address and no more"),
         Err(_) => tracing::warn!(%run, "a reply could not be kept in time; it says the run's address and no more"),
     }
+    // Whoever completes it leaves that much time.
+    let said = say::filed(joined, dry_run, call.notice().as_deref(), &address);
+    let _ = timeout(desk.options.pace.edit, call.edit(&said)).await;
+    desk.kept.notify_one();
 }
