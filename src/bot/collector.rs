@@ -127,7 +127,10 @@ impl EventCollector {
         };
         if timeout_at(end, flushing).await.is_err() {
             let members = self.waiting().latest.len();
-            tracing::warn!(members, "changes of members could not be filed before the end; the full sync after the next start says them");
+            tracing::warn!(
+                members,
+                "changes of members could not be filed before the end; the full sync after the next start says them"
+            );
         }
     }
 
@@ -155,7 +158,9 @@ impl EventCollector {
             (waiting.take(), std::mem::take(&mut waiting.dropped))
         };
         if dropped {
-            tracing::warn!("more changes of members waited for the database than there is room for; a full sync says them instead");
+            tracing::warn!(
+                "more changes of members waited for the database than there is room for; a full sync says them instead"
+            );
             desk.catch_up.wish(desk.tools.clock.now());
         }
         if sightings.is_empty() {

@@ -61,7 +61,9 @@ fn unknown(kind: &str, value: &Value, guild: DiscordId) -> Option<Told> {
     match kind {
         "GUILD_MEMBER_ADD" | "GUILD_MEMBER_UPDATE" | "GUILD_MEMBER_REMOVE" => member(kind, value, guild),
         "GUILD_CREATE" => names(value, "id", guild).then_some(Told::GuildHere),
-        "GUILD_DELETE" if value.get("unavailable") != Some(&Value::Bool(true)) => names(value, "id", guild).then_some(Told::GuildGone),
+        "GUILD_DELETE" if value.get("unavailable") != Some(&Value::Bool(true)) => {
+            names(value, "id", guild).then_some(Told::GuildGone)
+        }
         "READY" => Some(Told::Unreadable("READY")),
         "INTERACTION_CREATE" => Some(Told::Unreadable("INTERACTION_CREATE")),
         _ => None,

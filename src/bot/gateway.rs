@@ -73,7 +73,10 @@ impl RawEventHandler for Ears {
             // Discord waits for 3 s, so nothing may stand before it.
             Some(Told::Command(command)) => self.commands.answer(*command, &self.main),
             Some(Told::Unreadable(kind)) => {
-                tracing::error!(kind, "Discord sent an event that this version of the bot cannot read; is there a newer version?");
+                tracing::error!(
+                    kind,
+                    "Discord sent an event that this version of the bot cannot read; is there a newer version?"
+                );
             }
             Some(notice) => {
                 if self.notices.try_send(notice).is_err() {
@@ -195,7 +198,8 @@ impl Gateway {
     /// Attends to a session until it ends, or is to be ended.
     async fn attend(&mut self, closed: &mut oneshot::Receiver<Closed>, notices: &mut mpsc::Receiver<Told>) -> Over {
         let ask_again = Instant::now() + self.intent_pause;
-        let mut attending = Attending { gateway: self, sessions: Vec::new(), application: 0, in_guild: false, registering: JoinSet::new() };
+        let mut attending =
+            Attending { gateway: self, sessions: Vec::new(), application: 0, in_guild: false, registering: JoinSet::new() };
         loop {
             tokio::select! {
                 closed = &mut *closed => {

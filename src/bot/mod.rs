@@ -165,6 +165,7 @@ pub enum Ended {
 pub struct Bot {
     standing: watch::Receiver<Standing>,
     running: JoinHandle<Ended>,
+    ended: Option<Ended>,
 }
 
 /// What the parts of the bot share.
@@ -214,7 +215,7 @@ impl Bot {
             tools,
         });
         let running = tokio::spawn(desk.run(stop));
-        Ok(Self { standing: seen, running })
+        Ok(Self { standing: seen, running, ended: None })
     }
 
     /// How the bot stands with Discord, now and from now on.
@@ -223,12 +224,16 @@ impl Bot {
         self.standing.clone()
     }
 
-    /// Waits for the bot to end; answers why it did.
+    /// Waits for the bot to end; answers why it did, as often as it is asked.
     pub async fn ended(&mut self) -> Ended {
-        match (&mut self.running).await {
+        if let Some(ended) = &self.ended {
+            return ended.clone();
+        }
+        let ended = match (&mut self.running).await {
             Ok(ended) => ended,
             Err(panic) => Ended::Broken(panic.to_string()),
-        }
+        };
+        self.ended.insert(ended).clone()
     }
 }
 

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serenity::all::{
-    CommandInteraction, CreateCommand, CreateInteractionResponse, CreateInteractionResponseMessage, HttpError, InteractionContext,
-    Permissions,
+    CommandInteraction, CreateCommand, CreateInteractionResponse, CreateInteractionResponseMessage, HttpError,
+    InteractionContext, Permissions,
 };
 use serenity::http::{Http, LightMethod, Request, Route};
 use tokio::sync::Semaphore;
@@ -141,7 +141,9 @@ struct Unregistered {
 }
 
 async fn put(desk: &Desk, http: &Http, application: u64) -> Result<(), Unregistered> {
-    let (Some(application), Ok(guild)) = (NonZeroU64::new(application), NonZeroU64::try_from(desk.options.guild.get().unsigned_abs())) else {
+    let (Some(application), Ok(guild)) =
+        (NonZeroU64::new(application), NonZeroU64::try_from(desk.options.guild.get().unsigned_abs()))
+    else {
         return Err(Unregistered { fault: "the application has no id".to_owned(), refused: true });
     };
     let commands = [sync_members::command(), sync_status::command()];
@@ -162,9 +164,7 @@ pub(super) fn invitation(api_url: &str, application: u64) -> String {
 
 /// A command for administrators of the guild.
 fn for_administrators(name: &str) -> CreateCommand {
-    CreateCommand::new(name)
-        .default_member_permissions(Permissions::ADMINISTRATOR)
-        .contexts(vec![InteractionContext::Guild])
+    CreateCommand::new(name).default_member_permissions(Permissions::ADMINISTRATOR).contexts(vec![InteractionContext::Guild])
 }
 
 /// What went wrong, without addresses, some of which hold tokens.
@@ -182,7 +182,9 @@ fn reason(error: &serenity::Error) -> String {
 /// Whether the same request would be refused again.
 fn refused(error: &serenity::Error) -> bool {
     match error {
-        serenity::Error::Http(error) => error.status_code().is_some_and(|status| status.is_client_error() && status.as_u16() != 429),
+        serenity::Error::Http(error) => {
+            error.status_code().is_some_and(|status| status.is_client_error() && status.as_u16() != 429)
+        }
         _ => false,
     }
 }

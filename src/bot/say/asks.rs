@@ -16,7 +16,10 @@ pub(in crate::bot) fn filed(joined: bool, dry_run: bool, notice: Option<&str>, a
 
 /// The sync could not be filed.
 pub(in crate::bot) fn not_filed(reason: &str) -> String {
-    lines([format!("The sync could not be filed: {}.", cut(reason, MOST_OF_AN_ERROR)), "Try the command again in a moment.".to_owned()])
+    lines([
+        format!("The sync could not be filed: {}.", cut(reason, MOST_OF_AN_ERROR)),
+        "Try the command again in a moment.".to_owned(),
+    ])
 }
 
 /// The runs could not be read.
@@ -26,7 +29,8 @@ pub(in crate::bot) fn not_read(reason: &str) -> String {
 
 /// The last runs, newest first. `notice` is what is wrong with the bot itself, if anything is.
 pub(in crate::bot) fn status(runs: &[Run], notice: Option<&str>, public_url: &str) -> String {
-    let heading = if runs.is_empty() { "There has been no sync yet; /sync_members begins one." } else { "The last syncs, newest first:" };
+    let heading =
+        if runs.is_empty() { "There has been no sync yet; /sync_members begins one." } else { "The last syncs, newest first:" };
     let notice = notice.map(|notice| format!("**Note:** {notice}")).unwrap_or_default();
     lines([notice, heading.to_owned()].into_iter().chain(runs.iter().map(|run| one(run, public_url))))
 }
@@ -42,7 +46,14 @@ fn one(run: &Run, public_url: &str) -> String {
         ("left", counts.marked_left),
         ("held", counts.departures_held),
     ];
-    let named: Vec<String> = named.iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name} {}", number(*count))).collect();
+    let named: Vec<String> =
+        named.iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name} {}", number(*count))).collect();
     let named = if named.is_empty() { "no counts".to_owned() } else { named.join(", ") };
-    format!("- **{}**{dry} from {}, <t:{}:R>: {named} · <{}>", run.state, run.source, run.created_at.timestamp(), address(public_url, run.id))
+    format!(
+        "- **{}**{dry} from {}, <t:{}:R>: {named} · <{}>",
+        run.state,
+        run.source,
+        run.created_at.timestamp(),
+        address(public_url, run.id)
+    )
 }
