@@ -1,6 +1,7 @@
 //! The composition root: the one file that names every room. Turns settings into a running process, and stops it in order.
 
 mod http_server;
+mod roles;
 mod workers;
 
 use std::net::SocketAddr;
@@ -16,8 +17,9 @@ use crate::domain::{Clock, DiscordId, Random, SystemClock};
 use crate::intake::{Follow, Intake, IntakeLimits};
 use crate::queue::{self, Queue, RedisOptions};
 use crate::store::{self, Connect, Process, Retention, ServingLock, Stores};
-use crate::worker::{Pace, Tools};
+use crate::worker::{AskGuild, Pace, Tools};
 use http_server::{HttpServer, Parts};
+pub use roles::Role;
 use workers::Workers;
 
 /// How often a process shows that it is alive.
@@ -26,26 +28,6 @@ const BEAT: Duration = Duration::from_secs(5);
 const GOODBYE: Duration = Duration::from_secs(3);
 /// After how long without a heartbeat (one every 5 s) a process counts as gone.
 pub const GONE_AFTER: TimeDelta = TimeDelta::seconds(20);
-
-/// What a process does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
-pub enum Role {
-    /// Serves the API and the pages.
-    Http,
-    /// Carries runs out.
-    Worker,
-}
-
-impl Role {
-    /// The role's word in settings and in `processes`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Worker => "worker",
-        }
-    }
-}
 
 /// The database of these settings.
 #[must_use]
@@ -155,6 +137,9 @@ pub enum Carrier {
 /// # Errors
 /// If the settings do not allow it, or something it needs cannot be had.
 pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow::Result<Running> {
+    for role in roles {
+        role.check(config)?;
+    }
     let redis = redis_options(config).filter(|_| carrier == Carrier::AsConfigured);
     let pace = Pace::new(redis.is_none());
     if redis.is_none() && !roles.contains(&Role::Worker) {
@@ -169,6 +154,7 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
     let listener = if roles.contains(&Role::Http) { Some(http_server::listen(config).await?) } else { None };
     let (stores, guild) = open_ledger(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let rest = rest(config, redis.as_ref(), &clock).await?;
     let queue = match redis {
         Some(options) => queue::redis(options, clock.clone()).await?,
         None => queue::local(),
@@ -185,7 +171,12 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
             ring: queue.ring.clone(),
             clock: clock.clone(),
             runtime: tokio::runtime::Handle::current(),
+            read: stores.read.clone(),
+            roles: stores.roles.clone(),
+            problems: stores.problems.clone(),
+            discord: rest.clone().zip(guild).map(|(rest, guild)| AskGuild { rest, guild }),
             guard: config.guard.guard(),
+            completeness: config.guard.completeness,
             pace,
             retention: retention(config),
             process: id.clone(),

@@ -53,6 +53,7 @@ impl HttpServer {
             read: parts.stores.read.clone(),
             clock: parts.clock.clone(),
             keys: config.api.keys(),
+            asks_discord: config.discord.bot_token().is_some(),
             wait: Duration::from_secs(config.api.wait_secs),
             wrong_keys: config.api.wrong_keys_per_minute,
             stopping: stopping.clone(),

@@ -66,6 +66,15 @@ impl Pace {
     }
 }
 
+/// Asks Discord about the guild.
+#[derive(Clone)]
+pub struct AskGuild {
+    /// Discord's REST API.
+    pub rest: Rest,
+    /// The guild.
+    pub guild: DiscordId,
+}
+
 /// What the workers work with.
 #[derive(Clone)]
 pub struct Tools {
@@ -85,10 +94,8 @@ pub struct Tools {
     pub roles: Arc<dyn Roles>,
     /// Keeps standing problems.
     pub problems: Arc<dyn Problems>,
-    /// Asks Discord; `None` without a token.
-    pub discord: Option<Rest>,
-    /// The guild that Discord is asked about.
-    pub guild: DiscordId,
+    /// Asks Discord about the guild; `None` without a token.
+    pub discord: Option<AskGuild>,
     /// When departures are believed.
     pub guard: Guard,
     /// A list from Discord with a smaller share of its members is not whole. 0 to 1.

@@ -10,8 +10,8 @@
 use actix::prelude::*;
 use chrono::TimeDelta;
 
-use super::{Tools, lease};
-use crate::discord::{DiscordError, Rest, RosterPage};
+use super::{AskGuild, Tools, lease};
+use crate::discord::{DiscordError, RosterPage};
 use crate::domain::{Member, RunError, RunId};
 use crate::queue::Job;
 use crate::store::{FetchClaim, FetchedPage, StagedBatch, StoreError, encode_payload};
@@ -117,19 +117,19 @@ async fn claim_and_fetch(tools: Tools, run: RunId) -> Option<i64> {
     }
 }
 
-async fn fetch(tools: &Tools, discord: &Rest, claim: FetchClaim) -> Result<i64, Broken> {
+async fn fetch(tools: &Tools, AskGuild { rest, guild }: &AskGuild, claim: FetchClaim) -> Result<i64, Broken> {
     tracing::info!(run = %claim.run, batches = claim.batches, "fetching the members from Discord");
-    match discord.roles(tools.guild).await {
+    match rest.roles(*guild).await {
         Ok(roles) => tools.roles.replace_roles(&roles).await?,
         // Names of roles are no reason to fail; what matters fails below.
         Err(error) => tracing::warn!(%error, "the names of the roles could not be fetched"),
     }
-    if let Some(expected) = discord.guild(tools.guild).await?.approximate_member_count {
+    if let Some(expected) = rest.guild(*guild).await?.approximate_member_count {
         tools.work.expect_members(&claim, expected).await?;
     }
     let (mut after, mut batch, mut members) = (claim.after, claim.batches, claim.members);
     loop {
-        let page = discord.members_after(tools.guild, after).await?;
+        let page = rest.members_after(*guild, after).await?;
         let is_last = page.is_last;
         if !is_last && page.last <= after {
             return Err(Broken::List(error(

@@ -21,7 +21,7 @@ pub(super) async fn verify(tools: &Tools, run: RunId, departing: &Departing) -> 
     let all = departing.departed.len() <= MOST;
     let mut gone = Vec::new();
     for id in departing.departed.iter().take(MOST) {
-        match discord.member(tools.guild, *id).await? {
+        match discord.rest.member(discord.guild, *id).await? {
             Presence::Gone => gone.push(id.get()),
             Presence::Present(_) | Presence::PresentButOdd(_) if all => {
                 tracing::warn!(%run, "a member whom Discord's list missed is present; the departure is deferred");
