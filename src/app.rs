@@ -1,5 +1,6 @@
 //! The composition root: the one file that names every room. Turns settings into a running process, and stops it in order.
 
+mod discord;
 mod http_server;
 mod roles;
 mod workers;
@@ -18,6 +19,8 @@ use crate::intake::{Follow, Intake, IntakeLimits};
 use crate::queue::{self, Queue, RedisOptions};
 use crate::store::{self, Connect, Process, Retention, ServingLock, Stores};
 use crate::worker::{AskGuild, Pace, Tools};
+use discord::Entries;
+pub use discord::rest;
 use http_server::{HttpServer, Parts};
 pub use roles::Role;
 use workers::Workers;
@@ -118,6 +121,7 @@ pub struct Running {
     grace: Duration,
     process: String,
     http: Option<HttpServer>,
+    entries: Entries,
     workers: Option<Workers>,
     beating: JoinHandle<()>,
     _serving: ServingLock,
@@ -154,7 +158,7 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
     let listener = if roles.contains(&Role::Http) { Some(http_server::listen(config).await?) } else { None };
     let (stores, guild) = open_ledger(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let rest = rest(config, redis.as_ref(), &clock).await?;
+    let rest = rest(config, redis.as_ref())?;
     let queue = match redis {
         Some(options) => queue::redis(options, clock.clone()).await?,
         None => queue::local(),
@@ -185,12 +189,24 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
     } else {
         None
     };
+    let entries = Entries::start(
+        config,
+        roles,
+        discord::Parts {
+            rest,
+            stores: stores.clone(),
+            intake: intake.clone(),
+            follow: follow.clone(),
+            clock: clock.clone(),
+            process: id.clone(),
+        },
+    )?;
     let beating = tokio::spawn(beat(stores.clone(), process, clock.clone()));
-    let parts = Parts { stores: stores.clone(), intake: intake.clone(), follow: follow.clone(), clock, random: random() };
+    let parts = Parts { stores: stores.clone(), intake: intake.clone(), follow: follow.clone(), clock, random: random(), discord: entries.standing() };
     let http = listener.map(|listener| HttpServer::start(listener, config, parts)).transpose()?;
     let address = http.as_ref().map(|server| server.address);
     let grace = Duration::from_secs(config.shutdown.grace_secs);
-    Ok(Running { address, stores, intake, follow, grace, process: id, http, workers, beating, _serving: serving })
+    Ok(Running { address, stores, intake, follow, grace, process: id, http, entries, workers, beating, _serving: serving })
 }
 
 fn process(roles: &[Role], clock: &dyn Clock) -> Process {
@@ -236,6 +252,7 @@ impl Running {
         };
         tokio::select! {
             error = http => error,
+            error = self.entries.failed() => error,
             error = workers => error,
         }
     }
@@ -246,6 +263,7 @@ impl Running {
         if let Some(server) = self.http {
             server.stop(self.grace).await;
         }
+        self.entries.stop(self.grace).await;
         if let Some(workers) = self.workers {
             workers.stop(self.grace).await;
         }

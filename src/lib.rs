@@ -23,6 +23,7 @@
 //! The way of the data: entry -> intake -> (SQL) -> queue -> worker -> store; facts come back one way: store -> read handle -> page.
 
 pub mod app;
+pub mod bot;
 pub mod cli;
 pub mod config;
 pub mod cron;

@@ -49,6 +49,8 @@ pub struct ApiState {
     pub clock: Arc<dyn Clock>,
     /// The valid keys; none while the API is not configured.
     pub keys: Vec<SecretString>,
+    /// How the bot of this process stands with Discord, if it has one.
+    pub discord: Arc<dyn Fn() -> Option<String> + Send + Sync>,
     /// Whether lists can be fetched from Discord.
     pub asks_discord: bool,
     /// How long a POST waits for its run.
