@@ -31,7 +31,7 @@ pub(super) async fn check_discord(config: &Config, guild: Option<DiscordId>, fin
 
 async fn check_bot(rest: &Rest, guild: Option<DiscordId>, findings: &mut Findings) -> Result<(), DiscordError> {
     let bot = rest.identity().await?;
-    fine(&format!("Discord knows the token: the bot is {}", bot.name));
+    fine(&format!("Discord knows the token: the bot is {}", bot.username));
     if bot.has_members_intent {
         fine("the Server Members Intent is on");
     } else {
