@@ -10,11 +10,12 @@ use poem::http::StatusCode;
 use poem::web::{Data, Path};
 use poem::{Response, handler};
 
-use super::refusal::Refusal;
-use super::session::Staff;
-use super::shell::{Badge, Section, Shell, When, html, number, source, time_taken};
-use super::{App, RUNS};
 use crate::domain::{Counts, HeldReason, Mode, Run, RunError, RunState};
+use crate::http::pages::App;
+use crate::http::pages::addresses::RUNS;
+use crate::http::pages::refusal::Refusal;
+use crate::http::pages::session::Staff;
+use crate::http::pages::shell::{Badge, Section, Shell, When, html, number, source, time_taken};
 
 /// A count and what it counts.
 struct Figure {
@@ -86,7 +87,9 @@ fn meaning(state: RunState, mode: Mode) -> &'static str {
     match state {
         RunState::Succeeded if mode == Mode::DryRun => "It was a dry run: this is what the list would do. Nothing was changed.",
         RunState::Queued => "It waits for a worker, or for an earlier list to be done.",
-        RunState::Fetching => "Its list is being fetched from Discord, and applied as it comes. Nobody is marked as left before all of it is.",
+        RunState::Fetching => {
+            "Its list is being fetched from Discord, and applied as it comes. Nobody is marked as left before all of it is."
+        }
         RunState::Applying => "Its members are being applied. Nobody is marked as left before all of them are.",
         RunState::Finishing => "All members are applied. Now departures and accounts are looked at.",
         RunState::Succeeded => "Everything is done.",
