@@ -12,8 +12,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::discord::{OAuth, OAuthOptions};
 use crate::domain::{Clock, Random};
-use crate::http::{self, AdminState, ApiState};
+use crate::http::{self, ApiState, DISCORD_CALLBACK, PagesState};
 use crate::intake::{Follow, Intake};
 use crate::store::Stores;
 
@@ -24,6 +25,8 @@ pub(super) struct Parts {
     pub follow: Follow,
     pub clock: Arc<dyn Clock>,
     pub random: Random,
+    /// How the bot of this process stands with Discord.
+    pub discord: Arc<dyn Fn() -> Option<String> + Send + Sync>,
 }
 
 /// A serving HTTP server.
@@ -43,6 +46,18 @@ pub(super) async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
     })
 }
 
+/// The application at Discord, if the settings name one.
+fn discord_login(config: &Config) -> anyhow::Result<Option<OAuth>> {
+    let Some((client_id, client_secret)) = config.discord.oauth_client() else { return Ok(None) };
+    let options = OAuthOptions {
+        api_url: config.discord.api_url().to_owned(),
+        client_id,
+        client_secret: client_secret.clone(),
+        redirect_url: format!("{}{DISCORD_CALLBACK}", config.public_url()),
+    };
+    Ok(Some(OAuth::new(options)?))
+}
+
 impl HttpServer {
     /// Begins to serve.
     pub fn start(listener: TcpListener, config: &Config, parts: Parts) -> anyhow::Result<Self> {
@@ -53,18 +68,21 @@ impl HttpServer {
             read: parts.stores.read.clone(),
             clock: parts.clock.clone(),
             keys: config.api.keys(),
+            discord: parts.discord,
+            asks_discord: config.discord.bot_token().is_some(),
             wait: Duration::from_secs(config.api.wait_secs),
             wrong_keys: config.api.wrong_keys_per_minute,
             stopping: stopping.clone(),
             hurry: hurry.clone(),
         };
-        let admin = AdminState {
+        let pages = PagesState {
             read: parts.stores.read.clone(),
             accounts: parts.stores.accounts.clone(),
             sessions: parts.stores.sessions.clone(),
             clock: parts.clock,
             random: parts.random,
             login: config.login.clone(),
+            discord: discord_login(config)?,
             public_url: config.public_url().to_owned(),
         };
         let address = listener.local_addr()?;
@@ -72,7 +90,7 @@ impl HttpServer {
         // A request that waits for its run is silent for that long.
         let idle = Duration::from_secs(config.api.wait_secs) + Duration::from_mins(1);
         let server = poem::Server::new_with_acceptor(TcpAcceptor::from_tokio(listener)?).idle_timeout(idle);
-        let (routes, stopped) = (http::routes(api, admin), stop.clone());
+        let (routes, stopped) = (http::routes(api, pages), stop.clone());
         let serving =
             tokio::spawn(async move { server.run_with_graceful_shutdown(routes, stopped.cancelled_owned(), Some(grace)).await });
         Ok(Self { address, stop, stopping, hurry, serving })

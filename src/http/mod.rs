@@ -1,22 +1,30 @@
 //! ENTRY: browsers and bots.
 //!
-//! Enters: HTTP requests. Leaves: pages and answers. Imports `domain`, `config`, `password`, `intake`, and of `store` the reading, account and
-//! session handles; never `worker`, the taking side of `queue`, or another entry.
+//! Enters: HTTP requests. Leaves: pages and answers. Imports `domain`, `config`, `password`, `intake`, of `discord` the login, and of
+//! `store` the reading, account and session handles; never `worker`, the taking side of `queue`, or another entry.
+//!
+//! For browsers: `site` puts the pages of `admin` (staff) and `account` (everybody who has an account) under their addresses; `pages`
+//! is what both stand on.
 
-pub mod admin;
+mod account;
+mod admin;
 pub mod api;
+mod pages;
 mod password;
+mod site;
 pub mod throttle;
 
 use poem::{Endpoint, Request, Response};
 
-pub use admin::AdminState;
 pub use api::ApiState;
+pub use pages::PagesState;
+pub use pages::addresses::DISCORD_CALLBACK;
+pub use site::routes as page_routes;
 
 /// All addresses: the API and the probes, and pages for everything else.
 #[must_use]
-pub fn routes(api: ApiState, admin: AdminState) -> impl Endpoint<Output = Response> {
-    Entrance { api: api::routes(api), pages: admin::routes(admin) }
+pub fn routes(api: ApiState, pages: PagesState) -> impl Endpoint<Output = Response> {
+    Entrance { api: api::routes(api), pages: site::routes(pages) }
 }
 
 /// Both sides answer every request with a response of their own, also one for an address that they do not have.

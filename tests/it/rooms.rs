@@ -19,7 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("queue", &["domain"]),
     ("discord", &["domain"]),
     ("intake", &["domain", "config", "store", "queue"]),
-    ("worker", &["domain", "store", "queue", "intake"]),
+    ("worker", &["domain", "store", "queue", "discord", "intake"]),
     ("http", ENTRY),
     ("bot", ENTRY),
     ("cron", ENTRY),
@@ -28,7 +28,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
 ];
 /// An entry turns a wish into a run, or reads. It never sees the worker, nor another entry.
-const ENTRY: &[&str] = &["domain", "config", "password", "store", "intake", "queue"];
+const ENTRY: &[&str] = &["domain", "config", "password", "store", "discord", "intake", "queue"];
 /// Every room that stands above in the table.
 const ALL_ABOVE: &[&str] = &["*"];
 

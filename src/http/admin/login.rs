@@ -1,4 +1,4 @@
-//! The login.
+//! The login with a password, and the way to the one with Discord.
 //!
 //! Enters: a name and a password. Leaves: a session under a token of its own, and the way to where the visitor wanted to go. Says the
 //! same, after the same work, whether the name, the password or both are wrong.
@@ -9,21 +9,21 @@ use std::time::Duration;
 use askama::Template;
 use poem::http::{StatusCode, header};
 use poem::web::{Data, RemoteAddr};
-use poem::{Addr, Body, Request, Response, handler};
+use poem::{Body, Request, Response, handler};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::form_urlencoded::parse;
 
-use super::forms::Form;
-use super::refusal::Refusal;
-use super::session::Token;
-use super::shell::{Section, Shell, html};
-use super::{App, LOGIN, MEMBERS, see_other};
 use crate::domain::Account;
+use crate::http::pages::App;
+use crate::http::pages::addresses::{DISCORD_LOGIN, LOGIN, own_path, see_other, with_next};
+use crate::http::pages::attempts::{address_key, in_words};
+use crate::http::pages::forms::Form;
+use crate::http::pages::refusal::Refusal;
+use crate::http::pages::session::{Token, landing};
+use crate::http::pages::shell::{Section, Shell, html};
 
 /// No account has a longer name. Characters.
 const MAX_NAME: usize = 200;
-/// Longest address that is kept through the login. Bytes.
-const MAX_NEXT: usize = 2_000;
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -33,11 +33,20 @@ struct LoginPage<'a> {
     name: &'a str,
     problem: Option<String>,
     no_staff: bool,
+    /// Where a login with Discord begins, if people can log in with it.
+    discord: Option<String>,
 }
 
 impl<'a> LoginPage<'a> {
-    fn new(next: &'a str) -> Self {
-        Self { shell: Shell::new(None, Section::None), next, name: "", problem: None, no_staff: false }
+    fn new(app: &App, next: Option<&'a str>) -> Self {
+        Self {
+            shell: Shell::new(None, Section::None),
+            next: next.unwrap_or_default(),
+            name: "",
+            problem: None,
+            no_staff: false,
+            discord: app.state.discord.as_ref().map(|_| with_next(DISCORD_LOGIN, next)),
+        }
     }
 
     fn answer(&self, status: StatusCode) -> Result<Response, Refusal> {
@@ -52,11 +61,11 @@ pub(super) async fn show(app: Data<&Arc<App>>, request: &Request) -> Result<Resp
     let next = parse(query.as_bytes()).find(|(name, _)| name == "next").map(|(_, value)| value.into_owned());
     let next = next.as_deref().and_then(own_path);
     let viewer = app.viewer(Token::of(request.headers()).as_ref()).await?;
-    if viewer.is_some_and(|viewer| viewer.account.is_staff) {
-        return Ok(see_other(next.unwrap_or(MEMBERS)));
+    if let Some(viewer) = viewer.filter(|viewer| viewer.account.is_staff) {
+        return Ok(see_other(landing(&viewer.account, next)));
     }
     let no_staff = app.state.accounts.staff().await?.is_empty();
-    LoginPage { no_staff, ..LoginPage::new(next.unwrap_or_default()) }.answer(StatusCode::OK)
+    LoginPage { no_staff, ..LoginPage::new(&app, next) }.answer(StatusCode::OK)
 }
 
 /// Takes the form.
@@ -64,7 +73,7 @@ pub(super) async fn show(app: Data<&Arc<App>>, request: &Request) -> Result<Resp
 pub(super) async fn enter(app: Data<&Arc<App>>, request: &Request, peer: &RemoteAddr, body: Body) -> Result<Response, Refusal> {
     let form = Form::read(request.headers(), body, &app.state.public_url).await?;
     let (name, next) = (form.field("name").trim(), own_path(form.field("next")));
-    let page = LoginPage { name, ..LoginPage::new(next.unwrap_or_default()) };
+    let page = LoginPage { name, ..LoginPage::new(&app, next) };
     let keys = Keys { name: name.to_lowercase(), address: address_key(&peer.0) };
     if let Err(wait) = keys.take(&app) {
         tracing::warn!(address = keys.address, "a login was put off after too many wrong passwords");
@@ -88,26 +97,18 @@ pub(super) async fn enter(app: Data<&Arc<App>>, request: &Request, peer: &Remote
     open(&app, request, &proven, next).await
 }
 
-/// Opens a session under a new token, and ends the one the browser had.
+/// Opens a session, unless the password is no longer the account's.
 async fn open(app: &App, request: &Request, proven: &Proven, next: Option<&str>) -> Result<Response, Refusal> {
-    let (state, account, now) = (&app.state, &proven.account, app.state.clock.now());
-    if let Some(old) = Token::of(request.headers()) {
-        state.sessions.close_session(&old.session_id()).await?;
-    }
-    let token = Token::new((state.random)());
-    state.accounts.note_login(account.id, now).await?;
-    state.sessions.open_session(&token.session_id(), account.id, now).await?;
+    let (state, account) = (&app.state, &proven.account);
+    state.accounts.note_login(account.id, state.clock.now()).await?;
+    let token = app.open_session(request.headers(), account).await?;
     // A password that was changed meanwhile ended the sessions there were, perhaps just before this one.
     if !proven.still_holds(app).await? {
         state.sessions.close_session(&token.session_id()).await?;
         return Ok(see_other(LOGIN));
     }
     tracing::info!(account = account.id, "logged in");
-    let mut response = see_other(next.unwrap_or(MEMBERS));
-    if let Ok(cookie) = token.set(app.secure_cookies()).parse() {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
-    Ok(response)
+    Ok(app.welcome(&token, account, next))
 }
 
 /// An active account whose password was given.
@@ -137,11 +138,7 @@ async fn account_of(app: &App, name: &str, password: &str) -> Result<Option<Prov
 }
 
 fn too_many(page: LoginPage<'_>, wait: Duration) -> Result<Response, Refusal> {
-    let seconds = wait.as_secs() + 1;
-    let rest = match seconds.div_ceil(60) {
-        1 => "a minute".to_owned(),
-        minutes => format!("{minutes} minutes"),
-    };
+    let (seconds, rest) = in_words(wait);
     let problem = Some(format!("Too many wrong passwords. Nobody can log in like this for now; try again in {rest}."));
     let mut response = LoginPage { problem, ..page }.answer(StatusCode::TOO_MANY_REQUESTS)?;
     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
@@ -158,66 +155,12 @@ impl Keys {
     /// Counts this try as a failure, for now.
     fn take(&self, app: &App) -> Result<(), Duration> {
         let now = app.state.clock.now();
-        app.by_address.take(&self.address, now)?;
-        app.by_name.take(&self.name, now).inspect_err(|_| app.by_address.give_back(&self.address))
+        app.attempts.by_address.take(&self.address, now)?;
+        app.attempts.by_name.take(&self.name, now).inspect_err(|_| app.attempts.by_address.give_back(&self.address))
     }
 
     fn give_back(&self, app: &App) {
-        app.by_name.give_back(&self.name);
-        app.by_address.give_back(&self.address);
-    }
-}
-
-/// The peer without its port. Of an IPv6 address the first half: whoever has one has the rest of that network too.
-fn address_key(peer: &Addr) -> String {
-    match peer.as_socket_addr().map(|address| address.ip().to_canonical()) {
-        Some(std::net::IpAddr::V6(ip)) => format!("{:x}/64", ip.to_bits() >> 64),
-        Some(ip) => ip.to_string(),
-        None => peer.to_string(),
-    }
-}
-
-/// `next`, if it is a path of this site and nothing that a browser could read as another one.
-fn own_path(next: &str) -> Option<&str> {
-    let is_plain = next.len() <= MAX_NEXT && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    (is_plain && next.starts_with('/') && !next.starts_with("//")).then_some(next)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_paths_of_this_site_are_followed() {
-        for good in ["/", "/admin/sync/", "/admin/accounts/guildmember/?after=5&page_size=25"] {
-            assert_eq!(own_path(good), Some(good));
-        }
-        let long = format!("/{}", "a".repeat(MAX_NEXT));
-        for bad in [
-            "",
-            "admin/",
-            "//evil.example",
-            "///evil.example",
-            "/\\evil.example",
-            "\\/evil.example",
-            "/\t/evil.example",
-            "/\n/evil.example",
-            "https://evil.example",
-            "javascript:alert(1)",
-            " /admin/",
-            "/ä",
-            &long,
-        ] {
-            assert_eq!(own_path(bad), None, "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn addresses_are_counted_without_port_and_by_network() {
-        let key = |address: &str| address_key(&Addr::socket(address.parse().unwrap()));
-        assert_eq!(key("192.0.2.7:4711"), "192.0.2.7");
-        assert_eq!(key("[::ffff:192.0.2.7]:1"), "192.0.2.7");
-        assert_eq!(key("[2001:db8:1:2:3:4:5:6]:1"), key("[2001:db8:1:2::1]:2"));
-        assert_ne!(key("[2001:db8:1:2::1]:1"), key("[2001:db8:1:3::1]:1"));
+        app.attempts.by_name.give_back(&self.name);
+        app.attempts.by_address.give_back(&self.address);
     }
 }

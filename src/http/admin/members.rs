@@ -10,16 +10,17 @@ use poem::web::Data;
 use poem::{Request, Response, handler};
 use url::form_urlencoded::parse;
 
-use super::refusal::Refusal;
-use super::session::Staff;
-use super::shell::{Section, Shell, When, html, number};
-use super::{App, MEMBERS};
 use crate::domain::{DiscordId, MemberRow};
+use crate::http::pages::App;
+use crate::http::pages::addresses::MEMBERS;
+use crate::http::pages::avatar::Avatar;
+use crate::http::pages::refusal::Refusal;
+use crate::http::pages::session::Staff;
+use crate::http::pages::shell::{Section, Shell, When, html, number};
 use crate::store::{MemberPage, MemberTotals};
 
 const PAGE_SIZES: [i64; 4] = [25, 50, 100, 200];
 const DEFAULT_SIZE: i64 = 100;
-const AVATARS: &str = "https://cdn.discordapp.com";
 
 /// What the address asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,11 +66,7 @@ impl View {
 /// A row as the template shows it.
 struct Row {
     id: DiscordId,
-    avatar: String,
-    /// Stands where the picture will be, or would be.
-    initial: char,
-    /// Which of the six colours of Discord's default pictures goes behind it.
-    tone: i64,
+    avatar: Avatar,
     name: String,
     username: String,
     is_bot: bool,
@@ -83,9 +80,7 @@ impl From<MemberRow> for Row {
         let member = row.member;
         Self {
             id: member.id,
-            avatar: avatar(member.id, &member.avatar_hash),
-            initial: initial(member.shown_name()),
-            tone: tone(member.id),
+            avatar: Avatar::from(&member),
             // Of somebody who was only seen to leave, nothing but the id may be known.
             name: Some(member.shown_name()).filter(|name| !name.is_empty()).map_or_else(|| member.id.to_string(), str::to_owned),
             username: member.username,
@@ -94,25 +89,6 @@ impl From<MemberRow> for Row {
             joined: member.joined_at.map(When::from),
             left: row.date_left.map(When::from),
         }
-    }
-}
-
-/// The first letter or digit of a name; most scripts have one.
-fn initial(name: &str) -> char {
-    name.chars().find(|c| c.is_alphanumeric()).and_then(|c| c.to_uppercase().next()).unwrap_or('#')
-}
-
-/// Discord's rule for the colour of its default pictures.
-fn tone(id: DiscordId) -> i64 {
-    (id.get() >> 22) % 6
-}
-
-/// The picture of a member. A hash is free text as far as we know, so only what looks like one goes into an address.
-fn avatar(id: DiscordId, hash: &str) -> String {
-    if !hash.is_empty() && hash.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-        format!("{AVATARS}/avatars/{id}/{hash}.png?size=64")
-    } else {
-        format!("{AVATARS}/embed/avatars/{}.png", tone(id))
     }
 }
 
@@ -194,16 +170,6 @@ mod tests {
         ] {
             let fault = View::read(query).unwrap_err().to_string();
             assert!(fault.contains(named), "{query}: {fault}");
-        }
-    }
-
-    #[test]
-    fn only_what_looks_like_a_hash_goes_into_an_address() {
-        let id = DiscordId::try_from(80_351_110_224_678_912_i64).unwrap();
-        let own = avatar(id, "a_8342729096ea3675442027381ff50dfe");
-        assert_eq!(own, "https://cdn.discordapp.com/avatars/80351110224678912/a_8342729096ea3675442027381ff50dfe.png?size=64");
-        for odd in ["", "../../x", "a\" onerror=", "ä"] {
-            assert_eq!(avatar(id, odd), "https://cdn.discordapp.com/embed/avatars/5.png", "{odd}");
         }
     }
 }

@@ -10,11 +10,12 @@ use poem::http::StatusCode;
 use poem::web::{Data, Path};
 use poem::{Response, handler};
 
-use super::refusal::Refusal;
-use super::session::Staff;
-use super::shell::{Badge, Section, Shell, When, html, number, source, time_taken};
-use super::{App, RUNS};
 use crate::domain::{Counts, HeldReason, Mode, Run, RunError, RunState};
+use crate::http::pages::App;
+use crate::http::pages::addresses::RUNS;
+use crate::http::pages::refusal::Refusal;
+use crate::http::pages::session::Staff;
+use crate::http::pages::shell::{Badge, Section, Shell, When, html, number, source, time_taken};
 
 /// A count and what it counts.
 struct Figure {

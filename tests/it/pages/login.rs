@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use poem::http::{Method, StatusCode};
 
 use super::fakes::start;
-use super::{LIST, LOGIN, PASSWORD, Site};
+use super::{ADMIN, LIST, LOGIN, ME, PASSWORD, Site};
 
 #[tokio::test]
 async fn the_first_visitor_is_told_how_to_make_a_staff_account() {
@@ -27,7 +27,7 @@ async fn a_login_opens_a_session_and_leads_on() {
     let mut site = Site::with_people();
     let answer = site.log_in("  Anna ", PASSWORD).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
-    assert_eq!(answer.header("location"), LIST);
+    assert_eq!(answer.header("location"), ADMIN);
     let cookie = answer.header("set-cookie");
     let (pair, flags) = cookie.split_once("; ").unwrap();
     assert_eq!(pair, format!("guildsync_session={}", "01".repeat(32)));
@@ -35,6 +35,14 @@ async fn a_login_opens_a_session_and_leads_on() {
     assert_eq!(site.get(LIST).await.status, StatusCode::OK);
     assert_eq!(site.world.people.lock().unwrap()[0].account.last_login, Some(start()));
     assert_eq!(site.get("/admin/login/?next=%2Fadmin%2Fsync%2F").await.header("location"), "/admin/sync/");
+}
+
+#[tokio::test]
+async fn who_is_not_staff_is_led_to_the_page_about_themselves() {
+    let mut site = Site::with_people();
+    let fields = [("next", "/admin/sync/"), ("name", "ben"), ("password", PASSWORD)];
+    assert_eq!(site.post(LOGIN, &[], &fields).await.header("location"), ME);
+    assert_eq!(site.get("/").await.header("location"), ME);
 }
 
 #[tokio::test]
@@ -114,7 +122,7 @@ async fn after_the_login_nobody_is_led_to_another_site() {
     for bad in ["https://evil.example/", "//evil.example/", "/\\evil.example", "/\t/evil.example", "javascript:alert(1)", "evil"]
     {
         let fields = [("next", bad), ("name", "anna"), ("password", PASSWORD)];
-        assert_eq!(site.post(LOGIN, &[], &fields).await.header("location"), LIST, "{bad:?}");
+        assert_eq!(site.post(LOGIN, &[], &fields).await.header("location"), ADMIN, "{bad:?}");
         site.cookie = None;
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", bad).finish();
         let form = site.get(&format!("{LOGIN}?{query}")).await;

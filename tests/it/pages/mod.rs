@@ -1,8 +1,10 @@
-//! The admin pages, asked as a browser asks them, over a ledger held in memory.
+//! The pages, asked as a browser asks them, over a ledger held in memory.
 
 mod assets;
+mod discord;
 mod fakes;
 mod login;
+mod me;
 mod members;
 mod runs;
 
@@ -10,8 +12,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock};
 
 use guildsync::config::{Config, Environment, Flags};
-use guildsync::domain::{Clock, ManualClock};
-use guildsync::http::admin::{AdminState, routes};
+use guildsync::discord::{OAuth, OAuthOptions};
+use guildsync::domain::{Clock, DiscordId, ManualClock};
+use guildsync::http::{DISCORD_CALLBACK, PagesState, page_routes};
 use poem::endpoint::BoxEndpoint;
 use poem::http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
 use poem::http::{HeaderMap, Method, StatusCode};
@@ -25,13 +28,21 @@ static HASH: LazyLock<SecretString> = LazyLock::new(|| guildsync::password::hash
 
 const LIST: &str = "/admin/accounts/guildmember/";
 const LOGIN: &str = "/admin/login/";
+const ADMIN: &str = "/admin/";
+const ME: &str = "/accounts/me/";
+/// The application at Discord.
+const CLIENT_ID: i64 = 47_110_815;
+const CLIENT_SECRET: &str = "secret-of-the-tests";
 
 /// The pages, the world behind them, and a browser before them.
 struct Site {
     pages: BoxEndpoint<'static>,
     world: Arc<World>,
     clock: Arc<ManualClock>,
+    /// The session's.
     cookie: Option<String>,
+    /// That of a login with Discord.
+    begun: Option<String>,
 }
 
 struct Answer {
@@ -66,19 +77,36 @@ impl Site {
     }
 
     fn at(public_url: &str) -> Self {
+        Self::with(public_url, None, false)
+    }
+
+    /// Where people may log in with the Discord at this address, or only members of the guild may.
+    fn with_discord(public_url: &str, discord: &str, require_member: bool) -> Self {
+        let options = OAuthOptions {
+            api_url: discord.to_owned(),
+            client_id: DiscordId::try_from(CLIENT_ID).unwrap(),
+            client_secret: CLIENT_SECRET.into(),
+            redirect_url: format!("{public_url}{DISCORD_CALLBACK}"),
+        };
+        Self::with(public_url, Some(OAuth::new(options).unwrap()), require_member)
+    }
+
+    fn with(public_url: &str, discord: Option<OAuth>, require_member: bool) -> Self {
+        let login = Config::load(&Environment::new(), &Flags::default()).unwrap().login;
         let world = Arc::new(World::default());
         let clock = Arc::new(ManualClock::new(start()));
         let draws = Arc::clone(&world);
-        let state = AdminState {
+        let state = PagesState {
             read: Arc::<World>::clone(&world),
             accounts: Arc::<World>::clone(&world),
             sessions: Arc::<World>::clone(&world),
             clock: Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>,
             random: Arc::new(move || draws.draw()),
-            login: Config::load(&Environment::new(), &Flags::default()).unwrap().login,
+            login: guildsync::config::Login { require_member, ..login },
+            discord,
             public_url: public_url.to_owned(),
         };
-        Self { pages: routes(state).boxed(), world, clock, cookie: None }
+        Self { pages: page_routes(state).boxed(), world, clock, cookie: None, begun: None }
     }
 
     /// With `anna`, who is staff, and `ben`, who is not.
@@ -119,15 +147,16 @@ impl Site {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        if let Some(cookie) = &self.cookie {
+        for cookie in self.cookie.iter().chain(self.begun.iter().filter(|_| path.starts_with("/accounts/discord/login/"))) {
             request = request.header(COOKIE, cookie);
         }
         let response = self.pages.get_response(request.body(body)).await;
         let (parts, body) = response.into_parts();
-        if let Some(set) = parts.headers.get(SET_COOKIE) {
+        for set in parts.headers.get_all(SET_COOKIE) {
             let set = set.to_str().unwrap();
             let pair = set.split(';').next().unwrap().to_owned();
-            self.cookie = (!set.contains("Max-Age=0")).then_some(pair);
+            let kept = if set.starts_with("guildsync_session=") { &mut self.cookie } else { &mut self.begun };
+            *kept = (!set.contains("Max-Age=0")).then_some(pair);
         }
         Answer { status: parts.status, headers: parts.headers, body: body.into_string().await.unwrap() }
     }
@@ -151,6 +180,7 @@ async fn every_page_of_staff_sends_strangers_to_the_login_and_others_away() {
         let answer = site.get(path).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
         assert!(answer.body.contains("not a staff account") && answer.body.contains("Log out"), "{path}");
+        assert!(answer.body.contains(r#"<a class="button" href="/accounts/me/">"#), "{path}");
         assert!(!answer.body.contains("<nav"), "{path}");
     }
 }
@@ -183,8 +213,8 @@ async fn an_address_without_its_slash_leads_to_the_page() {
     assert_eq!(answer.header("location"), "/admin/accounts/guildmember/?page_size=25");
     let answer = site.get("/admin/sync/abc").await;
     assert_eq!(answer.header("location"), "/admin/sync/abc/");
-    for path in ["/", "/admin/"] {
-        assert_eq!(site.get(path).await.header("location"), LIST);
+    for (path, target) in [("/", ADMIN), (ADMIN, LIST)] {
+        assert_eq!(site.get(path).await.header("location"), target);
     }
 }
 

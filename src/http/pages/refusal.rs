@@ -8,17 +8,17 @@ use askama::Template;
 use poem::Response;
 use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
 use poem::http::{StatusCode, header};
-use url::form_urlencoded::byte_serialize;
 
+use super::App;
+use super::addresses::{LOGIN, ME, MEMBERS, RUNS, allowed, see_other, with_next};
 use super::session::{Token, Viewer};
 use super::shell::{Section, Shell, html};
-use super::{App, LOGIN, MEMBERS, RUNS, allowed, see_other};
 use crate::http::password::Busy;
 use crate::store::StoreError;
 
 /// Why a page is not shown.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
+pub(in crate::http) enum Refusal {
     #[error("not logged in")]
     Stranger {
         /// Where the visitor wanted to go.
@@ -46,7 +46,27 @@ pub(super) enum Refusal {
     Busy(#[from] Busy),
     #[error("a page could not be put together: {0}")]
     Template(#[from] askama::Error),
+    /// What a room of pages has to say in its own words.
+    #[error(transparent)]
+    Told(#[from] Box<Told>),
 }
+
+/// A refusal with its own words.
+#[derive(Debug, thiserror::Error)]
+#[error("{log}")]
+pub(in crate::http) struct Told {
+    pub(in crate::http) status: StatusCode,
+    pub(in crate::http) title: &'static str,
+    pub(in crate::http) text: String,
+    pub(in crate::http) ways: Vec<Way>,
+    /// Seconds after which the same request may go better.
+    pub(in crate::http) retry_after: Option<u64>,
+    /// What whoever runs the site must know; empty if that is nothing.
+    pub(in crate::http) log: String,
+}
+
+/// A way on: its address and its words.
+pub(in crate::http) type Way = (String, &'static str);
 
 impl ResponseError for Refusal {
     fn status(&self) -> StatusCode {
@@ -61,6 +81,7 @@ impl ResponseError for Refusal {
             Self::Store(error) if error.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Busy(Busy::Crowded | Busy::BrokenOff) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(_) | Self::Busy(_) | Self::Template(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Told(told) => told.status,
         }
     }
 }
@@ -72,32 +93,36 @@ struct RefusalPage<'a> {
     status: u16,
     title: &'static str,
     text: String,
-    /// Address and words of the way on.
-    ways: &'static [(&'static str, &'static str)],
+    ways: Vec<Way>,
 }
 
 const TO_MEMBERS: (&str, &str) = (MEMBERS, "See the members");
 const TO_SYNCS: (&str, &str) = (RUNS, "See the syncs");
 const TO_LOGIN: (&str, &str) = (LOGIN, "Log in");
+const TO_ME: (&str, &str) = (ME, "See your account");
 
 /// The page for an error.
-pub(super) async fn answer(app: &Arc<App>, error: poem::Error, token: Option<Token>, path: &str) -> Response {
+pub(in crate::http) async fn answer(app: &Arc<App>, error: poem::Error, token: Option<Token>, path: &str) -> Response {
     let status = error.status();
     let refusal = error.downcast_ref::<Refusal>();
-    if status.is_server_error() {
+    let retry_after = match refusal {
+        Some(Refusal::Told(told)) => told.retry_after,
+        _ => (status == StatusCode::SERVICE_UNAVAILABLE).then_some(5),
+    };
+    if status.is_server_error() && !matches!(refusal, Some(Refusal::Told(told)) if told.log.is_empty()) {
         tracing::error!(path, status = status.as_u16(), "a page could not be shown: {error}");
     }
     if let Some(Refusal::Stranger { next }) = refusal {
-        return to_login(next.as_deref());
+        return see_other(&with_next(LOGIN, next.as_deref()));
     }
     // With the ledger away, asking it who is looking would only make the visitor wait again.
     let viewer = if status.is_server_error() { None } else { app.viewer(token.as_ref()).await.ok().flatten() };
-    let mut response = match page(&error, refusal, status, viewer.as_ref()).render() {
+    let mut response = match page(&error, refusal, path, viewer.as_ref()).render() {
         Ok(page) => html(status, page),
         Err(_) => html(status, "This page could not be put together. Go back and try again.".to_owned()),
     };
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("5"));
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
     if error.is::<MethodNotAllowedError>() {
         let methods = allowed(path).iter().filter_map(|method| method.as_str().parse().ok());
@@ -106,29 +131,37 @@ pub(super) async fn answer(app: &Arc<App>, error: poem::Error, token: Option<Tok
     response
 }
 
-/// To the login, which knows where the visitor wanted to go.
-fn to_login(next: Option<&str>) -> Response {
-    match next {
-        None | Some("/" | "/admin/") => see_other(LOGIN),
-        Some(next) => see_other(&format!("{LOGIN}?next={}", byte_serialize(next.as_bytes()).collect::<String>())),
-    }
-}
-
-fn page<'a>(error: &poem::Error, refusal: Option<&Refusal>, status: StatusCode, viewer: Option<&'a Viewer>) -> RefusalPage<'a> {
+fn page<'a>(error: &poem::Error, refusal: Option<&Refusal>, path: &str, viewer: Option<&'a Viewer>) -> RefusalPage<'a> {
+    let status = error.status();
     let (title, text) = words(error, refusal);
-    let is_staff = viewer.is_some_and(|viewer| viewer.account.is_staff);
-    let ways: &[_] = match refusal {
-        Some(Refusal::NotStaff) => &[],
-        Some(Refusal::NoRun) => &[TO_SYNCS, TO_MEMBERS],
-        _ if is_staff || status.is_server_error() => &[TO_MEMBERS],
-        _ => &[TO_LOGIN],
+    let ways = match refusal {
+        Some(Refusal::Told(told)) => told.ways.clone(),
+        _ => ways(refusal, path, status, viewer).iter().map(|(address, words)| ((*address).to_owned(), *words)).collect(),
     };
     RefusalPage { shell: Shell::new(viewer, Section::None), status: status.as_u16(), title, text, ways }
+}
+
+fn ways(
+    refusal: Option<&Refusal>,
+    path: &str,
+    status: StatusCode,
+    viewer: Option<&Viewer>,
+) -> &'static [(&'static str, &'static str)] {
+    let is_staff = viewer.map(|viewer| viewer.account.is_staff);
+    match refusal {
+        Some(Refusal::NoRun) => &[TO_SYNCS, TO_MEMBERS],
+        // Nobody was asked who is looking.
+        _ if status.is_server_error() && path.starts_with("/accounts/") => &[TO_ME],
+        _ if status.is_server_error() || is_staff == Some(true) => &[TO_MEMBERS],
+        _ if is_staff == Some(false) => &[TO_ME],
+        _ => &[TO_LOGIN],
+    }
 }
 
 fn words(error: &poem::Error, refusal: Option<&Refusal>) -> (&'static str, String) {
     let (title, text) = match refusal {
         Some(Refusal::Query(fault)) => return ("This address asks for something that does not exist", fault.clone()),
+        Some(Refusal::Told(told)) => return (told.title, told.text.clone()),
         Some(Refusal::NotStaff) => (
             "These pages are for staff",
             "You are logged in, but this account is not a staff account. Someone who runs this site can make you one; or log out \

@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
-use poem::http::header;
 use poem::web::Data;
 use poem::{Body, Request, Response, handler};
 
-use super::forms::Form;
-use super::refusal::Refusal;
-use super::session::Token;
-use super::{App, LOGIN, see_other};
+use crate::http::pages::App;
+use crate::http::pages::addresses::{LOGIN, see_other};
+use crate::http::pages::forms::Form;
+use crate::http::pages::refusal::Refusal;
+use crate::http::pages::session::{Token, set_cookie};
 
 /// Takes the form.
 #[handler]
@@ -25,8 +25,6 @@ pub(super) async fn leave(app: Data<&Arc<App>>, request: &Request, body: Body) -
         app.state.sessions.close_session(&token.session_id()).await?;
     }
     let mut response = see_other(LOGIN);
-    if let Ok(cookie) = Token::forget(app.secure_cookies()).parse() {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
+    set_cookie(&mut response, &Token::forget(app.secure_cookies()));
     Ok(response)
 }

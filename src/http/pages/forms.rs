@@ -24,11 +24,11 @@ const MAX_FORM: usize = 16 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The fields of a form; of a field sent twice the first. It has no `Debug`, because passwords travel in it.
-pub(super) struct Form(HashMap<String, String>);
+pub(in crate::http) struct Form(HashMap<String, String>);
 
 impl Form {
     /// Reads a form that one of our own pages posted.
-    pub(super) async fn read(headers: &HeaderMap, body: Body, public_url: &str) -> Result<Self, Refusal> {
+    pub(in crate::http) async fn read(headers: &HeaderMap, body: Body, public_url: &str) -> Result<Self, Refusal> {
         if !is_our_own(headers, public_url) {
             return Err(Refusal::ForeignForm);
         }
@@ -50,7 +50,7 @@ impl Form {
     }
 
     /// A field, or empty.
-    pub(super) fn field(&self, name: &str) -> &str {
+    pub(in crate::http) fn field(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)
     }
 }

@@ -1,7 +1,7 @@
-//! Who is asking: the cookie, the session behind it, and the guard of the pages.
+//! Who is asking: the cookie, the session behind it, and the guards of the pages.
 //!
 //! Enters: the cookie of a request. Leaves: a [`Viewer`], or a refusal. The cookie holds 32 random bytes as hex, drawn anew at each
-//! login; the ledger keeps their SHA-256 alone.
+//! login, whichever way it went; the ledger keeps their SHA-256 alone.
 //!
 //! A form of a logged-in page carries a second word that only this browser's session can know: a hash of the same token under another
 //! label. Neither hash says anything about the other.
@@ -12,11 +12,12 @@ use std::sync::Arc;
 use cookie::{Cookie, SameSite};
 use poem::http::{HeaderMap, Method, header};
 use poem::web::Data;
-use poem::{FromRequest, Request, RequestBody};
+use poem::{FromRequest, Request, RequestBody, Response};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::App;
+use super::addresses::{ADMIN, ME, see_other};
 use super::refusal::Refusal;
 use crate::domain::Account;
 use crate::store::StoreError;
@@ -26,45 +27,57 @@ const FORM_LABEL: &[u8] = b"guildsync form ";
 
 /// The secret in the cookie; it has no `Debug`, so that it cannot be logged.
 #[derive(Clone)]
-pub(super) struct Token(String);
+pub(in crate::http) struct Token(String);
 
 impl Token {
-    pub(super) fn new(random: [u8; 32]) -> Self {
+    pub(in crate::http) fn new(random: [u8; 32]) -> Self {
         Self(hex(&random))
     }
 
     /// The token a browser sent, if it has the shape of one.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
-        let sent = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let mut ours = sent.flat_map(Cookie::split_parse).flatten().filter(|cookie| cookie.name() == COOKIE);
-        let token = ours.next()?.value().to_owned();
+    pub(in crate::http) fn of(headers: &HeaderMap) -> Option<Self> {
+        let token = cookie(headers, COOKIE)?;
         let shaped = token.len() == 64 && token.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         shaped.then_some(Self(token))
     }
 
     /// What the ledger knows the session by.
-    pub(super) fn session_id(&self) -> [u8; 32] {
+    pub(in crate::http) fn session_id(&self) -> [u8; 32] {
         Sha256::digest(self.0.as_bytes()).into()
     }
 
     /// The word that forms of this session carry.
-    pub(super) fn form_word(&self) -> String {
+    pub(in crate::http) fn form_word(&self) -> String {
         hex(&Sha256::new().chain_update(FORM_LABEL).chain_update(&self.0).finalize())
     }
 
     /// Whether a form carries the word of this session.
-    pub(super) fn owns_form(&self, word: &str) -> bool {
+    pub(in crate::http) fn owns_form(&self, word: &str) -> bool {
         self.form_word().as_bytes().ct_eq(word.as_bytes()).into()
     }
 
     /// The `Set-Cookie` that hands the token to the browser.
-    pub(super) fn set(&self, secure: bool) -> String {
+    pub(in crate::http) fn set(&self, secure: bool) -> String {
         base(self.0.clone(), secure).build().to_string()
     }
 
     /// The `Set-Cookie` that makes the browser forget it.
-    pub(super) fn forget(secure: bool) -> String {
+    pub(in crate::http) fn forget(secure: bool) -> String {
         base(String::new(), secure).max_age(cookie::time::Duration::ZERO).build().to_string()
+    }
+}
+
+/// The value of a cookie that a browser sent.
+pub(in crate::http) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let sent = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut ours = sent.flat_map(Cookie::split_parse).flatten().filter(|cookie| cookie.name() == name);
+    ours.next().map(|cookie| cookie.value().to_owned())
+}
+
+/// Hands a cookie over with a response.
+pub(in crate::http) fn set_cookie(response: &mut Response, cookie: &str) {
+    if let Ok(cookie) = cookie.parse() {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
     }
 }
 
@@ -73,7 +86,7 @@ fn base(value: String, secure: bool) -> cookie::CookieBuilder<'static> {
 }
 
 /// Bytes as lower-case hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(in crate::http) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
@@ -82,33 +95,63 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 /// Who is logged in.
-pub(super) struct Viewer {
-    pub(super) account: Account,
+pub(in crate::http) struct Viewer {
+    pub(in crate::http) account: Account,
     /// What the forms of the page carry.
-    pub(super) form_word: String,
+    pub(in crate::http) form_word: String,
 }
 
 impl App {
     /// Whose session `token` is.
-    pub(super) async fn viewer(&self, token: Option<&Token>) -> Result<Option<Viewer>, StoreError> {
+    pub(in crate::http) async fn viewer(&self, token: Option<&Token>) -> Result<Option<Viewer>, StoreError> {
         let Some(token) = token else { return Ok(None) };
         let now = self.state.clock.now();
         let account = self.state.sessions.session(&token.session_id(), self.session_limits(), now).await?;
         Ok(account.map(|account| Viewer { account, form_word: token.form_word() }))
     }
+
+    /// Opens a session under a new token, and ends the one the browser had.
+    pub(in crate::http) async fn open_session(&self, headers: &HeaderMap, account: &Account) -> Result<Token, StoreError> {
+        if let Some(old) = Token::of(headers) {
+            self.state.sessions.close_session(&old.session_id()).await?;
+        }
+        let token = Token::new((self.state.random)());
+        self.state.sessions.open_session(&token.session_id(), account.id, self.state.clock.now()).await?;
+        Ok(token)
+    }
+
+    /// Hands a session to the browser and sends it on: staff to where they wanted to go, anybody else to the page about themselves.
+    pub(in crate::http) fn welcome(&self, token: &Token, account: &Account, next: Option<&str>) -> Response {
+        let mut response = see_other(landing(account, next));
+        set_cookie(&mut response, &token.set(self.secure_cookies()));
+        response
+    }
 }
 
-/// A logged-in member of staff; a page that takes one is shown to nobody else.
-pub(super) struct Staff(pub(super) Viewer);
+/// Where an account goes after a login.
+pub(in crate::http) fn landing<'a>(account: &Account, next: Option<&'a str>) -> &'a str {
+    if account.is_staff { next.unwrap_or(ADMIN) } else { ME }
+}
 
-impl<'a> FromRequest<'a> for Staff {
+/// A person who is logged in, staff or not; a page that takes one is shown to no stranger.
+pub(in crate::http) struct Person(pub(in crate::http) Viewer);
+
+impl<'a> FromRequest<'a> for Person {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
         let app = Data::<&Arc<App>>::from_request_without_body(request).await?;
         let viewer = app.viewer(Token::of(request.headers()).as_ref()).await.map_err(Refusal::from)?;
-        let Some(viewer) = viewer else {
-            let wanted = request.uri().path_and_query().filter(|_| matches!(*request.method(), Method::GET | Method::HEAD));
-            return Err(Refusal::Stranger { next: wanted.map(ToString::to_string) }.into());
-        };
+        let wanted = || request.uri().path_and_query().filter(|_| matches!(*request.method(), Method::GET | Method::HEAD));
+        let viewer = viewer.ok_or_else(|| Refusal::Stranger { next: wanted().map(ToString::to_string) })?;
+        Ok(Self(viewer))
+    }
+}
+
+/// A logged-in member of staff; a page that takes one is shown to nobody else.
+pub(in crate::http) struct Staff(pub(in crate::http) Viewer);
+
+impl<'a> FromRequest<'a> for Staff {
+    async fn from_request(request: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let Person(viewer) = Person::from_request(request, body).await?;
         if viewer.account.is_staff { Ok(Self(viewer)) } else { Err(Refusal::NotStaff.into()) }
     }
 }

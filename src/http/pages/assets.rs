@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::session::hex;
 
 /// A file that pages refer to.
-pub(super) struct Asset {
+pub(in crate::http) struct Asset {
     name: &'static str,
     kind: &'static str,
     content: &'static str,
@@ -27,19 +27,19 @@ impl Asset {
     }
 
     /// The path and query under which this very content is served.
-    pub(super) fn address(&self) -> &str {
+    pub(in crate::http) fn address(&self) -> &str {
         &self.address
     }
 }
 
-pub(super) static STYLE: LazyLock<Asset> =
+pub(in crate::http) static STYLE: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("admin.css", "text/css; charset=utf-8", include_str!("../assets/admin.css")));
-pub(super) static ICON: LazyLock<Asset> =
+pub(in crate::http) static ICON: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("icon.svg", "image/svg+xml", include_str!("../assets/icon.svg")));
 
 /// An asset by its name.
 #[handler]
-pub(super) fn serve(request: &Request) -> poem::Result<Response> {
+pub(in crate::http) fn serve(request: &Request) -> poem::Result<Response> {
     let name = request.raw_path_param("name").unwrap_or_default();
     let asset = [&STYLE, &ICON].into_iter().find(|asset| asset.name == name).ok_or(poem::error::NotFoundError)?;
     let tag = format!("\"{}\"", asset.version);

@@ -8,48 +8,52 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use poem::Response;
 use poem::http::StatusCode;
 
+use super::addresses::{LOGOUT, ME, MEMBERS, RUNS};
 use super::assets::{ICON, STYLE};
-use super::session::Viewer;
-use super::{LOGOUT, MEMBERS, RUNS};
+use super::session::{Viewer, landing};
 use crate::domain::{Act, Mode, Run, RunState, Source};
 
 /// Which entry of the navigation a page belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Section {
+pub(in crate::http) enum Section {
     None,
     Members,
     Syncs,
 }
 
 /// The frame around a page; its template is `shell.html`.
-pub(super) struct Shell<'a> {
-    pub(super) viewer: Option<&'a Viewer>,
+pub(in crate::http) struct Shell<'a> {
+    pub(in crate::http) viewer: Option<&'a Viewer>,
     section: Section,
-    pub(super) style: &'static str,
-    pub(super) icon: &'static str,
-    pub(super) logout: &'static str,
+    pub(in crate::http) style: &'static str,
+    pub(in crate::http) icon: &'static str,
+    /// Where the name of the program leads.
+    pub(in crate::http) home: &'static str,
+    pub(in crate::http) me: &'static str,
+    pub(in crate::http) logout: &'static str,
 }
 
 impl<'a> Shell<'a> {
-    pub(super) fn new(viewer: Option<&'a Viewer>, section: Section) -> Self {
-        Self { viewer, section, style: STYLE.address(), icon: ICON.address(), logout: LOGOUT }
+    pub(in crate::http) fn new(viewer: Option<&'a Viewer>, section: Section) -> Self {
+        let home = viewer.map_or("/", |viewer| landing(&viewer.account, None));
+        Self { viewer, section, style: STYLE.address(), icon: ICON.address(), home, me: ME, logout: LOGOUT }
     }
 
     /// Address, words, and whether this is where we are.
-    pub(super) fn nav(&self) -> [(&'static str, &'static str, bool); 2] {
+    pub(in crate::http) fn nav(&self) -> [(&'static str, &'static str, bool); 2] {
         [(MEMBERS, "Members", self.section == Section::Members), (RUNS, "Syncs", self.section == Section::Syncs)]
     }
 }
 
 /// A page as an answer.
-pub(super) fn html(status: StatusCode, page: String) -> Response {
+pub(in crate::http) fn html(status: StatusCode, page: String) -> Response {
     Response::builder().status(status).content_type("text/html; charset=utf-8").body(page)
 }
 
 /// A moment: to the minute for the eye, whole for the pointer and for programs.
 #[derive(Template)]
 #[template(ext = "html", source = r#"<time datetime="{{ machine }}" title="{{ full }}">{{ short }}</time>"#)]
-pub(super) struct When {
+pub(in crate::http) struct When {
     machine: String,
     full: String,
     short: String,
@@ -70,7 +74,7 @@ impl From<DateTime<Utc>> for When {
 /// The state of a run as a coloured word.
 #[derive(Template)]
 #[template(ext = "html", source = r#"<span class="state state-{{ word }}">{{ word }}</span>"#)]
-pub(super) struct Badge {
+pub(in crate::http) struct Badge {
     word: &'static str,
 }
 
@@ -83,7 +87,7 @@ impl From<RunState> for Badge {
 }
 
 /// A number with its thousands apart.
-pub(super) fn number(value: i64) -> String {
+pub(in crate::http) fn number(value: i64) -> String {
     let digits = value.unsigned_abs().to_string();
     let mut text = String::from(if value < 0 { "-" } else { "" });
     for (place, digit) in digits.chars().enumerate() {
@@ -96,7 +100,7 @@ pub(super) fn number(value: i64) -> String {
 }
 
 /// A stretch of time, as exactly as a person wants it.
-pub(super) fn duration(length: TimeDelta) -> String {
+pub(in crate::http) fn duration(length: TimeDelta) -> String {
     let millis = length.num_milliseconds().max(0);
     let seconds = millis / 1_000;
     match seconds {
@@ -108,7 +112,7 @@ pub(super) fn duration(length: TimeDelta) -> String {
 }
 
 /// What a run is, and where it came from, in words.
-pub(super) fn source(run: &Run) -> &'static str {
+pub(in crate::http) fn source(run: &Run) -> &'static str {
     match (run.act, run.mode, run.source) {
         (Some(Act::ApplyDepartures), ..) => "Departures applied",
         (Some(Act::DismissDepartures), ..) => "Departures dismissed",
@@ -124,7 +128,7 @@ pub(super) fn source(run: &Run) -> &'static str {
 }
 
 /// How long a run took from being taken up; so far, if it has not ended; nothing if it has not begun.
-pub(super) fn time_taken(run: &Run, now: DateTime<Utc>) -> Option<String> {
+pub(in crate::http) fn time_taken(run: &Run, now: DateTime<Utc>) -> Option<String> {
     run.started_at.map(|start| duration(run.finished_at.unwrap_or(now) - start))
 }
 

@@ -1,0 +1,68 @@
+//! What all pages stand on.
+//!
+//! Enters: a browser's request, and what a page found out. Leaves: an answer. `session` says who is asking, `forms` judges what is
+//! posted, `refusal` shows what went wrong, `shell` is the frame around every page, `attempts` bounds logins, `addresses` says where
+//! everything is.
+//!
+//! The pages themselves stand in `admin` and `account`, which import this; it must not import them.
+
+pub(in crate::http) mod addresses;
+pub(in crate::http) mod assets;
+pub(in crate::http) mod attempts;
+pub(in crate::http) mod avatar;
+pub(in crate::http) mod forms;
+pub(in crate::http) mod refusal;
+pub(in crate::http) mod session;
+pub(in crate::http) mod shell;
+
+use std::sync::Arc;
+
+use super::password::PasswordCheck;
+use crate::config;
+use crate::discord::OAuth;
+use crate::domain::{Clock, Random};
+use crate::store::{Accounts, Read, SessionLimits, Sessions};
+use attempts::Attempts;
+
+/// What the pages need.
+#[derive(Clone)]
+pub struct PagesState {
+    /// Members and runs.
+    pub read: Arc<dyn Read>,
+    /// Who may log in.
+    pub accounts: Arc<dyn Accounts>,
+    /// Who is logged in.
+    pub sessions: Arc<dyn Sessions>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Session tokens are made of it.
+    pub random: Random,
+    /// How long sessions last, how many failures are too many, and whether only members may log in with Discord.
+    pub login: config::Login,
+    /// The application at Discord; `None` while nobody can log in with Discord.
+    pub discord: Option<OAuth>,
+    /// The address people reach the pages under, without a slash at its end. With `https:` cookies are marked `Secure`.
+    pub public_url: String,
+}
+
+/// The state of the pages, shared by all requests.
+pub(in crate::http) struct App {
+    pub(in crate::http) state: PagesState,
+    pub(in crate::http) passwords: PasswordCheck,
+    pub(in crate::http) attempts: Attempts,
+}
+
+impl App {
+    pub(in crate::http) fn new(state: PagesState) -> Self {
+        Self { passwords: PasswordCheck::default(), attempts: Attempts::new(&state.login), state }
+    }
+
+    pub(in crate::http) fn secure_cookies(&self) -> bool {
+        self.state.public_url.starts_with("https:")
+    }
+
+    fn session_limits(&self) -> SessionLimits {
+        let minutes = |minutes: u32| chrono::TimeDelta::minutes(i64::from(minutes));
+        SessionLimits { idle: minutes(self.state.login.session_idle_mins), max: minutes(self.state.login.session_max_mins) }
+    }
+}
