@@ -9,7 +9,7 @@
 //! intake       DOOR    roster stream -> checked members -> run and batches in SQL -> ring the queue
 //! queue        PIPE    jobs, through Redis or in this process
 //! worker       WORK    actors: the only writers of guild_members
-//! discord      OUT     the invented guild of the demo
+//! discord      OUT     REST roster within a rate budget; the invented guild of the demo
 //! store        LEDGER  traits; postgres and sqlite, a file per table
 //! domain       GROUND  ids, members, run states, guard, clock: pure, no I/O
 //! ```
