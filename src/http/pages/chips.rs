@@ -50,10 +50,9 @@ impl RoleNames {
 
     fn chip(&self, id: String) -> Chip {
         match self.0.get(&id) {
-            Some(role) => Chip {
-                name: role.name.clone(),
-                color: (role.color != 0).then(|| format!("#{:06x}", role.color & 0x00ff_ffff)),
-            },
+            Some(role) => {
+                Chip { name: role.name.clone(), color: (role.color != 0).then(|| format!("#{:06x}", role.color & 0x00ff_ffff)) }
+            }
             None => Chip { name: id, color: None },
         }
     }
