@@ -202,7 +202,14 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
         },
     )?;
     let beating = tokio::spawn(beat(stores.clone(), process, clock.clone()));
-    let parts = Parts { stores: stores.clone(), intake: intake.clone(), follow: follow.clone(), clock, random: random(), discord: entries.standing() };
+    let parts = Parts {
+        stores: stores.clone(),
+        intake: intake.clone(),
+        follow: follow.clone(),
+        clock,
+        random: random(),
+        discord: entries.standing(),
+    };
     let http = listener.map(|listener| HttpServer::start(listener, config, parts)).transpose()?;
     let address = http.as_ref().map(|server| server.address);
     let grace = Duration::from_secs(config.shutdown.grace_secs);

@@ -11,9 +11,7 @@ pub(super) async fn check_discord(config: &Config, guild: Option<DiscordId>, fin
     if config.discord.oauth_client().is_some() {
         let public = config.public_url();
         fine("logins with Discord are configured");
-        note(&format!(
-            "the page OAuth2 of your application must list this redirect: {public}/accounts/discord/login/callback/"
-        ));
+        note(&format!("the page OAuth2 of your application must list this redirect: {public}/accounts/discord/login/callback/"));
     } else {
         note("DISCORD_CLIENT_ID is not set: nobody can log in with Discord");
     }

@@ -69,7 +69,10 @@ async fn lists_of_any_size_come_whole_through_troubles() {
         let run = service.fetch().await;
         assert_eq!((&run["state"], &run["source"]), (&json!("succeeded"), &json!("discord")), "{run}");
         let size = i64::try_from(size).unwrap();
-        assert_eq!(counts(&run, ["created", "total_received", "duplicates", "skipped", "total_active"]), [size, size, 0, 0, size]);
+        assert_eq!(
+            counts(&run, ["created", "total_received", "duplicates", "skipped", "total_active"]),
+            [size, size, 0, 0, size]
+        );
         assert_eq!(run["observed_at"], run["started_at"], "a list is as new as its fetch");
         let again = service.fetch().await;
         assert_eq!(counts(&again, ["created", "updated", "unchanged", "marked_left"]), [0, size, size, 0]);
@@ -110,7 +113,10 @@ async fn a_list_cut_short_at_any_page_marks_nobody() {
     }
     // The next whole list puts everything right, and leaves no hold.
     let run = service.fetch().await;
-    assert_eq!((&run["state"], service.column("SELECT state FROM sync_runs WHERE state = 'held'").await.len()), (&json!("succeeded"), 0));
+    assert_eq!(
+        (&run["state"], service.column("SELECT state FROM sync_runs WHERE state = 'held'").await.len()),
+        (&json!("succeeded"), 0)
+    );
     service.stop().await;
 }
 
@@ -232,7 +238,8 @@ async fn a_second_wish_joins_the_first_and_a_dry_run_asks_of_nobody() {
     let service = Service::with_discord(&discord).await;
     service.fetch().await;
     // The first page hangs until the trouble is over.
-    discord.world(|world| world.trouble(Route::Members, When::Every(1), Trouble::Limited(Scope::User, Duration::from_millis(300))));
+    discord
+        .world(|world| world.trouble(Route::Members, When::Every(1), Trouble::Limited(Scope::User, Duration::from_millis(300))));
     let first = service.begin(json!({ "source": "discord" })).await.json();
     let second = service.begin(json!({ "source": "discord", "dry_run": false })).await.json();
     assert_eq!((&first["joined"], &second["joined"], &second["id"]), (&json!(false), &json!(true), &first["id"]));
@@ -246,7 +253,11 @@ async fn a_second_wish_joins_the_first_and_a_dry_run_asks_of_nobody() {
     assert_eq!((&dry["mode"], counts(&dry, ["marked_left", "unchanged"])), (&json!("dry_run"), [1, 99]), "{dry}");
     assert_eq!(discord.world(|world| world.asked(Route::Member).count()), asked);
     assert_eq!(service.active().await, 100);
-    for (wish, place) in [(json!({}), "source form"), (json!({ "source": "file" }), "source form"), (json!({ "source": "discord", "dry": 1 }), "dry form")] {
+    for (wish, place) in [
+        (json!({}), "source form"),
+        (json!({ "source": "file" }), "source form"),
+        (json!({ "source": "discord", "dry": 1 }), "dry form"),
+    ] {
         assert_eq!(service.begin(wish).await.faults(), [place]);
     }
     service.stop().await;
