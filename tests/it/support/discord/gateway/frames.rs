@@ -81,6 +81,11 @@ impl World {
         }
     }
 
+    /// Discord takes the token with and without the word that REST puts before it; serenity sends it with.
+    fn is_ours(&self, token: &str) -> bool {
+        token.strip_prefix("Bot ").unwrap_or(token) == self.token
+    }
+
     fn identify(&mut self, connection: u64, said: &Value) -> Result<(), u16> {
         let (Some(token), Some(intents)) = (said["token"].as_str(), said["intents"].as_u64()) else {
             return Err(code::DECODE_ERROR);
@@ -92,7 +97,7 @@ impl World {
             return Err(code::ALREADY_AUTHENTICATED);
         }
         self.gateway.identifies.push(intents);
-        if token != self.token {
+        if !self.is_ours(token) {
             return Err(code::AUTHENTICATION_FAILED);
         }
         if intents & !ALL_INTENTS != 0 {
@@ -109,7 +114,7 @@ impl World {
         let (Some(id), Some(seq)) = (said["session_id"].as_str(), said["seq"].as_u64()) else {
             return Err(code::DECODE_ERROR);
         };
-        if said["token"] != *self.token {
+        if !said["token"].as_str().is_some_and(|token| self.is_ours(token)) {
             return Err(code::AUTHENTICATION_FAILED);
         }
         let gateway = &mut self.gateway;

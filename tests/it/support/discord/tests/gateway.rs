@@ -141,7 +141,7 @@ async fn who_may_not_come_in_is_told_why() {
     assert_eq!(refused(TOKEN, 1 << 40).await, Heard::Closed(4013));
     fake.world(|w| w.members_intent = false);
     assert_eq!(refused(TOKEN, ALL).await, Heard::Closed(4014));
-    assert!(matches!(refused(TOKEN, FEW).await, Heard::Frame(ready) if ready["t"] == "READY"));
+    assert!(matches!(refused(&format!("Bot {TOKEN}"), FEW).await, Heard::Frame(ready) if ready["t"] == "READY"));
     assert_eq!(fake.world(|w| w.gateway.identifies.len()), 4);
 
     for (said, code) in [
