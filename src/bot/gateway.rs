@@ -8,7 +8,7 @@ use serenity::all::{Context, Event, GatewayIntents, RawEventHandler};
 use serenity::http::{Http, HttpBuilder};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::commands::{self, Commands};
@@ -24,9 +24,11 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_INTENT_PAUSE: Duration = Duration::from_hours(1);
 /// Notices of sessions that may wait.
 const NOTICES: usize = 256;
-/// More sessions than this within [`RESTLESS`] are too many: Discord takes 1,000 a day.
-const MOST_SESSIONS: usize = 5;
+/// More sessions than this within [`RESTLESS`] are too many: Discord takes 1,000 a day, and then resets the token.
+const MOST_SESSIONS: usize = 3;
 const RESTLESS: Duration = Duration::from_mins(10);
+/// How long a session may take to be closed.
+const LEAVE: Duration = Duration::from_secs(10);
 
 /// Discord refuses the token.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,8 +44,10 @@ pub(super) struct Gateway {
     intent_pause: Duration,
     /// How long until the next session after a failure.
     pause: Duration,
-    /// When the last session was begun.
-    begun: Option<Instant>,
+    /// When a session was last asked for.
+    asked: Option<Instant>,
+    /// When sessions began, also those that serenity began of its own accord, within [`RESTLESS`].
+    begun: Vec<Instant>,
 }
 
 /// Why a session is over.
@@ -69,7 +73,9 @@ impl RawEventHandler for Ears {
         match events::read(event, self.desk.options.guild) {
             None => {}
             Some(Told::Member(Ok(seen))) => self.desk.collector.add(seen, self.desk.tools.clock.now()),
-            Some(Told::Member(Err(odd))) => tracing::warn!("a change of a member cannot be kept and is left out: {odd}"),
+            Some(Told::Member(Err(odd))) => {
+                tracing::warn!(fault = odd.fault, "what was told of a member cannot be kept and is left out")
+            }
             // Discord waits for 3 s, so nothing may stand before it.
             Some(Told::Command(command)) => self.commands.answer(*command, &self.main),
             Some(Told::Unreadable(kind)) => {
@@ -96,7 +102,7 @@ impl Gateway {
             .ratelimiter_disabled(true)
             .build();
         let (pause, intent_pause) = (FIRST_PAUSE, desk.options.pace.intent);
-        Self { desk, http: Arc::new(http), privileged: true, intent_pause, pause, begun: None }
+        Self { desk, http: Arc::new(http), privileged: true, intent_pause, pause, asked: None, begun: Vec::new() }
     }
 
     /// Keeps a session up until `stop`.
@@ -128,7 +134,8 @@ impl Gateway {
                 Over::Closed(Closed::IntentRefused) => self.fail("Discord refuses an intent that nobody asked for", stop).await,
                 Over::Closed(Closed::Broken(reason)) => self.fail(&reason, stop).await,
                 Over::Restless => {
-                    self.pause = self.desk.options.pace.longest_pause;
+                    self.pause = self.desk.options.pace.longest_pause * 2;
+                    self.begun.clear();
                     self.fail(&say::restless(), stop).await;
                 }
             }
@@ -137,8 +144,8 @@ impl Gateway {
 
     /// Waits until a session may be begun, and asks where.
     async fn next_url(&mut self) -> Result<String, NoGateway> {
-        if let Some(begun) = self.begun {
-            sleep_until(begun + self.desk.options.pace.identify).await;
+        if let Some(asked) = self.asked {
+            sleep_until(asked + self.desk.options.pace.identify).await;
         }
         // Away is what it stays until there is a connection again.
         self.desk.standing.send_if_modified(|standing| {
@@ -178,7 +185,7 @@ impl Gateway {
         };
         let members = if self.privileged { GatewayIntents::GUILD_MEMBERS } else { GatewayIntents::empty() };
         let closing = stop.child_token();
-        self.begun = Some(Instant::now());
+        self.asked = Some(Instant::now());
         let opening = Opening {
             url,
             http: self.http.clone(),
@@ -187,10 +194,17 @@ impl Gateway {
             patience: self.desk.options.pace.patience,
         };
         let mut closed = session::open(opening, closing.clone());
-        let over = self.attend(&mut closed, &mut notices).await;
+        let stuck = async {
+            stop.cancelled().await;
+            sleep(LEAVE).await;
+        };
+        let over = tokio::select! {
+            over = self.attend(&mut closed, &mut notices) => over,
+            () = stuck => Over::Closed(Closed::Stopped),
+        };
         closing.cancel();
-        if !matches!(over, Over::Closed(_)) {
-            let _ = closed.await;
+        if !matches!(over, Over::Closed(_)) && timeout(LEAVE, closed).await.is_err() {
+            tracing::warn!("a session did not close in time; it is left behind");
         }
         over
     }
@@ -198,8 +212,7 @@ impl Gateway {
     /// Attends to a session until it ends, or is to be ended.
     async fn attend(&mut self, closed: &mut oneshot::Receiver<Closed>, notices: &mut mpsc::Receiver<Told>) -> Over {
         let ask_again = Instant::now() + self.intent_pause;
-        let mut attending =
-            Attending { gateway: self, sessions: Vec::new(), application: 0, in_guild: false, registering: JoinSet::new() };
+        let mut attending = Attending { gateway: self, application: 0, in_guild: false, registering: JoinSet::new() };
         loop {
             tokio::select! {
                 closed = &mut *closed => {
@@ -219,8 +232,6 @@ impl Gateway {
 /// What a session has told of itself.
 struct Attending<'a> {
     gateway: &'a mut Gateway,
-    /// When serenity began sessions of its own accord.
-    sessions: Vec<Instant>,
     application: u64,
     in_guild: bool,
     /// Registers the commands; ends with the session.
@@ -232,8 +243,8 @@ impl Attending<'_> {
     fn take(&mut self, notice: Told) -> bool {
         match notice {
             Told::Ready { application, in_guild } => {
-                self.sessions.retain(|begun| begun.elapsed() < RESTLESS);
-                self.sessions.push(Instant::now());
+                self.gateway.begun.retain(|begun| begun.elapsed() < RESTLESS);
+                self.gateway.begun.push(Instant::now());
                 self.application = application;
                 self.ready(in_guild);
             }
@@ -242,7 +253,7 @@ impl Attending<'_> {
             Told::GuildGone => self.missing(),
             _ => {}
         }
-        self.sessions.len() > MOST_SESSIONS
+        self.gateway.begun.len() > MOST_SESSIONS
     }
 
     /// A session has begun: what happened before it is not known.
