@@ -16,6 +16,22 @@ pub fn to_micros(time: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time)
 }
 
+/// The rule of [`parse_time`] in words.
+pub const TIME_RULE: &str = "must be a time like 2024-01-01T00:00:00Z";
+
+/// Reads a time as RFC 3339 writes it, cut to whole microseconds; without a zone it is UTC.
+#[must_use]
+pub fn parse_time(text: &str) -> Option<DateTime<Utc>> {
+    // chrono would take Unicode's minus sign, too.
+    if !text.is_ascii() {
+        return None;
+    }
+    let time = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_rfc3339(&format!("{text}Z"))).ok()?;
+    // After the cut, which makes a leap second the next one: that can be in a year that RFC 3339 cannot write.
+    let time = to_micros(time.to_utc());
+    (0..=9_999).contains(&chrono::Datelike::year(&time)).then_some(time)
+}
+
 /// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;

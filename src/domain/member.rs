@@ -13,6 +13,54 @@ pub const MAX_ROLES: usize = 1_000;
 /// Longest role id, in characters.
 pub const MAX_ROLE_LEN: usize = 64;
 
+/// The rule that a text of a member breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TextError {
+    /// It must be there.
+    #[error("must not be empty")]
+    Empty,
+    /// More than [`MAX_TEXT`].
+    #[error("must be at most {MAX_TEXT} characters")]
+    TooLong,
+    /// More than [`MAX_ROLE_LEN`], or none.
+    #[error("must be 1 to {MAX_ROLE_LEN} characters")]
+    RoleLength,
+    /// A database cannot keep it.
+    #[error("must not contain a NUL character")]
+    Nul,
+}
+
+/// Checks a `display_name`, `nickname` or `avatar_hash`, each of which may be empty.
+///
+/// # Errors
+/// [`TextError`].
+pub fn check_text(text: &str) -> Result<(), TextError> {
+    if text.contains('\0') {
+        return Err(TextError::Nul);
+    }
+    // Counted only where there may be too many.
+    if text.len() > MAX_TEXT && text.chars().count() > MAX_TEXT { Err(TextError::TooLong) } else { Ok(()) }
+}
+
+/// Checks a `username` as Discord has them.
+///
+/// # Errors
+/// [`TextError`].
+pub fn check_member_username(username: &str) -> Result<(), TextError> {
+    if username.is_empty() { Err(TextError::Empty) } else { check_text(username) }
+}
+
+/// Checks the id of a role.
+///
+/// # Errors
+/// [`TextError`].
+pub fn check_role(role: &str) -> Result<(), TextError> {
+    if role.contains('\0') {
+        return Err(TextError::Nul);
+    }
+    if role.is_empty() || role.chars().count() > MAX_ROLE_LEN { Err(TextError::RoleLength) } else { Ok(()) }
+}
+
 /// One entry of a roster, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {

@@ -13,16 +13,20 @@ mod delta;
 mod guard;
 mod ids;
 mod member;
+mod role;
 mod run;
 
 pub use account::{Account, AccountNameError, ConflictKind, MAX_USERNAME, check_username, username_key};
 pub use chance::Random;
 pub use change::{Action, Change, Event, Fields};
-pub use clock::{Clock, ManualClock, SystemClock, to_micros};
+pub use clock::{Clock, ManualClock, SystemClock, TIME_RULE, parse_time, to_micros};
 pub use counts::Counts;
 pub use decision::{came_too_late, nothing_held};
 pub use delta::{Seen, Sighting};
 pub use guard::{Guard, Verdict, is_complete};
 pub use ids::{DiscordId, IdError, RunId};
-pub use member::{MAX_ROLE_LEN, MAX_ROLES, MAX_TEXT, Member, MemberRow, Roles};
+pub use member::{
+    MAX_ROLE_LEN, MAX_ROLES, MAX_TEXT, Member, MemberRow, Roles, TextError, check_member_username, check_role, check_text,
+};
+pub use role::GuildRole;
 pub use run::{Act, HeldReason, Mode, Progress, Run, RunError, RunState, Source};

@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::batches::{Batches, Cutter};
-use super::checks::{Entry, TIME_RULE, parse_time};
+use super::checks::Entry;
 use super::faults::{Faults, Refusal, Rule};
 use super::json::{Keys, Loose, LooseSeed, Since, Unknown};
-use crate::domain::DiscordId;
+use crate::domain::{DiscordId, TIME_RULE, parse_time};
 use crate::store::{StagedBatch, StoreError};
 
 /// How a list is read.

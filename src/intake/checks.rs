@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::faults::{Faults, Rule};
 use super::json::Loose;
-use crate::domain::{DiscordId, MAX_ROLE_LEN, MAX_ROLES, MAX_TEXT, Member, Roles, to_micros};
+use crate::domain::{
+    DiscordId, MAX_ROLES, Member, Roles, TIME_RULE, TextError, check_member_username, check_role, check_text, parse_time,
+};
 
 /// The known keys of an entry, unchecked. Of two spellings of a key the documented one counts.
 #[derive(Debug, Default)]
@@ -84,6 +86,16 @@ impl Checks<'_> {
         None
     }
 
+    /// The text, if its check found no fault.
+    fn checked(&mut self, key: &str, check: Result<(), TextError>, text: String) -> Option<String> {
+        let Err(error) = check else { return Some(text) };
+        let rule = match error {
+            TextError::Nul => Rule::Nul,
+            TextError::Empty | TextError::TooLong | TextError::RoleLength => Rule::Length,
+        };
+        self.fault(key, rule, error.to_string())
+    }
+
     fn id(&mut self, key: &str, value: Option<Loose>) -> Option<DiscordId> {
         let digits = match value {
             None | Some(Loose::Null) => return self.fault(key, Rule::Required, "every member needs an id"),
@@ -99,23 +111,15 @@ impl Checks<'_> {
     fn username(&mut self, value: Option<Loose>) -> Option<String> {
         match value {
             None | Some(Loose::Null) => self.fault("username", Rule::Required, "every member needs a username"),
-            Some(Loose::Text(text)) if text.is_empty() => self.fault("username", Rule::Length, "must not be empty"),
-            present => self.text("username", present),
+            Some(Loose::Text(text)) => self.checked("username", check_member_username(&text), text),
+            wrong => self.text("username", wrong),
         }
     }
 
     fn text(&mut self, key: &str, value: Option<Loose>) -> Option<String> {
         match value {
             None | Some(Loose::Null) => Some(String::new()),
-            Some(Loose::Text(text)) => {
-                if text.contains('\0') {
-                    return self.fault(key, Rule::Nul, "must not contain a NUL character");
-                }
-                if text.len() > MAX_TEXT && text.chars().count() > MAX_TEXT {
-                    return self.fault(key, Rule::Length, format!("must be at most {MAX_TEXT} characters"));
-                }
-                Some(text)
-            }
+            Some(Loose::Text(text)) => self.checked(key, check_text(&text), text),
             Some(other) => self.fault(key, Rule::Type, format!("must be a string or null, not {}", other.kind())),
         }
     }
@@ -151,15 +155,10 @@ impl Checks<'_> {
     fn role(&mut self, place: usize, element: Loose) -> Option<String> {
         let key = || format!("roles[{place}]");
         match element {
-            Loose::Text(role) | Loose::Integer(role) => {
-                if role.contains('\0') {
-                    self.fault(&key(), Rule::Nul, "must not contain a NUL character")
-                } else if role.is_empty() || role.chars().count() > MAX_ROLE_LEN {
-                    self.fault(&key(), Rule::Length, format!("must be 1 to {MAX_ROLE_LEN} characters"))
-                } else {
-                    Some(role)
-                }
-            }
+            Loose::Text(role) | Loose::Integer(role) => match check_role(&role) {
+                Ok(()) => Some(role),
+                broken => self.checked(&key(), broken, role),
+            },
             other => self.fault(&key(), Rule::Type, format!("must be a string or an integer, not {}", other.kind())),
         }
     }
@@ -183,19 +182,4 @@ impl Checks<'_> {
             Some(other) => self.fault(key, Rule::Type, format!("must be true or false, not {}", other.kind())),
         }
     }
-}
-
-/// The rule of times in words.
-pub(super) const TIME_RULE: &str = "must be a time like 2024-01-01T00:00:00Z";
-
-/// Reads a time as RFC 3339 writes it; without a zone it is UTC.
-pub(super) fn parse_time(text: &str) -> Option<DateTime<Utc>> {
-    // chrono would take Unicode's minus sign, too.
-    if !text.is_ascii() {
-        return None;
-    }
-    let time = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_rfc3339(&format!("{text}Z"))).ok()?;
-    // After the cut, which makes a leap second the next one: that can be in a year that RFC 3339 cannot write.
-    let time = to_micros(time.to_utc());
-    (0..=9_999).contains(&chrono::Datelike::year(&time)).then_some(time)
 }
