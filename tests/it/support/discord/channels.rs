@@ -1,0 +1,63 @@
+//! Messages.
+
+use guildsync::domain::{Clock as _, SystemClock};
+use serde_json::{Value, json};
+
+use super::reply::Answer;
+use super::request::Request;
+use super::world::{Posted, World};
+
+/// Longest text of a message, in characters.
+const LONGEST: usize = 2000;
+
+/// What the bot wants to write, or why it must not.
+pub(super) fn content(body: &Value) -> Result<&str, Answer> {
+    let content = body["content"].as_str().unwrap_or_default();
+    let embeds = body["embeds"].as_array().is_some_and(|embeds| !embeds.is_empty());
+    if content.is_empty() && !embeds {
+        return Err(Answer::error(400, 50006, "Cannot send an empty message"));
+    }
+    if content.chars().count() > LONGEST {
+        return Err(Answer::invalid("content", "Must be 2000 or fewer in length."));
+    }
+    Ok(content)
+}
+
+/// A message of the bot as Discord answers it.
+pub(super) fn written(world: &mut World, channel: u64, content: &str, asked: &Value) -> Value {
+    json!({
+        "type": 0,
+        "id": world.new_id().to_string(),
+        "channel_id": channel.to_string(),
+        "author": World::bot().user(),
+        "content": content,
+        "timestamp": SystemClock.now().to_rfc3339(),
+        "edited_timestamp": null,
+        "flags": asked["flags"].as_u64().unwrap_or(0),
+        "embeds": asked["embeds"].as_array().cloned().unwrap_or_default(),
+        "components": asked["components"].as_array().cloned().unwrap_or_default(),
+        "mentions": [],
+        "mention_roles": [],
+        "mention_everyone": false,
+        "attachments": [],
+        "pinned": false,
+        "tts": false,
+    })
+}
+
+pub(super) fn message(world: &mut World, asked: &Request) -> Answer {
+    let channel = asked.major.parse().unwrap_or(0);
+    match world.channels.get(&channel) {
+        None => return Answer::error(404, 10003, "Unknown Channel"),
+        Some(_) if !world.in_guild => return Answer::error(403, 50001, "Missing Access"),
+        Some(false) => return Answer::error(403, 50013, "Missing Permissions"),
+        Some(true) => {}
+    }
+    let content = match content(&asked.body) {
+        Ok(content) => content,
+        Err(refusal) => return refusal,
+    };
+    let message = written(world, channel, content, &asked.body);
+    world.messages.push(Posted { channel, message: message.clone() });
+    Answer::json(&message)
+}

@@ -1,0 +1,114 @@
+//! One request: which of Discord's routes it names, and with what.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+
+/// The routes the fake knows. Rate limits and troubles are told by them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Route {
+    /// `GET /users/@me`
+    Me,
+    /// `GET /applications/@me`
+    Application,
+    /// `GET /guilds/{guild}`
+    Guild,
+    /// `GET /guilds/{guild}/members`
+    Members,
+    /// `GET /guilds/{guild}/members/{user}`
+    Member,
+    /// `GET /guilds/{guild}/roles`
+    Roles,
+    /// `PUT /applications/{application}/guilds/{guild}/commands`
+    Commands,
+    /// `POST /interactions/{interaction}/{token}/callback`
+    Callback,
+    /// `PATCH /webhooks/{application}/{token}/messages/@original`
+    Original,
+    /// `POST /channels/{channel}/messages`
+    Message,
+    /// Anything else.
+    Unknown,
+}
+
+impl Route {
+    /// The route, and the two ids its path may name.
+    fn of(method: &str, path: &str) -> (Self, String, String) {
+        let steps: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        let (route, major, minor) = match (method, &steps[..]) {
+            ("GET", ["api", "v10", "users", "@me"]) => (Self::Me, "", ""),
+            ("GET", ["api", "v10", "applications", "@me"]) => (Self::Application, "", ""),
+            ("GET", ["api", "v10", "guilds", guild]) => (Self::Guild, *guild, ""),
+            ("GET", ["api", "v10", "guilds", guild, "members"]) => (Self::Members, *guild, ""),
+            ("GET", ["api", "v10", "guilds", guild, "members", user]) => (Self::Member, *guild, *user),
+            ("GET", ["api", "v10", "guilds", guild, "roles"]) => (Self::Roles, *guild, ""),
+            ("PUT", ["api", "v10", "applications", application, "guilds", guild, "commands"]) => {
+                (Self::Commands, *guild, *application)
+            }
+            ("POST", ["api", "v10", "interactions", id, token, "callback"]) => (Self::Callback, *token, *id),
+            ("PATCH", ["api", "v10", "webhooks", application, token, "messages", "@original"]) => {
+                (Self::Original, *token, *application)
+            }
+            ("POST", ["api", "v10", "channels", channel, "messages"]) => (Self::Message, *channel, ""),
+            _ => (Self::Unknown, "", ""),
+        };
+        (route, major.to_owned(), minor.to_owned())
+    }
+
+    /// Routes whose token stands in the path: they ask for no other, and the global rate limit passes them by.
+    pub(super) fn is_of_an_interaction(self) -> bool {
+        matches!(self, Self::Callback | Self::Original)
+    }
+}
+
+/// A request as it arrived.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// `GET` and so on.
+    pub method: String,
+    /// Without the query.
+    pub path: String,
+    /// What stands behind the question mark.
+    pub query: String,
+    /// `Authorization`, empty if there is none.
+    pub authorization: String,
+    /// `User-Agent`, empty if there is none.
+    pub user_agent: String,
+    /// The body; null if there is none or it is not JSON.
+    pub body: Value,
+    /// The other end of its connection.
+    pub peer: Option<SocketAddr>,
+    pub(super) route: Route,
+    /// The guild, channel or token that a bucket of the rate limits belongs to.
+    pub(super) major: String,
+    /// The other id of the path.
+    pub(super) minor: String,
+}
+
+impl Request {
+    /// Most bytes of a body that are read.
+    const MAX_BODY: usize = 1024 * 1024;
+
+    pub(super) async fn read(mut from: poem::Request) -> Self {
+        let (method, path) = (from.method().to_string(), from.uri().path().to_owned());
+        let (route, major, minor) = Route::of(&method, &path);
+        let body = from.take_body().into_bytes_limit(Self::MAX_BODY).await.unwrap_or_default();
+        Self {
+            query: from.uri().query().unwrap_or_default().to_owned(),
+            authorization: from.header("authorization").unwrap_or_default().to_owned(),
+            user_agent: from.header("user-agent").unwrap_or_default().to_owned(),
+            body: serde_json::from_slice(&body).unwrap_or_default(),
+            peer: from.remote_addr().as_socket_addr().copied(),
+            method,
+            path,
+            route,
+            major,
+            minor,
+        }
+    }
+
+    /// A parameter of the query.
+    pub(super) fn param(&self, name: &str) -> Option<String> {
+        url::form_urlencoded::parse(self.query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+}
