@@ -15,10 +15,11 @@ use oauth2::{
     PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, TokenResponse as _, TokenUrl,
 };
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
-use crate::domain::{DiscordId, MAX_TEXT, Random};
+use super::read_user;
+use crate::domain::{DiscordId, Random};
 use bounded::Bounded;
 
 /// Longest e-mail address (RFC 5321). Characters.
@@ -141,8 +142,7 @@ impl OAuth {
         if answer.status() != reqwest::StatusCode::OK {
             return Err(OAuthError::Unreadable("it does not take the token that it gave"));
         }
-        let user = serde_json::from_slice::<User>(answer.body());
-        user.map_err(|_| OAuthError::Unreadable("it does not say who the person is"))?.checked()
+        read(answer.body())
     }
 }
 
@@ -161,32 +161,15 @@ fn refused(error: RequestTokenError<OAuthError, BasicErrorResponse>) -> OAuthErr
     }
 }
 
-/// A person as Discord describes them.
-#[derive(Deserialize)]
-struct User {
-    id: DiscordId,
-    username: String,
-    discriminator: Option<String>,
-    email: Option<String>,
-    #[serde(default)]
-    verified: Option<bool>,
-}
-
-impl User {
-    /// What of it can be kept.
-    fn checked(self) -> Result<DiscordUser, OAuthError> {
-        let fits =
-            |text: &str, longest: usize| (1..=longest).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-        let username = match self.discriminator {
-            Some(number) if number != "0" => format!("{}#{number}", self.username),
-            _ => self.username,
-        };
-        if !fits(&username, MAX_TEXT) {
-            return Err(OAuthError::Unreadable("it gives a name that nobody can have"));
-        }
-        let email = self.email.filter(|email| self.verified == Some(true) && fits(email, MAX_EMAIL));
-        Ok(DiscordUser { id: self.id, username, email })
-    }
+/// A person as Discord describes them, as far as it can be kept.
+fn read(answer: &[u8]) -> Result<DiscordUser, OAuthError> {
+    let user: Value = serde_json::from_slice(answer).map_err(|_| OAuthError::Unreadable("it does not say who the person is"))?;
+    let person = read_user(&user).map_err(|_| OAuthError::Unreadable("it describes a person whom nobody can be"))?;
+    let is_verified = user["verified"] == Value::Bool(true);
+    let email = user["email"].as_str().filter(|email| {
+        is_verified && (1..=MAX_EMAIL).contains(&email.chars().count()) && !email.chars().any(char::is_control)
+    });
+    Ok(DiscordUser { id: person.id, username: person.username, email: email.map(str::to_owned) })
 }
 
 /// Random bytes as a word.
