@@ -8,11 +8,9 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Desk, STEP};
-use crate::domain::{Mode, Run, RunState, Source};
+use crate::domain::{Run, RunState};
 use crate::intake::Fetch;
 
-/// How many of the newest runs are looked through for the last full sync from Discord. One that is further back counts as long ago.
-const LOOK_BACK: i64 = 200;
 /// How soon it is looked again when the database did not answer, or when the sync that is under way began too early to count.
 const AGAIN: TimeDelta = TimeDelta::seconds(10);
 
@@ -77,11 +75,11 @@ impl CatchUp {
 
 /// Does what is to be done about a wish; answers how long to wait before it is looked at again, or `None` if it is met.
 async fn next_step(desk: &Desk, since: DateTime<Utc>) -> Option<TimeDelta> {
-    let runs = match timeout(STEP, desk.tools.read.runs(false, LOOK_BACK)).await {
-        Ok(Ok(runs)) => runs,
+    let last = match timeout(STEP, desk.tools.read.last_fetch()).await {
+        Ok(Ok(last)) => last,
         Ok(Err(_)) | Err(_) => return Some(AGAIN),
     };
-    match judge(&runs, since, desk.tools.clock.now(), desk.options.pace.full_sync) {
+    match judge(last.as_ref(), since, desk.tools.clock.now(), desk.options.pace.full_sync) {
         Next::Covered => None,
         Next::Wait(rest) => Some(rest),
         Next::File => match timeout(STEP, desk.tools.intake.file_fetch(String::new(), false)).await {
@@ -100,10 +98,9 @@ async fn next_step(desk: &Desk, since: DateTime<Utc>) -> Option<TimeDelta> {
     }
 }
 
-/// What is to be done about a wish of `since`, seeing the newest runs.
-fn judge(runs: &[Run], since: DateTime<Utc>, now: DateTime<Utc>, least: TimeDelta) -> Next {
-    let full = |run: &&Run| run.source == Source::Discord && run.mode == Mode::Full;
-    let Some(last) = runs.iter().find(full) else { return Next::File };
+/// What is to be done about a wish of `since`, where `last` is the full sync from Discord that was filed last.
+fn judge(last: Option<&Run>, since: DateTime<Utc>, now: DateTime<Utc>, least: TimeDelta) -> Next {
+    let Some(last) = last else { return Next::File };
     // What is still queued will begin later than any wish.
     if last.state == RunState::Queued || last.started_at.unwrap_or(last.created_at) >= since {
         return Next::Covered;

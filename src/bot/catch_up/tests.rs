@@ -1,7 +1,7 @@
 //! When another full sync is due, and when one that there is serves.
 
 use super::*;
-use crate::domain::{Counts, Progress, RunId};
+use crate::domain::{Counts, Mode, Progress, RunId, Source};
 
 const LEAST: TimeDelta = TimeDelta::minutes(10);
 
@@ -9,11 +9,11 @@ fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_614_400 + seconds, 0).unwrap()
 }
 
-fn run(source: Source, mode: Mode, state: RunState, created: i64, started: Option<i64>) -> Run {
+fn full(state: RunState, created: i64, started: Option<i64>) -> Run {
     Run {
         id: RunId::new(at(created), [0; 32]),
-        source,
-        mode,
+        source: Source::Discord,
+        mode: Mode::Full,
         state,
         act: None,
         target_run_id: None,
@@ -31,29 +31,19 @@ fn run(source: Source, mode: Mode, state: RunState, created: i64, started: Optio
     }
 }
 
-fn full(state: RunState, created: i64, started: Option<i64>) -> Run {
-    run(Source::Discord, Mode::Full, state, created, started)
-}
-
 #[test]
 fn without_a_sync_one_is_filed() {
-    assert_eq!(judge(&[], at(0), at(0), LEAST), Next::File);
-    // Neither says what all members of Discord's list are.
-    let others = [
-        run(Source::Push, Mode::Full, RunState::Succeeded, -1, Some(0)),
-        run(Source::Discord, Mode::DryRun, RunState::Succeeded, -1, Some(0)),
-    ];
-    assert_eq!(judge(&others, at(0), at(0), LEAST), Next::File);
+    assert_eq!(judge(None, at(0), at(0), LEAST), Next::File);
 }
 
 #[test]
 fn at_most_one_in_ten_minutes() {
-    let runs = [full(RunState::Succeeded, -100, Some(-99)), full(RunState::Succeeded, -10_000, Some(-9_999))];
-    assert_eq!(judge(&runs, at(0), at(5), LEAST), Next::Wait(TimeDelta::seconds(495)));
-    assert_eq!(judge(&runs, at(0), at(499), LEAST), Next::Wait(TimeDelta::seconds(1)));
-    assert_eq!(judge(&runs, at(0), at(500), LEAST), Next::File);
+    let last = full(RunState::Succeeded, -100, Some(-99));
+    assert_eq!(judge(Some(&last), at(0), at(5), LEAST), Next::Wait(TimeDelta::seconds(495)));
+    assert_eq!(judge(Some(&last), at(0), at(499), LEAST), Next::Wait(TimeDelta::seconds(1)));
+    assert_eq!(judge(Some(&last), at(0), at(500), LEAST), Next::File);
     assert_eq!(
-        judge(&[full(RunState::Failed, -100, None)], at(0), at(0), LEAST),
+        judge(Some(&full(RunState::Failed, -100, None)), at(0), at(0), LEAST),
         Next::Wait(TimeDelta::seconds(500)),
         "however it ended"
     );
@@ -61,12 +51,12 @@ fn at_most_one_in_ten_minutes() {
 
 #[test]
 fn one_that_begins_late_enough_serves() {
-    assert_eq!(judge(&[full(RunState::Queued, -100, None)], at(0), at(5), LEAST), Next::Covered);
-    assert_eq!(judge(&[full(RunState::Fetching, -100, Some(0))], at(0), at(5), LEAST), Next::Covered);
-    assert_eq!(judge(&[full(RunState::Succeeded, 3, Some(4))], at(0), at(5), LEAST), Next::Covered);
-    let early = [full(RunState::Fetching, -100, Some(-1))];
+    assert_eq!(judge(Some(&full(RunState::Queued, -100, None)), at(0), at(5), LEAST), Next::Covered);
+    assert_eq!(judge(Some(&full(RunState::Fetching, -100, Some(0))), at(0), at(5), LEAST), Next::Covered);
+    assert_eq!(judge(Some(&full(RunState::Succeeded, 3, Some(4))), at(0), at(5), LEAST), Next::Covered);
+    let early = full(RunState::Fetching, -100, Some(-1));
     assert_eq!(
-        judge(&early, at(0), at(5), LEAST),
+        judge(Some(&early), at(0), at(5), LEAST),
         Next::Wait(TimeDelta::seconds(495)),
         "what it has fetched may be older than the gap"
     );
