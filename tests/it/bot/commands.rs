@@ -37,8 +37,7 @@ async fn a_sync_is_replied_to_with_its_counts() {
     let filed = call.next_reply().await;
     assert!(filed.starts_with("A sync is filed") && filed.contains(&address), "{filed}");
     let done = call.reply_with("Active").await;
-    let expected =
-        [("Created", "2"), ("Updated", "2"), ("Rejoined", "0"), ("Left", "1"), ("Linked", "0"), ("Active", "4")];
+    let expected = [("Created", "2"), ("Updated", "2"), ("Rejoined", "0"), ("Left", "1"), ("Linked", "0"), ("Active", "4")];
     assert_eq!(numbers(&done), expected, "{done}");
     assert!(done.ends_with(&address), "{done}");
     assert_eq!((run.source, run.mode, run.requested_by.as_str()), (Source::Discord, Mode::Full, "100000000000000009"));
@@ -114,7 +113,7 @@ async fn without_the_intent_the_command_answers_and_names_the_switch() {
     let robot = site.bot_with(pace);
     robot.stands(&Standing::WithoutIntent).await;
     assert!(site.problem("bot_intent").await.contains(SWITCH));
-    let asked: Vec<u64> = site.discord.world(|world| world.gateway.identifies.iter().map(|one| one.intents).collect());
+    let asked: Vec<u64> = site.discord.world(|world| world.gateway.identifies.clone());
     assert_eq!(asked.iter().map(|intents| intents & GUILD_MEMBERS != 0).collect::<Vec<_>>(), [true, false], "{asked:?}");
 
     let mut call = site.discord.call(Call::of("sync_members")).await;

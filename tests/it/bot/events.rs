@@ -183,7 +183,8 @@ impl Filing for Flaky {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_while_the_database_is_away_is_filed_when_it_is_back() {
     let site = Site::of(1).await;
-    let filing = Arc::new(Flaky { filing: site.stores().filing.clone(), away: AtomicBool::new(false), failed: AtomicU32::new(0) });
+    let filing =
+        Arc::new(Flaky { filing: site.stores().filing.clone(), away: AtomicBool::new(false), failed: AtomicU32::new(0) });
     let limits = IntakeLimits {
         max_body: 1,
         max_members: 1,

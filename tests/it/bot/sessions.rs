@@ -82,7 +82,8 @@ async fn while_discord_is_away_it_keeps_trying_and_says_so() {
     robot.stands_so("away", |standing| matches!(standing, Standing::Away(_))).await;
     site.problem("bot_gateway").await;
     // Nor does it answer where the gateway is.
-    site.discord.world(|world| world.trouble(Route::Gateway, super::discord::When::Next(2), super::discord::Trouble::Status(503)));
+    site.discord
+        .world(|world| world.trouble(Route::Gateway, super::discord::When::Next(2), super::discord::Trouble::Status(503)));
     robot.stands_so("away, with the status", |standing| standing.to_string().contains("503")).await;
     site.discord.world(|world| world.gateway.away = false);
     robot.stands(&Standing::Connected).await;
@@ -147,7 +148,9 @@ async fn a_session_whose_heartbeats_nobody_answers_is_begun_anew() {
     site.discord.world(|world| world.gateway.heartbeat = Duration::from_millis(600));
     let robot = site.settled().await;
     site.discord.world(|world| world.gateway.acknowledges = false);
-    site.discord.until("it identifies again", |world| (world.gateway.identifies.len() == 2).then(|| world.gateway.acknowledges = true)).await;
+    site.discord
+        .until("it identifies again", |world| (world.gateway.identifies.len() == 2).then(|| world.gateway.acknowledges = true))
+        .await;
     site.fetches(2).await;
     robot.stop().await;
 }
