@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::gateway::Gateway;
 use super::interactions::Interaction;
 use super::limits::Limits;
+use super::oauth::OAuth;
 use super::person::{Person, role};
 use super::request::{Request, Route};
 use super::trouble::{Trouble, Troubles, When};
@@ -61,6 +63,10 @@ pub struct World {
     pub interactions: Vec<Interaction>,
     /// Everything that was asked.
     pub log: Vec<Asked>,
+    /// Login.
+    pub oauth: OAuth,
+    /// The gateway.
+    pub gateway: Gateway,
     /// Rate limits, and who did not keep them.
     pub limits: Limits,
     pub(super) troubles: Troubles,
@@ -72,7 +78,7 @@ pub struct World {
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(gateway: Gateway) -> Self {
         Self {
             token: TOKEN.into(),
             members_intent: true,
@@ -86,6 +92,8 @@ impl World {
             commands: Vec::new(),
             interactions: Vec::new(),
             log: Vec::new(),
+            oauth: OAuth::new(),
+            gateway,
             limits: Limits::new(),
             troubles: Troubles::default(),
             members: BTreeMap::new(),

@@ -1,9 +1,15 @@
 //! The fake, asked over its real sockets.
 
 mod bot;
+mod calls;
+mod gateway;
 mod limits;
 mod members;
+mod oauth;
+mod shapes;
 mod troubles;
+
+use std::collections::HashMap;
 
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
