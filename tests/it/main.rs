@@ -5,6 +5,7 @@ mod api;
 mod cli;
 mod corpus;
 mod fleet;
+mod login;
 mod pages;
 mod queue;
 mod queue_redis;
