@@ -1,6 +1,8 @@
 //! The composition root: the one file that names every room. Turns settings into a running process, and stops it in order.
 
+mod discord;
 mod http_server;
+mod roles;
 mod workers;
 
 use std::net::SocketAddr;
@@ -16,8 +18,11 @@ use crate::domain::{Clock, DiscordId, Random, SystemClock};
 use crate::intake::{Follow, Intake, IntakeLimits};
 use crate::queue::{self, Queue, RedisOptions};
 use crate::store::{self, Connect, Process, Retention, ServingLock, Stores};
-use crate::worker::{Pace, Tools};
+use crate::worker::{AskGuild, Pace, Tools};
+use discord::Entries;
+pub use discord::rest;
 use http_server::{HttpServer, Parts};
+pub use roles::Role;
 use workers::Workers;
 
 /// How often a process shows that it is alive.
@@ -26,26 +31,6 @@ const BEAT: Duration = Duration::from_secs(5);
 const GOODBYE: Duration = Duration::from_secs(3);
 /// After how long without a heartbeat (one every 5 s) a process counts as gone.
 pub const GONE_AFTER: TimeDelta = TimeDelta::seconds(20);
-
-/// What a process does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
-pub enum Role {
-    /// Serves the API and the pages.
-    Http,
-    /// Carries runs out.
-    Worker,
-}
-
-impl Role {
-    /// The role's word in settings and in `processes`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Worker => "worker",
-        }
-    }
-}
 
 /// The database of these settings.
 #[must_use]
@@ -136,6 +121,7 @@ pub struct Running {
     grace: Duration,
     process: String,
     http: Option<HttpServer>,
+    entries: Entries,
     workers: Option<Workers>,
     beating: JoinHandle<()>,
     _serving: ServingLock,
@@ -155,6 +141,9 @@ pub enum Carrier {
 /// # Errors
 /// If the settings do not allow it, or something it needs cannot be had.
 pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow::Result<Running> {
+    for role in roles {
+        role.check(config)?;
+    }
     let redis = redis_options(config).filter(|_| carrier == Carrier::AsConfigured);
     let pace = Pace::new(redis.is_none());
     if redis.is_none() && !roles.contains(&Role::Worker) {
@@ -169,6 +158,7 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
     let listener = if roles.contains(&Role::Http) { Some(http_server::listen(config).await?) } else { None };
     let (stores, guild) = open_ledger(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let rest = rest(config, redis.as_ref())?;
     let queue = match redis {
         Some(options) => queue::redis(options, clock.clone()).await?,
         None => queue::local(),
@@ -185,7 +175,12 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
             ring: queue.ring.clone(),
             clock: clock.clone(),
             runtime: tokio::runtime::Handle::current(),
+            read: stores.read.clone(),
+            roles: stores.roles.clone(),
+            problems: stores.problems.clone(),
+            discord: rest.clone().zip(guild).map(|(rest, guild)| AskGuild { rest, guild }),
             guard: config.guard.guard(),
+            completeness: config.guard.completeness,
             pace,
             retention: retention(config),
             process: id.clone(),
@@ -194,12 +189,31 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
     } else {
         None
     };
+    let entries = Entries::start(
+        config,
+        roles,
+        discord::Parts {
+            rest,
+            stores: stores.clone(),
+            intake: intake.clone(),
+            follow: follow.clone(),
+            clock: clock.clone(),
+            process: id.clone(),
+        },
+    )?;
     let beating = tokio::spawn(beat(stores.clone(), process, clock.clone()));
-    let parts = Parts { stores: stores.clone(), intake: intake.clone(), follow: follow.clone(), clock, random: random() };
+    let parts = Parts {
+        stores: stores.clone(),
+        intake: intake.clone(),
+        follow: follow.clone(),
+        clock,
+        random: random(),
+        discord: entries.standing(),
+    };
     let http = listener.map(|listener| HttpServer::start(listener, config, parts)).transpose()?;
     let address = http.as_ref().map(|server| server.address);
     let grace = Duration::from_secs(config.shutdown.grace_secs);
-    Ok(Running { address, stores, intake, follow, grace, process: id, http, workers, beating, _serving: serving })
+    Ok(Running { address, stores, intake, follow, grace, process: id, http, entries, workers, beating, _serving: serving })
 }
 
 fn process(roles: &[Role], clock: &dyn Clock) -> Process {
@@ -245,6 +259,7 @@ impl Running {
         };
         tokio::select! {
             error = http => error,
+            error = self.entries.failed() => error,
             error = workers => error,
         }
     }
@@ -255,6 +270,7 @@ impl Running {
         if let Some(server) = self.http {
             server.stop(self.grace).await;
         }
+        self.entries.stop(self.grace).await;
         if let Some(workers) = self.workers {
             workers.stop(self.grace).await;
         }

@@ -19,7 +19,8 @@ pub struct TelemetryError {
 
 /// Directives that `log.level` comes on top of: crates that tell at `info` what nobody needs. What apalis says of its workers, `queue` says in
 /// its own words.
-const QUIET: &str = "sqlx=warn,poem=warn,apalis=off,apalis_core=off,apalis_redis=warn,hyper=warn,redis=warn,actix=warn";
+const QUIET: &str = "sqlx=warn,poem=warn,apalis=off,apalis_core=off,apalis_redis=warn,hyper=warn,redis=warn,actix=warn,\
+     serenity=error,tungstenite=error,tokio_tungstenite=error";
 
 /// Begins to log. Does nothing if somebody else in this process has begun already.
 ///

@@ -25,6 +25,8 @@ pub(super) struct Parts {
     pub follow: Follow,
     pub clock: Arc<dyn Clock>,
     pub random: Random,
+    /// How the bot of this process stands with Discord.
+    pub discord: Arc<dyn Fn() -> Option<String> + Send + Sync>,
 }
 
 /// A serving HTTP server.
@@ -66,6 +68,8 @@ impl HttpServer {
             read: parts.stores.read.clone(),
             clock: parts.clock.clone(),
             keys: config.api.keys(),
+            discord: parts.discord,
+            asks_discord: config.discord.bot_token().is_some(),
             wait: Duration::from_secs(config.api.wait_secs),
             wrong_keys: config.api.wrong_keys_per_minute,
             stopping: stopping.clone(),

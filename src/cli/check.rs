@@ -3,6 +3,7 @@
 use secrecy::ExposeSecret as _;
 
 use super::Outcome;
+use super::check_discord::check_discord;
 use crate::app::{self, GONE_AFTER};
 use crate::config::Config;
 use crate::domain::{Clock as _, SystemClock};
@@ -14,7 +15,7 @@ const SHORT_KEY: usize = 16;
 
 /// What the doctor found.
 #[derive(Default)]
-struct Findings {
+pub(super) struct Findings {
     problems: usize,
 }
 
@@ -29,18 +30,18 @@ impl Findings {
         if self.problems == 0 { Outcome::Done } else { Outcome::Problems }
     }
 
-    fn problem(&mut self, what: &str, remedy: &str) {
+    pub(super) fn problem(&mut self, what: &str, remedy: &str) {
         self.problems += 1;
         println!("PROBLEM  {what}\n         -> {remedy}");
     }
 }
 
-fn fine(what: &str) {
+pub(super) fn fine(what: &str) {
     println!("ok       {what}");
 }
 
 /// Tells something that a person may want to know and that is no problem.
-fn note(what: &str) {
+pub(super) fn note(what: &str) {
     println!("note     {what}");
 }
 
@@ -55,6 +56,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<Outcome> {
             "start `guildsync serve` or run `guildsync migrate`, in the folder where the file is to be",
         );
         check_redis(config, &mut findings).await;
+        check_discord(config, config.guild_id()?, &mut findings).await;
         return Ok(findings.told());
     }
     match store::open(&app::connect(config)).await {
@@ -69,6 +71,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<Outcome> {
         }
     }
     check_redis(config, &mut findings).await;
+    check_discord(config, config.guild_id()?, &mut findings).await;
     Ok(findings.told())
 }
 
@@ -120,6 +123,9 @@ async fn check_ledger(config: &Config, stores: &Stores, findings: &mut Findings)
     }
     fine("the schema is up to date");
     check_guild(config, stores, findings).await?;
+    for problem in stores.read.problems().await? {
+        findings.problem(&format!("since {}: {}", problem.noted_at.format("%Y-%m-%d %H:%M UTC"), problem.message), "see there");
+    }
     check_people(config, stores, findings).await
 }
 

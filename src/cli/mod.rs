@@ -4,6 +4,7 @@
 //! import everything below it.
 
 mod check;
+mod check_discord;
 mod config;
 mod demo;
 mod migrate;

@@ -13,7 +13,7 @@ use crate::config::Config;
 /// number of processes on any number of machines share the work.
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {
-    /// What this process does; all by default
+    /// What this process does; all that is configured by default
     #[arg(long, value_delimiter = ',', value_name = "ROLE")]
     role: Vec<Role>,
 
@@ -29,7 +29,7 @@ impl Serve {
     }
 
     pub async fn run(self, config: &Config) -> anyhow::Result<Outcome> {
-        let mut roles = if self.role.is_empty() { vec![Role::Http, Role::Worker] } else { self.role };
+        let mut roles = if self.role.is_empty() { Role::configured(config)? } else { self.role };
         let mut seen = std::collections::HashSet::new();
         roles.retain(|role| seen.insert(*role));
         // Before the start, so that a stop during it is not lost.

@@ -1,4 +1,4 @@
-//! `guildsync sync`: a member list from a file or standard input.
+//! `guildsync sync`: a member list from a file, standard input, or Discord.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,22 +13,26 @@ use super::{Outcome, bad_input, style};
 use crate::app::{self, Carrier, GONE_AFTER, Role};
 use crate::config::Config;
 use crate::domain::{Clock as _, HeldReason, Mode, Run, RunId, RunState, Source, SystemClock};
-use crate::intake::{Follow, Intake, Refusal, Wish};
+use crate::intake::{Fetch, Follow, Intake, Refusal, Wish};
 use crate::queue::{self, Job, Queue, Ring};
 use crate::store::{ServingLock, Stores};
 
 /// How long a run is followed.
 const PATIENCE: Duration = Duration::from_hours(2);
 
-/// Sync a member list from a file or standard input
+/// Sync a member list from a file, standard input, or Discord
 ///
-/// The list is the body of the bot API: {"members":[{"id":"…","username":"…"}]}. While a service runs on the same database, it applies the list;
+/// A list in a file is the body of the bot API: {"members":[{"id":"…","username":"…"}]}. While a service runs on the same database, it applies the list;
 /// otherwise this command does. Exit status: 0 done, 2 bad input, 3 departures held, 1 anything else.
 #[derive(Debug, clap::Args)]
 pub(super) struct Sync {
     /// The file, or - for standard input
-    #[arg(value_name = "FILE|-")]
-    file: PathBuf,
+    #[arg(value_name = "FILE|-", required_unless_present = "discord")]
+    file: Option<PathBuf>,
+
+    /// Fetch the list from Discord instead (`DISCORD_TOKEN`)
+    #[arg(long, conflicts_with = "file")]
+    discord: bool,
 
     /// Only see what would come of it: nothing is written but the plan
     #[arg(long)]
@@ -52,9 +56,13 @@ impl Ring for Silent {
 impl Sync {
     pub async fn run(self, config: &Config) -> anyhow::Result<Outcome> {
         // Opened first, so that a wrong name costs nothing.
-        let source = match open(&self.file, self.dry_run).await {
-            Ok(source) => source,
-            Err(error) => return Ok(bad_input(&format!("cannot read {}: {error}", self.file.display()))),
+        let source = match &self.file {
+            Some(file) => match open(file, self.dry_run).await {
+                Ok(opened) => List::Opened(opened),
+                Err(error) => return Ok(bad_input(&format!("cannot read {}: {error}", file.display()))),
+            },
+            None if config.discord.bot_token().is_none() => return Ok(bad_input(NO_TOKEN)),
+            None => List::Discord { dry_run: self.dry_run },
         };
         if is_served(config).await? {
             return self.beside_a_service(config, source).await;
@@ -71,7 +79,7 @@ impl Sync {
         outcome
     }
 
-    async fn beside_a_service(self, config: &Config, source: Opened) -> anyhow::Result<Outcome> {
+    async fn beside_a_service(self, config: &Config, source: List) -> anyhow::Result<Outcome> {
         let (stores, guild) = app::open_ledger(config).await?;
         let Some(guild) = guild else { return Ok(bad_input(NO_GUILD)) };
         let queue = match app::redis_options(config) {
@@ -88,7 +96,7 @@ impl Sync {
                 Err(refusal) => refuse(&refusal),
             })
         } else {
-            let (progress, begun) = (Progress::reading(source.size), SystemClock.now());
+            let (progress, begun) = (Progress::reading(source.size()), SystemClock.now());
             let follow = Follow::new(stores.read.clone(), queue.notices.clone());
             match file_shown(&intake, source, &progress).await {
                 Ok(id) => {
@@ -110,6 +118,27 @@ const LOOK: Duration = Duration::from_secs(2);
 const CANNOT_FOLLOW: &str = "the run is filed but cannot be followed";
 
 const NO_GUILD: &str = "which guild is this a list of? Set GUILD_ID to the id of your Discord server";
+
+const NO_TOKEN: &str = "Discord cannot be asked without a token; set DISCORD_TOKEN to that of your bot";
+
+/// Where the list comes from.
+enum List {
+    Opened(Opened),
+    /// A worker fetches it.
+    Discord {
+        dry_run: bool,
+    },
+}
+
+impl List {
+    /// How much of it this process has to read, if that is known. Bytes.
+    fn size(&self) -> Option<u64> {
+        match self {
+            Self::Opened(opened) => opened.size,
+            Self::Discord { .. } => None,
+        }
+    }
+}
 
 /// A list that can be read, and what is wanted of it.
 struct Opened {
@@ -144,8 +173,17 @@ async fn is_served(config: &Config) -> anyhow::Result<bool> {
     Ok(alive.iter().any(|process| process.roles.split(',').any(|role| role == Role::Worker.as_str())))
 }
 
-async fn file(intake: &Intake, source: Opened, progress: Option<&Progress>) -> Result<RunId, Refusal> {
-    let Opened { reader, wish, .. } = source;
+async fn file(intake: &Intake, source: List, progress: Option<&Progress>) -> Result<RunId, Refusal> {
+    let Opened { reader, wish, .. } = match source {
+        List::Opened(opened) => opened,
+        List::Discord { dry_run } => {
+            let filed = intake.file_fetch(String::new(), dry_run).await?;
+            if matches!(filed, Fetch::Joined(_)) {
+                eprintln!("a list is being fetched from Discord already; this is that sync");
+            }
+            return Ok(filed.run());
+        }
+    };
     match progress {
         Some(progress) => intake.file_roster(progress.over(reader), wish).await,
         None => intake.file_roster(reader, wish).await,
@@ -153,7 +191,7 @@ async fn file(intake: &Intake, source: Opened, progress: Option<&Progress>) -> R
 }
 
 /// Files a list under a progress bar; the refusal has been told.
-async fn file_shown(intake: &Intake, source: Opened, progress: &Progress) -> Result<RunId, Outcome> {
+async fn file_shown(intake: &Intake, source: List, progress: &Progress) -> Result<RunId, Outcome> {
     let filed = file(intake, source, Some(progress)).await;
     filed.inspect(|_| progress.applying()).map_err(|refusal| {
         progress.clear();
@@ -162,8 +200,8 @@ async fn file_shown(intake: &Intake, source: Opened, progress: &Progress) -> Res
 }
 
 /// Files a list and follows it in a process that applies it itself.
-async fn file_and_follow(intake: &Intake, follow: &Follow, source: Opened) -> anyhow::Result<Outcome> {
-    let (progress, begun) = (Progress::reading(source.size), SystemClock.now());
+async fn file_and_follow(intake: &Intake, follow: &Follow, source: List) -> anyhow::Result<Outcome> {
+    let (progress, begun) = (Progress::reading(source.size()), SystemClock.now());
     let id = match file_shown(intake, source, &progress).await {
         Ok(id) => id,
         Err(outcome) => return Ok(outcome),

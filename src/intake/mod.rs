@@ -1,6 +1,6 @@
 //! DOOR: from a roster stream to a filed run.
 //!
-//! Enters: bytes that claim to be a member list (`roster`); sightings of single members, and decisions of a person (`small`). Leaves: a run and
+//! Enters: bytes that claim to be a member list (`roster`); sightings of single members, and decisions of a person (`small`); wishes for a list from Discord (`fetch`). Leaves: a run and
 //! its batches in SQL, then a ring of the queue; or a [`Refusal`] and nothing changed. Imports `domain`, `store` (the filing and reading handles) and `queue` (its ring and its notices); never an entry, never
 //! `worker`.
 //!
@@ -19,6 +19,7 @@ mod batches;
 mod body;
 mod checks;
 mod faults;
+mod fetch;
 mod follow;
 mod json;
 mod roster;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 pub use faults::{Fault, MAX_FAULTS, Refusal, Rule};
+pub use fetch::Fetch;
 pub use follow::{Follow, FollowError};
 pub use whole::{Roster, parse_roster};
 

@@ -62,7 +62,7 @@ impl Intake {
                 self.ring.ring(&[Job::Run(id)]).await;
                 return Ok(id);
             }
-            Ok((Filed::Repeat(run), staged)) => (Ok(run), staged),
+            Ok((Filed::Repeat(run) | Filed::Joined(run), staged)) => (Ok(run), staged),
             Ok((Filed::KeyReused, staged)) => (Err(key_reused()), staged),
             Err((refusal, staged)) => (Err(refusal), staged),
         };

@@ -73,12 +73,12 @@ impl Intake {
     ///
     /// # Errors
     /// [`StoreError`] if the database cannot be reached.
-    pub async fn cancel(&self, run: RunId) -> Result<Option<bool>, StoreError> {
-        match self.filing.cancel_run(run, self.clock.now()).await? {
+    pub async fn cancel(&self, run: RunId, requested_by: &str) -> Result<Option<bool>, StoreError> {
+        match self.filing.cancel_run(run, requested_by, self.clock.now()).await? {
             Cancelled::Unknown => Ok(None),
             Cancelled::Ended => Ok(Some(false)),
             Cancelled::Done(next) => {
-                tracing::info!(%run, "cancelled");
+                tracing::info!(%run, requested_by, "cancelled");
                 self.ring.notify(run).await;
                 self.ring.ring(&next.into_iter().map(Job::Run).collect::<Vec<_>>()).await;
                 Ok(Some(true))
@@ -87,7 +87,7 @@ impl Intake {
     }
 
     /// A small run of nothing.
-    fn small(&self, source: Source, requested_by: String) -> NewRun {
+    pub(super) fn small(&self, source: Source, requested_by: String) -> NewRun {
         let now = self.clock.now();
         NewRun {
             id: RunId::new(now, (self.random)()),

@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 
 use serde_json::Value;
 
-use super::{AccountConflict, Credentials, Process, StoreError};
+use super::{AccountConflict, Credentials, Problem, Process, Reply, StoreError};
 use crate::domain::{
-    Account, Action, Change, ConflictKind, Counts, DiscordId, Event, Fields, Member, MemberRow, Progress, Roles, Run, RunError,
-    RunId,
+    Account, Action, Change, ConflictKind, Counts, DiscordId, Event, Fields, GuildRole, Member, MemberRow, Progress, Roles, Run,
+    RunError, RunId,
 };
 
 /// Reads the columns of a row by name.
@@ -36,7 +36,7 @@ pub(super) fn word<T>(text: &str, read: impl Fn(&str) -> Option<T>, what: &str) 
     read(text).ok_or_else(unreadable(what))
 }
 
-fn discord_id(value: i64) -> Result<DiscordId, StoreError> {
+pub(super) fn discord_id(value: i64) -> Result<DiscordId, StoreError> {
     DiscordId::try_from(value).map_err(|_| unreadable("Discord id")())
 }
 
@@ -203,4 +203,27 @@ pub(super) fn process(row: &impl Columns) -> Result<Process, StoreError> {
         started_at: row.time("started_at")?,
         seen_at: row.time("seen_at")?,
     })
+}
+
+pub(super) fn role(row: &impl Columns) -> Result<GuildRole, StoreError> {
+    let small = |name: &str| i32::try_from(row.int(name)?).map_err(|_| unreadable("role")());
+    Ok(GuildRole {
+        id: discord_id(row.int("role_id")?)?,
+        name: row.text("name")?,
+        color: small("color")?,
+        position: small("position")?,
+    })
+}
+
+pub(super) fn reply(row: &impl Columns) -> Result<Reply, StoreError> {
+    Ok(Reply {
+        run: row.run_id("run_id")?,
+        application: discord_id(row.int("application_id")?)?,
+        token: row.text("token")?.into(),
+        expires_at: row.time("expires_at")?,
+    })
+}
+
+pub(super) fn problem(row: &impl Columns) -> Result<Problem, StoreError> {
+    Ok(Problem { code: row.text("code")?, message: row.text("message")?, noted_at: row.time("noted_at")? })
 }

@@ -1,13 +1,13 @@
 //! Decisions about departures: what both databases say of them.
 
-use crate::domain::Counts;
+use crate::domain::{Counts, RunId};
 
 /// What a decision did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Decided {
     /// Held departures that were marked as left.
     pub marked: i64,
-    /// Ids that were not: newer evidence has come, or they are not held there.
+    /// Ids that nothing was decided of: newer evidence has come, or they are not held there.
     pub not_marked: i64,
     /// Held departures that were not believed.
     pub dismissed: i64,
@@ -26,4 +26,9 @@ impl Decided {
             ..Counts::default()
         }
     }
+}
+
+/// What a run is told whose departures were undone.
+pub(super) fn undone(by: RunId, rejoined: i64) -> String {
+    format!("Departures of this run were undone: {rejoined} of those it had marked as left are present again, by the run {by}.")
 }

@@ -85,6 +85,8 @@ pub enum Filed {
     Repeat(RunId),
     /// It is not: the key came with another body before.
     KeyReused,
+    /// It is not: a list is being fetched from Discord already, or is about to be; it joins that run.
+    Joined(RunId),
 }
 
 /// What became of a run that was to be cancelled.
@@ -118,8 +120,8 @@ pub trait Filing: Send + Sync + 'static {
     /// [`StoreError::Refused`] if that makes other than `batches_total` batches: some have been swept, because the list took too long.
     async fn file_run(&self, run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Result<Filed, StoreError>;
 
-    /// Ends a run that has not ended: what it had applied stays, nobody is marked as left.
-    async fn cancel_run(&self, run: RunId, now: DateTime<Utc>) -> Result<Cancelled, StoreError>;
+    /// Ends a run that has not ended: what it had applied stays, nobody is marked as left. The run says who wanted it, if that is told.
+    async fn cancel_run(&self, run: RunId, requested_by: &str, now: DateTime<Utc>) -> Result<Cancelled, StoreError>;
 
     /// Whether the run has been filed: for who asked for it and never heard the answer.
     async fn is_filed(&self, run: RunId) -> Result<bool, StoreError>;

@@ -7,11 +7,12 @@ use secrecy::SecretString;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::{
-    AccountConflict, Accounts, BatchApplied, BatchClaim, Cancelled, ChangeCursor, Credentials, DiscordLogin, Dropped, Due, Filed,
-    Filing, FinishClaim, Finished, ImportRow, Imported, Lease, MemberPage, MemberTotals, NewRun, NewStaff, Process, Read,
-    Retention, RunClaim, SessionLimits, Sessions, StagedBatch, StoreError, Swept, Upkeep, Work,
+    AccountConflict, Accounts, BatchApplied, BatchClaim, Cancelled, ChangeCursor, Credentials, Departing, DiscordLogin, Dropped,
+    Due, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, ImportRow, Imported, Lease, MemberPage,
+    MemberTotals, NewRun, NewStaff, Problem, Problems, Process, Read, Replies, Reply, Retention, Roles, RunClaim, SessionLimits,
+    Sessions, StagedBatch, StoreError, Swept, Upkeep, Work,
 };
-use crate::domain::{Account, Change, DiscordId, Event, Guard, Member, MemberRow, Run, RunError, RunId};
+use crate::domain::{Account, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId};
 
 /// Implements a handle for both databases by naming, for each of its calls, the function that answers it.
 macro_rules! handle {
@@ -34,7 +35,7 @@ macro_rules! handle {
 handle!(Filing {
     stage_batch(run: RunId, batch: &StagedBatch, now: DateTime<Utc>) -> () = stage;
     file_run(run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Filed = file;
-    cancel_run(run: RunId, now: DateTime<Utc>) -> Cancelled = cancel;
+    cancel_run(run: RunId, requested_by: &str, now: DateTime<Utc>) -> Cancelled = cancel;
     is_filed(run: RunId) -> bool = has_run;
     discard_staged(run: RunId) -> () = discard;
 });
@@ -48,6 +49,14 @@ handle!(Work {
     claim_finish(run: RunId, now: DateTime<Utc>, lease_until: DateTime<Utc>) -> Option<FinishClaim> = claim_end;
     renew_finish(claim: &FinishClaim, lease_until: DateTime<Utc>) -> bool = renew_end;
     finish_run(claim: &FinishClaim, guard: Guard, now: DateTime<Utc>) -> Finished = finish;
+    departing(claim: &FinishClaim, guard: Guard) -> Option<Departing> = list_departing;
+    finish_fetched(claim: &FinishClaim, guard: Guard, findings: &Findings, now: DateTime<Utc>) -> Finished = finish_found;
+    claim_fetch(run: RunId, now: DateTime<Utc>, lease_until: DateTime<Utc>) -> Option<FetchClaim> = claim_list;
+    renew_fetch(claim: &FetchClaim, lease_until: DateTime<Utc>) -> bool = renew_list;
+    expect_members(claim: &FetchClaim, expected: u64) -> () = note_expected;
+    stage_page(claim: &FetchClaim, page: &FetchedPage, now: DateTime<Utc>) -> () = stage_fetched;
+    end_fetch(claim: &FetchClaim, now: DateTime<Utc>) -> i64 = end_list;
+    release_fetch(claim: &FetchClaim, blameless: bool, now: DateTime<Utc>) -> () = release_list;
     release_finish(claim: &FinishClaim, blameless: bool, now: DateTime<Utc>) -> () = release_end;
     fail_run(run: RunId, error: &RunError, now: DateTime<Utc>) -> Vec<RunId> = fail;
     set_aside(run: RunId, error: &RunError, now: DateTime<Utc>) -> Vec<RunId> = set_exhausted_aside;
@@ -65,6 +74,26 @@ handle!(Read {
     changes(run: RunId, after: ChangeCursor, limit: i64) -> Vec<(ChangeCursor, Change)> = run_changes;
     member_totals() -> MemberTotals = count_members;
     processes(since: DateTime<Utc>) -> Vec<Process> = list_processes;
+    roles() -> Vec<GuildRole> = list_roles;
+    problems() -> Vec<Problem> = list_problems;
+    last_fetch() -> Option<Run> = newest_fetch;
+});
+
+handle!(Roles {
+    replace_roles(roles: &[GuildRole]) -> () = store_roles;
+});
+
+handle!(Replies {
+    keep_reply(reply: &Reply) -> () = insert_reply;
+    open_replies(limit: i64) -> Vec<Reply> = list_replies;
+    drop_reply(reply: &Reply) -> bool = delete_reply;
+    unreported(limit: i64) -> Vec<Run> = unreported_runs;
+    mark_reported(run: RunId, now: DateTime<Utc>) -> bool = note_reported;
+});
+
+handle!(Problems {
+    note_problem(code: &str, message: &str, now: DateTime<Utc>) -> () = upsert_problem;
+    clear_problem(code: &str) -> () = delete_problem;
 });
 
 handle!(Accounts {

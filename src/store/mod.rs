@@ -15,12 +15,14 @@
 //! lost the claim meanwhile gets [`StoreError::ClaimLost`] and has changed nothing.
 
 mod accounts;
+mod bot;
 mod changes;
 mod claims;
 mod columns;
 mod decisions;
 mod deltas;
 mod error;
+mod fetching;
 mod filing;
 mod handles;
 mod payload;
@@ -37,7 +39,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use accounts::{AccountConflict, Accounts, Claim, Credentials, DiscordLogin, ImportRow, Imported, NewStaff};
+pub use bot::{Problem, Problems, Replies, Reply, Roles};
 pub use error::StoreError;
+pub use fetching::{Departing, FetchClaim, FetchedPage, Findings};
 pub use filing::{Cancelled, Decision, Dropped, Filed, Filing, Idempotency, KEY_LIFETIME, NewRun, StagedBatch};
 pub use payload::{decode as decode_payload, encode as encode_payload};
 pub use read::{ChangeCursor, MemberPage, MemberTotals, Read};
@@ -73,6 +77,12 @@ pub struct Stores {
     pub accounts: Arc<dyn Accounts>,
     /// For logins.
     pub sessions: Arc<dyn Sessions>,
+    /// For whoever asks Discord.
+    pub roles: Arc<dyn Roles>,
+    /// For the bot.
+    pub replies: Arc<dyn Replies>,
+    /// For whoever finds that something is wrong.
+    pub problems: Arc<dyn Problems>,
     /// For the process itself: schema, identity, heartbeat, retention.
     pub upkeep: Arc<dyn Upkeep>,
 }
@@ -130,7 +140,7 @@ pub fn missing_file(connect: &Connect) -> Option<std::path::PathBuf> {
 
 fn handles<S>(store: Arc<S>) -> Stores
 where
-    S: Filing + Work + Read + Accounts + Sessions + Upkeep,
+    S: Filing + Work + Read + Accounts + Sessions + Roles + Replies + Problems + Upkeep,
 {
     Stores {
         filing: store.clone(),
@@ -138,6 +148,9 @@ where
         read: store.clone(),
         accounts: store.clone(),
         sessions: store.clone(),
+        roles: store.clone(),
+        replies: store.clone(),
+        problems: store.clone(),
         upkeep: store,
     }
 }

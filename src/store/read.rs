@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Process, StoreError};
-use crate::domain::{Change, DiscordId, Event, MemberRow, Run, RunId};
+use super::{Problem, Process, StoreError};
+use crate::domain::{Change, DiscordId, Event, GuildRole, MemberRow, Run, RunId};
 
 /// Which page of the members list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,4 +65,13 @@ pub trait Read: Send + Sync + 'static {
 
     /// Processes whose last heartbeat came after `since`.
     async fn processes(&self, since: DateTime<Utc>) -> Result<Vec<Process>, StoreError>;
+
+    /// The guild's roles, the highest first.
+    async fn roles(&self) -> Result<Vec<GuildRole>, StoreError>;
+
+    /// What is wrong just now and will not mend itself, the oldest first.
+    async fn problems(&self) -> Result<Vec<Problem>, StoreError>;
+
+    /// The full roster from Discord that was filed last.
+    async fn last_fetch(&self) -> Result<Option<Run>, StoreError>;
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::StoreError;
+use super::{Departing, FetchClaim, FetchedPage, Findings, StoreError};
 use crate::domain::{Counts, Guard, HeldReason, Member, Mode, RunError, RunId, RunState, Verdict};
 
 /// A step that was claimed this often without an outcome is set aside and its run fails: it probably kills its process.
@@ -22,6 +22,8 @@ pub enum RunClaim {
     NotYet(Option<RunId>),
     /// A newer roster has been applied: the run has ended. Runs that may go on now.
     Superseded(Vec<RunId>),
+    /// Its list is to be fetched from Discord; the fetch may be claimed.
+    Fetch,
     /// A delta or a decision: it has no turn to wait for and only one step, its finish.
     Small,
     /// There is nothing to take up: unknown, taken up already, or ended.
@@ -128,6 +130,41 @@ pub trait Work: Send + Sync + 'static {
     /// Judges departures, passes over the links, sums the counts and ends the run, in one transaction. Of a small run: does all of it.
     async fn finish_run(&self, claim: &FinishClaim, guard: Guard, now: DateTime<Utc>) -> Result<Finished, StoreError>;
 
+    /// What a fetched list's departures are, for who asks Discord about them; `None` of a run that is not from Discord.
+    async fn departing(&self, claim: &FinishClaim, guard: Guard) -> Result<Option<Departing>, StoreError>;
+
+    /// As [`finish_run`](Self::finish_run), with what was found out about the departures.
+    async fn finish_fetched(
+        &self,
+        claim: &FinishClaim,
+        guard: Guard,
+        findings: &Findings,
+        now: DateTime<Utc>,
+    ) -> Result<Finished, StoreError>;
+
+    /// Claims the fetch of a run's list that nobody is at; it goes on where the last one ended.
+    async fn claim_fetch(
+        &self,
+        run: RunId,
+        now: DateTime<Utc>,
+        lease_until: DateTime<Utc>,
+    ) -> Result<Option<FetchClaim>, StoreError>;
+
+    /// Keeps a fetch claimed; `false` if it is no longer ours.
+    async fn renew_fetch(&self, claim: &FetchClaim, lease_until: DateTime<Utc>) -> Result<bool, StoreError>;
+
+    /// Notes how many members Discord says there are.
+    async fn expect_members(&self, claim: &FetchClaim, expected: u64) -> Result<(), StoreError>;
+
+    /// Keeps a page of the list, which may be applied from now on, in one transaction with the place where the fetch goes on.
+    async fn stage_page(&self, claim: &FetchClaim, page: &FetchedPage, now: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// All pages have come. Answers how many batches are not applied yet.
+    async fn end_fetch(&self, claim: &FetchClaim, now: DateTime<Utc>) -> Result<i64, StoreError>;
+
+    /// Gives a claimed fetch back. The claim still counts towards [`MAX_CLAIMS`] unless `blameless`.
+    async fn release_fetch(&self, claim: &FetchClaim, blameless: bool, now: DateTime<Utc>) -> Result<(), StoreError>;
+
     /// Gives a claimed finish back after an error. The claim still counts towards [`MAX_CLAIMS`] unless `blameless`.
     async fn release_finish(&self, claim: &FinishClaim, blameless: bool, now: DateTime<Utc>) -> Result<(), StoreError>;
 
@@ -156,15 +193,29 @@ pub(super) struct Judged {
     pub departed: usize,
     /// The request says that departures are to be believed.
     pub allow_mass_departure: bool,
+    /// What was found at Discord says that they are not.
+    pub doubt: Option<HeldReason>,
+}
+
+/// The departures that stand after what was found out about them; the others are left alone, and counted.
+pub(super) fn defer_others(counts: &mut Counts, findings: &Findings, departed: Vec<i64>) -> Vec<i64> {
+    let all = departed.len();
+    let departed = findings.sift(departed);
+    counts.deferred += i64::try_from(all - departed.len()).unwrap_or(i64::MAX);
+    departed
 }
 
 /// How such a roster ends, said once for both databases. Held departures are counted; believed ones are the caller's to mark. The text is a
 /// warning that the run is to carry.
 pub(super) fn judge(guard: Guard, counts: &mut Counts, roster: Judged) -> (Option<HeldReason>, Option<String>) {
-    let Judged { listed, active, departed, allow_mass_departure } = roster;
+    let Judged { listed, active, departed, allow_mass_departure, doubt } = roster;
     // Those whom this roster made or brought back say nothing about how many may be missing.
     let before = (active - counts.created - counts.rejoined).max(0).cast_unsigned();
-    match guard.judge(listed as u64, before, departed as u64) {
+    let verdict = match doubt {
+        Some(reason) if departed > 0 && listed > 0 => Verdict::Held(reason),
+        _ => guard.judge(listed as u64, before, departed as u64),
+    };
+    match verdict {
         Verdict::Believed => (None, None),
         Verdict::Held(HeldReason::MassDeparture) if allow_mass_departure => {
             let limit = guard.limit(before);

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use super::Tools;
 use super::batch_writer::{ApplyBatch, BatchWriter};
 use super::finisher::{Finish, Finisher};
+use super::roster_fetcher::{FetchRoster, RosterFetcher};
 use crate::domain::RunId;
 
 /// The batch writers and the finishers of this process.
@@ -17,6 +18,7 @@ pub(super) struct Crew {
     pub arbiter: ArbiterHandle,
     writers: Arc<Idle<BatchWriter>>,
     finishers: Arc<Idle<Finisher>>,
+    fetchers: Arc<Idle<RosterFetcher>>,
     /// For small runs, which must not wait until a large one is finished.
     small: Arc<Idle<Finisher>>,
 }
@@ -28,6 +30,7 @@ impl Crew {
             arbiter: arbiter.clone(),
             writers: Arc::new(Idle::new(writers)),
             finishers: Arc::new(Idle::new(1)),
+            fetchers: Arc::new(Idle::new(1)),
             small: Arc::new(Idle::new(1)),
         }
     }
@@ -42,6 +45,15 @@ impl Crew {
     pub async fn finish(&self, run: RunId) {
         let tools = self.tools.clone();
         self.finishers.ask(&self.arbiter, || Finisher::new(tools), Finish(run)).await;
+    }
+
+    /// Fetches the list of a run from Discord, unless somebody else does, and has the run finished if all of it is applied by then.
+    pub async fn fetch(&self, run: RunId) {
+        let tools = self.tools.clone();
+        let fetched = self.fetchers.ask(&self.arbiter, || RosterFetcher::new(tools), FetchRoster(run)).await;
+        if fetched.flatten() == Some(0) {
+            self.finish(run).await;
+        }
     }
 
     /// Does all of a small run, unless somebody else does.

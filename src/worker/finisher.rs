@@ -2,10 +2,11 @@
 
 use actix::prelude::*;
 
-use super::{Tools, lease};
-use crate::domain::{RunId, RunState};
+use super::{Tools, lease, verification};
+use crate::discord::DiscordError;
+use crate::domain::{RunError, RunId, RunState};
 use crate::queue::Job;
-use crate::store::{FinishClaim, Finished, StoreError};
+use crate::store::{FinishClaim, Finished, MAX_CLAIMS, StoreError};
 
 /// Finishes runs, one at a time.
 pub(super) struct Finisher {
@@ -59,15 +60,37 @@ async fn claim_and_finish(tools: Tools, run: RunId) {
                 let tools = renewing.clone();
                 async move { tools.work.renew_finish(&claim, tools.clock.now() + tools.pace.lease).await }
             },
-            async move { finishing.work.finish_run(&claim, finishing.guard, finishing.clock.now()).await },
+            async move { judge(&finishing, &claim).await },
         )
         .await
     };
     match finished {
         Ok(Ok(finished)) => conclude(&tools, run, finished).await,
-        Ok(Err(error)) => give_up(&tools, &claim, &error).await,
+        Ok(Err(Unfinished::Store(error))) => give_up(&tools, &claim, &error).await,
+        Ok(Err(Unfinished::Discord(error))) => unverified(&tools, &claim, &error).await,
         Err(panic) => tracing::error!(%run, attempt = claim.attempt, %panic, "finishing the run panicked"),
     }
+}
+
+/// Why a finish did not come about.
+enum Unfinished {
+    Store(StoreError),
+    /// Discord did not say whether departures are true.
+    Discord(DiscordError),
+}
+
+impl From<StoreError> for Unfinished {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+async fn judge(tools: &Tools, claim: &FinishClaim) -> Result<Finished, Unfinished> {
+    let Some(departing) = tools.work.departing(claim, tools.guard).await? else {
+        return Ok(tools.work.finish_run(claim, tools.guard, tools.clock.now()).await?);
+    };
+    let findings = verification::verify(tools, claim.run, &departing).await.map_err(Unfinished::Discord)?;
+    Ok(tools.work.finish_fetched(claim, tools.guard, &findings, tools.clock.now()).await?)
 }
 
 async fn conclude(tools: &Tools, run: RunId, finished: Finished) {
@@ -101,8 +124,46 @@ async fn give_up(tools: &Tools, claim: &FinishClaim, error: &StoreError) {
         tracing::info!(%run, "another worker took the finish over");
         return;
     }
-    tracing::warn!(%run, attempt = claim.attempt, %error, "the run could not be finished; it will be tried again");
-    if let Err(error) = tools.work.release_finish(claim, error.is_transient(), tools.clock.now()).await {
+    let hopeless = matches!(error, StoreError::Unreadable(_)) || claim.attempt >= MAX_CLAIMS;
+    let result = if hopeless && !error.is_transient() {
+        fail(tools, claim, error).await
+    } else {
+        tracing::warn!(%run, attempt = claim.attempt, %error, "the run could not be finished; it will be tried again");
+        tools.work.release_finish(claim, error.is_transient(), tools.clock.now()).await
+    };
+    if let Err(error) = result {
         tracing::warn!(%run, %error, "the finish could not be given back; its lease will run out");
     }
+}
+
+/// Ends a run whose departures Discord would not speak of.
+async fn unverified(tools: &Tools, claim: &FinishClaim, error: &DiscordError) {
+    let message = format!(
+        "The departures could not be verified: {error}. What had been applied is kept, nobody was marked as left. The next sync from Discord \
+         looks at them again."
+    );
+    let result = fail_with(tools, claim, RunError { code: error.code().into(), message }).await;
+    if let Err(error) = result {
+        tracing::warn!(run = %claim.run, %error, "the finish could not be given back; its lease will run out");
+    }
+}
+
+async fn fail(tools: &Tools, claim: &FinishClaim, error: &StoreError) -> Result<(), StoreError> {
+    let message = format!(
+        "The run could not be finished: {error}. What had been applied is kept, nobody was marked as left. Look into the worker's log, then \
+         send the list again."
+    );
+    fail_with(tools, claim, RunError { code: "finish_failed".into(), message }).await
+}
+
+async fn fail_with(tools: &Tools, claim: &FinishClaim, error: RunError) -> Result<(), StoreError> {
+    // Only while it is ours: another worker may be able to do what this one cannot.
+    if !tools.work.renew_finish(claim, tools.clock.now() + tools.pace.lease).await? {
+        return Ok(());
+    }
+    tracing::error!(run = %claim.run, code = error.code, "the run fails: {}", error.message);
+    let next = tools.work.fail_run(claim.run, &error, tools.clock.now()).await?;
+    tools.ring.notify(claim.run).await;
+    tools.ring.ring(&next.into_iter().map(Job::Run).collect::<Vec<_>>()).await;
+    Ok(())
 }

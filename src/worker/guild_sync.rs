@@ -13,6 +13,7 @@ use crate::store::{RunClaim, StoreError};
 /// ```text
 /// Claiming --one batch--> Applying --applied--> Finishing --> stopped
 ///          --no batch-------------------------> Finishing
+///          --from Discord--> its fetch, whose pages are rung as they come --> stopped
 ///          --small---> its finish, which is all of it --> stopped
 ///          --many: rung--> stopped      --not its turn, superseded, nothing to do--> stopped
 /// ```
@@ -105,6 +106,13 @@ impl Handler<Claimed> for GuildSync {
                 let crew = self.crew.clone();
                 self.then(context, async move {
                     crew.finish_small(run).await;
+                    Over
+                });
+            }
+            Ok(RunClaim::Fetch) => {
+                let crew = self.crew.clone();
+                self.then(context, async move {
+                    crew.fetch(run).await;
                     Over
                 });
             }

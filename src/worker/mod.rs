@@ -1,7 +1,7 @@
 //! WORK: carries runs out. The only room that writes `guild_members`.
 //!
 //! Enters: jobs, which name a step of a run. Leaves: rows, counts and ends of runs in SQL; rings for the next step; notices. Imports
-//! `domain`, `store` (the working handle and upkeep) and `queue`; never an entry.
+//! `domain`, `discord`, `store` (the working handle, upkeep, and what a list from Discord brings) and `queue`; never an entry.
 //!
 //! The actors are small state machines with typed messages. They hold no state that matters: SQL says what is to be done, so any of them may
 //! die at any time, and any other worker on any machine goes on. Their I/O and their computing run on the main runtime; a panic there ends one
@@ -10,6 +10,7 @@
 //! ```text
 //! Job::Run    -> GuildSync    takes the run up: one batch, or a small run, is done on the spot; more are rung for all workers
 //! Job::Batch  -> BatchWriter  claims, decodes and applies one batch; whoever applied the last one has the run finished
+//! Job::Run    -> RosterFetcher, if the run's list is to come from Discord: pages become batches while more come
 //! Job::Finish -> Finisher     judges departures, passes over the links, ends the run, rings the next in turn
 //! every 2 s      Sweeper      rings steps whose job was lost or whose worker died; fails runs whose step kills workers
 //! ```
@@ -19,7 +20,9 @@ mod crew;
 mod finisher;
 mod guild_sync;
 mod lease;
+mod roster_fetcher;
 mod sweeper;
+mod verification;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,9 +30,10 @@ use std::time::Duration;
 use actix::prelude::*;
 use chrono::TimeDelta;
 
-use crate::domain::{Clock, Guard};
+use crate::discord::Rest;
+use crate::domain::{Clock, DiscordId, Guard};
 use crate::queue::{Handler, Job, Ring};
-use crate::store::{Retention, Upkeep, Work};
+use crate::store::{Problems, Read, Retention, Roles, Upkeep, Work};
 
 use crew::Crew;
 
@@ -62,6 +66,15 @@ impl Pace {
     }
 }
 
+/// Asks Discord about the guild.
+#[derive(Clone)]
+pub struct AskGuild {
+    /// Discord's REST API.
+    pub rest: Rest,
+    /// The guild.
+    pub guild: DiscordId,
+}
+
 /// What the workers work with.
 #[derive(Clone)]
 pub struct Tools {
@@ -75,8 +88,18 @@ pub struct Tools {
     pub clock: Arc<dyn Clock>,
     /// The main runtime, for all I/O.
     pub runtime: tokio::runtime::Handle,
+    /// Reads runs.
+    pub read: Arc<dyn Read>,
+    /// Keeps the names of roles.
+    pub roles: Arc<dyn Roles>,
+    /// Keeps standing problems.
+    pub problems: Arc<dyn Problems>,
+    /// Asks Discord about the guild; `None` without a token.
+    pub discord: Option<AskGuild>,
     /// When departures are believed.
     pub guard: Guard,
+    /// A list from Discord with a smaller share of its members is not whole. 0 to 1.
+    pub completeness: f64,
     /// The rhythm.
     pub pace: Pace,
     /// How long things are kept.

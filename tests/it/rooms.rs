@@ -19,7 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("queue", &["domain"]),
     ("discord", &["domain"]),
     ("intake", &["domain", "config", "store", "queue"]),
-    ("worker", &["domain", "store", "queue", "intake"]),
+    ("worker", &["domain", "store", "queue", "discord", "intake"]),
     ("http", ENTRY),
     ("bot", ENTRY),
     ("cron", ENTRY),

@@ -14,6 +14,7 @@ use crate::domain::{DiscordId, MemberRow};
 use crate::http::pages::App;
 use crate::http::pages::addresses::MEMBERS;
 use crate::http::pages::avatar::Avatar;
+use crate::http::pages::chips::{Chips, RoleNames};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html, number};
@@ -70,17 +71,19 @@ struct Row {
     name: String,
     username: String,
     is_bot: bool,
+    roles: Chips,
     account: Option<String>,
     joined: Option<When>,
     left: Option<When>,
 }
 
-impl From<MemberRow> for Row {
-    fn from(row: MemberRow) -> Self {
+impl Row {
+    fn new(row: MemberRow, names: &RoleNames) -> Self {
         let member = row.member;
         Self {
             id: member.id,
             avatar: Avatar::from(&member),
+            roles: names.chips(&member),
             // Of somebody who was only seen to leave, nothing but the id may be known.
             name: Some(member.shown_name()).filter(|name| !name.is_empty()).map_or_else(|| member.id.to_string(), str::to_owned),
             username: member.username,
@@ -120,7 +123,8 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
     let read = &app.state.read;
     // One row more than is shown says whether there is a next page.
     let page = MemberPage { after: view.after, limit: view.page_size + 1 };
-    let (mut members, totals) = tokio::try_join!(read.members(page), read.member_totals())?;
+    let (mut members, totals, roles) = tokio::try_join!(read.members(page), read.member_totals(), read.roles())?;
+    let names = RoleNames::new(roles);
     let shown = usize::try_from(view.page_size).unwrap_or(usize::MAX);
     let has_more = members.len() > shown;
     members.truncate(shown);
@@ -128,7 +132,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
     let page = MembersPage {
         shell: Shell::new(Some(&staff.0), Section::Members),
         totals: figures(totals),
-        rows: members.into_iter().map(Row::from).collect(),
+        rows: members.into_iter().map(|row| Row::new(row, &names)).collect(),
         sizes: PAGE_SIZES.map(|rows| Size {
             rows,
             address: View { page_size: rows, ..view }.address(),
@@ -141,7 +145,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
     Ok(html(StatusCode::OK, page.render()?))
 }
 
-fn figures(totals: MemberTotals) -> [(&'static str, String); 3] {
+pub(super) fn figures(totals: MemberTotals) -> [(&'static str, String); 3] {
     [("Present", totals.present), ("Left", totals.left), ("Linked", totals.linked)].map(|(word, count)| (word, number(count)))
 }
 

@@ -7,26 +7,21 @@
 
 mod login;
 mod members;
+mod overview;
 mod run;
 mod runs;
 
-use poem::{Response, RouteMethod, get, handler};
+use poem::{RouteMethod, get};
 
-use super::pages::addresses::{ADMIN, LOGIN, MEMBERS, RUN, RUNS, see_other};
-use super::pages::session::Staff;
+use super::pages::addresses::{ADMIN, LOGIN, MEMBERS, RUN, RUNS};
 
 /// The pages with their addresses.
 pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
     vec![
-        (ADMIN, get(home)),
+        (ADMIN, get(overview::show)),
         (LOGIN, get(login::show).post(login::enter)),
         (MEMBERS, get(members::show)),
         (RUNS, get(runs::show)),
         (RUN, get(run::show)),
     ]
-}
-
-#[handler]
-fn home(_staff: Staff) -> Response {
-    see_other(MEMBERS)
 }

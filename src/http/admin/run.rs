@@ -65,7 +65,10 @@ impl<'a> RunPage<'a> {
             meaning: meaning(run.state, run.mode),
             newer: run.superseded_by.map(|run| run.to_string()),
             target: run.target_run_id.map(|run| run.to_string()),
-            held: run.held_reason.map(|reason| explain(reason, run.mode, run.counts.departures_held)),
+            held: run
+                .held_reason
+                .filter(|_| run.state != RunState::Superseded)
+                .map(|reason| explain(reason, run.mode, run.counts.departures_held)),
             percent: percent(&run),
             progress: progress(&run),
             source: source(&run),

@@ -88,7 +88,23 @@ pub(super) fn counts(run: &Run) -> Response {
 
 /// A run, with its address in `Location`.
 pub(super) fn run(run: &Run, status: StatusCode) -> Response {
-    let answer = RunAnswer {
+    located(poem::web::Json(shown(run)).with_status(status).into_response(), run.id)
+}
+
+/// 202 for a run that was wished for; whether the wish joined one that there was.
+pub(super) fn begun(run: &Run, joined: bool) -> Response {
+    #[derive(Serialize)]
+    struct Begun<'a> {
+        #[serde(flatten)]
+        run: RunAnswer<'a>,
+        joined: bool,
+    }
+    let body = poem::web::Json(Begun { run: shown(run), joined });
+    located(body.with_status(StatusCode::ACCEPTED).into_response(), run.id)
+}
+
+fn shown(run: &Run) -> RunAnswer<'_> {
+    RunAnswer {
         id: run.id,
         source: run.source,
         mode: run.mode,
@@ -105,8 +121,7 @@ pub(super) fn run(run: &Run, status: StatusCode) -> Response {
         counts: CountsAnswer::new(&run.counts, run.held_reason),
         warnings: &run.warnings,
         error: run.error.as_ref(),
-    };
-    located(poem::web::Json(answer).with_status(status).into_response(), run.id)
+    }
 }
 
 /// 202 for a run that is filed but cannot be read just now.

@@ -7,6 +7,7 @@ use poem::web::{Data, Path};
 use poem::{IntoResponse as _, Request, Response, handler};
 
 use super::problem::Problem;
+use super::waiting::requested_by;
 use super::{Api, answer};
 use crate::domain::RunId;
 
@@ -19,7 +20,8 @@ pub(super) async fn cancel(api: Data<&Arc<Api>>, request: &Request, id: poem::Re
 async fn end(api: &Api, request: &Request, id: &str) -> Result<Response, Problem> {
     let intake = api.admit(request)?;
     let run: RunId = id.parse().map_err(|_| Problem::no_run())?;
-    match intake.cancel(run).await? {
+    let requested_by = requested_by(request.headers()).map_err(|fault| Problem::faulty(vec![fault], 1))?;
+    match intake.cancel(run, &requested_by).await? {
         None => Err(Problem::no_run()),
         Some(false) => {
             Err(Problem::conflict("The run has ended", "A run that has ended cannot be cancelled; nothing was changed."))

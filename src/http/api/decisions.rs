@@ -1,28 +1,19 @@
 //! `POST /api/dbot/sync_runs/{id}/apply_departures`, `…/dismiss_departures`, `…/undo_departures`: what a person decides of a run's departures.
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use poem::web::{Data, Json, Path};
 use poem::{Body, IntoResponse as _, Request, Response, handler};
-use serde::Deserialize;
-use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
-use tokio::io::AsyncReadExt as _;
 
+use super::object::{self, Object};
 use super::problem::Problem;
 use super::unread::Unread;
 use super::waiting::{Waited, requested_by};
 use super::{Api, body};
-use crate::domain::{Act, DiscordId, Run, RunState, nothing_held};
-use crate::intake::{Fault, MAX_FAULTS, Refusal, Rule};
+use crate::domain::{Act, DiscordId, Mode, Run, RunState, nothing_held};
+use crate::intake::{Fault, MAX_FAULTS, Rule};
 use crate::store::Decision;
-
-/// Largest body, inflated: room for some hundred thousand ids.
-const MAX_BODY: u64 = 8 * 1024 * 1024;
-/// How long a body may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 macro_rules! address {
     ($name:ident, $act:expr) => {
@@ -47,21 +38,24 @@ async fn decide(api: &Api, request: &Request, id: &str, ids: Body, act: Act) -> 
     let intake = api.admit(request)?;
     let headers = request.headers();
     let encoding = body::check_form(headers)?;
-    let ids = read(body::open(Unread::new(ids, true), encoding)).await?;
+    let ids = match object::read(body::open(Unread::new(ids, true), encoding)).await? {
+        Some(object) => self::ids(object)?,
+        None => None,
+    };
     let requested_by = requested_by(headers).map_err(|fault| Problem::faulty(vec![fault], 1))?;
     let target = api.find_run(id).await?;
     if act == Act::UndoDepartures {
         if ids.is_some() {
             return Err(Problem::fault("ids", Rule::Form, "departures are undone all together; leave ids out"));
         }
-        if target.counts.marked_left == 0 {
+        if target.counts.marked_left == 0 || target.mode == Mode::DryRun {
             return Err(Problem::conflict("Nothing to undo", "This run has marked nobody as left. Nothing was changed."));
         }
     } else if let Some(error) = nothing_held(target.state, target.held_reason) {
         return Err(Problem::conflict("Nothing to decide", error.message));
     }
     let run = intake.file_decision(Decision { act, target: target.id }, ids.as_deref(), requested_by).await?;
-    match api.wait_for(run, headers).await? {
+    match api.wait_for_small(run, headers).await? {
         Waited::Later(answer) => Ok(answer),
         Waited::Ended(run) => Ok(tell(act, &target, &run)),
     }
@@ -91,61 +85,8 @@ fn tell(act: Act, target: &Run, run: &Run) -> Response {
     Json(answer).into_response()
 }
 
-/// The ids that a body names; `None` for all.
-async fn read(reader: body::Reader) -> Result<Option<Vec<DiscordId>>, Problem> {
-    let mut text = Vec::new();
-    let mut reader = reader.take(MAX_BODY + 1);
-    match tokio::time::timeout(PATIENCE, reader.read_to_end(&mut text)).await {
-        Err(_) => return Err(Refusal::TooSlow.into()),
-        Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionAborted => return Err(Refusal::BrokenOff.into()),
-        Ok(Err(error)) => return Err(Refusal::BrokenEncoding(error.to_string()).into()),
-        Ok(Ok(_)) => {}
-    }
-    if text.len() as u64 > MAX_BODY {
-        return Err(Refusal::TooLarge("the body has more than 8 MiB; nothing was changed".into()).into());
-    }
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let malformed = |error: serde_json::Error| Problem::from(Refusal::malformed(&error));
-    if !serde_json::from_slice::<Value>(&text).map_err(malformed)?.is_object() {
-        return Err(Problem::fault("", Rule::Type, "the body must be an object"));
-    }
-    ids(serde_json::from_slice(&text).map_err(malformed)?)
-}
-
-/// The keys of a body; no two are the same.
-struct Object(Vec<(String, Value)>);
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Keys;
-
-        impl<'de> Visitor<'de> for Keys {
-            type Value = Vec<(String, Value)>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut keys: Vec<(String, Value)> = Vec::new();
-                while let Some((key, value)) = map.next_entry::<String, Value>()? {
-                    if keys.iter().any(|(known, _)| *known == key) {
-                        return Err(serde::de::Error::custom(format_args!("the key {key:?} stands twice in one object")));
-                    }
-                    keys.push((key, value));
-                }
-                Ok(keys)
-            }
-        }
-
-        deserializer.deserialize_map(Keys).map(Self)
-    }
-}
-
 /// Unlike in a member list a key that is not known is a fault: whoever misspells `ids` would decide of everyone.
-fn ids(Object(object): Object) -> Result<Option<Vec<DiscordId>>, Problem> {
+fn ids(object: Object) -> Result<Option<Vec<DiscordId>>, Problem> {
     let mut found = None;
     for (key, value) in object {
         if key != "ids" {

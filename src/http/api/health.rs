@@ -27,5 +27,8 @@ pub(super) async fn ready(api: Data<&Arc<Api>>) -> Response {
     let stopping = api.state.stopping.load(Ordering::Relaxed);
     let ready = database == "ok" && !stopping;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Json(serde_json::json!({ "ready": ready, "stopping": stopping, "database": database })).with_status(status).into_response()
+    // Discord being away makes nothing unready: lists are taken in and pages shown all the same.
+    let discord = (api.state.discord)();
+    let body = serde_json::json!({ "ready": ready, "stopping": stopping, "database": database, "discord": discord });
+    Json(body).with_status(status).into_response()
 }

@@ -21,7 +21,7 @@ async fn leave(api: &Api, request: &Request, id: &str) -> Result<Response, Probl
     let id = member_id(id)?;
     let requested_by = requested_by(request.headers()).map_err(|fault| Problem::faulty(vec![fault], 1))?;
     let run = intake.file_leave(id, requested_by).await?;
-    match api.wait_for(run, request.headers()).await? {
+    match api.wait_for_small(run, request.headers()).await? {
         Waited::Later(answer) => Ok(answer),
         Waited::Ended(run) => tell(api, id, &run).await,
     }

@@ -13,6 +13,7 @@ mod decisions;
 mod health;
 mod member_left;
 mod members;
+mod object;
 mod problem;
 mod sync_guild_members;
 mod sync_runs;
@@ -48,6 +49,10 @@ pub struct ApiState {
     pub clock: Arc<dyn Clock>,
     /// The valid keys; none while the API is not configured.
     pub keys: Vec<SecretString>,
+    /// How the bot of this process stands with Discord, if it has one.
+    pub discord: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+    /// Whether lists can be fetched from Discord.
+    pub asks_discord: bool,
     /// How long a POST waits for its run.
     pub wait: Duration,
     /// Wrong keys a minute from one address that are answered 401; further ones 429.
@@ -73,6 +78,7 @@ pub fn routes(state: ApiState) -> impl Endpoint<Output = Response> {
     let api = Arc::new(Api { state, wrong_keys });
     Route::new()
         .at("/api/dbot/sync_guild_members", post(sync_guild_members::take))
+        .at("/api/dbot/sync_runs", post(sync_runs::begin))
         .at("/api/dbot/sync_runs/:id", get(sync_runs::show))
         .at("/api/dbot/sync_runs/:id/changes", get(changes::list))
         .at("/api/dbot/sync_runs/:id/cancel", post(cancel::cancel))
@@ -105,7 +111,7 @@ async fn told<E: Endpoint>(endpoint: Arc<E>, request: Request) -> poem::Result<R
 }
 
 fn not_allowed(path: &str) -> Response {
-    let posts = ["/sync_guild_members", "/cancel", "/apply_departures", "/dismiss_departures", "/undo_departures"];
+    let posts = ["/sync_guild_members", "/sync_runs", "/cancel", "/apply_departures", "/dismiss_departures", "/undo_departures"];
     let takes_posts = posts.iter().any(|end| path.ends_with(end)) || path.contains("/member_left/");
     let allowed = if takes_posts { "POST" } else { "GET, HEAD" };
     let mut response = Problem::method_not_allowed(allowed).into_response();

@@ -19,6 +19,17 @@ pub(super) enum Waited {
 }
 
 impl Api {
+    /// As [`wait_for`](Self::wait_for), for small runs, whose answer says what became of them: one that was cancelled did nothing.
+    pub(super) async fn wait_for_small(&self, run: RunId, headers: &HeaderMap) -> Result<Waited, Problem> {
+        match self.wait_for(run, headers).await? {
+            Waited::Ended(run) if run.state == RunState::Cancelled => Err(Problem::conflict(
+                "Cancelled",
+                format!("The run {} was cancelled before it was carried out. Nothing was changed.", run.id),
+            )),
+            waited => Ok(waited),
+        }
+    }
+
     /// Waits for a filed run, as long as the request wants.
     pub(super) async fn wait_for(&self, run: RunId, headers: &HeaderMap) -> Result<Waited, Problem> {
         let patience = if wants_no_wait(headers) { Duration::ZERO } else { self.state.wait };

@@ -10,6 +10,7 @@ pub(in crate::http) mod addresses;
 pub(in crate::http) mod assets;
 pub(in crate::http) mod attempts;
 pub(in crate::http) mod avatar;
+pub(in crate::http) mod chips;
 pub(in crate::http) mod forms;
 pub(in crate::http) mod refusal;
 pub(in crate::http) mod session;

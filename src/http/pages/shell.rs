@@ -8,7 +8,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use poem::Response;
 use poem::http::StatusCode;
 
-use super::addresses::{LOGOUT, ME, MEMBERS, RUNS};
+use super::addresses::{ADMIN, LOGOUT, ME, MEMBERS, RUNS};
 use super::assets::{ICON, STYLE};
 use super::session::{Viewer, landing};
 use crate::domain::{Act, Mode, Run, RunState, Source};
@@ -17,6 +17,7 @@ use crate::domain::{Act, Mode, Run, RunState, Source};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum Section {
     None,
+    Overview,
     Members,
     Syncs,
 }
@@ -40,8 +41,9 @@ impl<'a> Shell<'a> {
     }
 
     /// Address, words, and whether this is where we are.
-    pub(in crate::http) fn nav(&self) -> [(&'static str, &'static str, bool); 2] {
-        [(MEMBERS, "Members", self.section == Section::Members), (RUNS, "Syncs", self.section == Section::Syncs)]
+    pub(in crate::http) fn nav(&self) -> [(&'static str, &'static str, bool); 3] {
+        [(ADMIN, "Overview", Section::Overview), (MEMBERS, "Members", Section::Members), (RUNS, "Syncs", Section::Syncs)]
+            .map(|(address, words, section)| (address, words, self.section == section))
     }
 }
 

@@ -5,10 +5,12 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use super::guild_members::MarkedBy;
+use super::sync_run_ends::warn;
 use super::{guild_members, held_departures};
 use crate::domain::{Act, Counts, HeldReason, RunError, RunId, RunState, nothing_held};
 use crate::store::columns::{Columns as _, word};
-use crate::store::decisions::Decided;
+use crate::store::decisions::{Decided, undone};
 use crate::store::{Decision, StoreError};
 
 /// Carries a decision out for `run`, which is the decision's own. `ids`: those it is about; all that are held if `None`. The inner error says
@@ -22,7 +24,11 @@ pub(super) async fn carry_out(
 ) -> Result<Result<Counts, RunError>, StoreError> {
     let mut counts = match decision.act {
         Act::UndoDepartures => {
-            let rejoined = guild_members::bring_back(connection, run, decision.target, now).await?;
+            let marked = marked_by(connection, decision.target).await?;
+            let rejoined = guild_members::bring_back(connection, run, marked, now).await?;
+            if rejoined > 0 {
+                warn(connection, decision.target, &undone(run, rejoined)).await?;
+            }
             Counts { rejoined, ..Counts::default() }
         }
         Act::ApplyDepartures | Act::DismissDepartures => match decide(connection, run, decision, ids, now).await? {
@@ -32,6 +38,16 @@ pub(super) async fn carry_out(
     };
     counts.total_active = guild_members::active(connection).await?;
     Ok(Ok(counts))
+}
+
+/// The departures that a run marked. Those that a decision marked stand in history under the run that had held them.
+async fn marked_by(connection: &mut PgConnection, run: RunId) -> Result<MarkedBy, StoreError> {
+    let held_by = sqlx::query("SELECT target_run_id FROM sync_runs WHERE id = $1 AND act = 'apply_departures'")
+        .bind(run.uuid())
+        .fetch_optional(connection)
+        .await?;
+    let held_by = held_by.map(|row| row.opt_run_id("target_run_id")).transpose()?.flatten();
+    Ok(held_by.map_or(MarkedBy { run, decision: None }, |held_by| MarkedBy { run: held_by, decision: Some(run) }))
 }
 
 async fn decide(
@@ -62,7 +78,6 @@ async fn decide(
         decided.not_marked += i64::try_from(others.len()).unwrap_or(i64::MAX);
         (marked, (others, "not_marked"))
     } else {
-        decided.not_marked = 0;
         decided.dismissed = i64::try_from(concerned.len()).unwrap_or(i64::MAX);
         (Vec::new(), (concerned, "dismissed"))
     };

@@ -12,14 +12,24 @@ use super::{Postgres, decisions, deltas, guild_members, held_departures, lock_ev
 use crate::domain::{Act, Action, Counts, Guard, HeldReason, Mode, RunState};
 use crate::store::changes::Effect;
 use crate::store::columns::{Columns as _, word};
-use crate::store::work::{Judged, judge};
-use crate::store::{Decision, FinishClaim, Finished, StoreError, small_payload};
+use crate::store::work::{Judged, defer_others, judge};
+use crate::store::{Decision, Findings, FinishClaim, Finished, StoreError, small_payload};
 
 impl Postgres {
     pub(in crate::store) async fn finish(
         &self,
         claim: &FinishClaim,
         guard: Guard,
+        now: DateTime<Utc>,
+    ) -> Result<Finished, StoreError> {
+        self.finish_found(claim, guard, &Findings::default(), now).await
+    }
+
+    pub(in crate::store) async fn finish_found(
+        &self,
+        claim: &FinishClaim,
+        guard: Guard,
+        findings: &Findings,
         now: DateTime<Utc>,
     ) -> Result<Finished, StoreError> {
         let run = sqlx::query("SELECT mode, act, target_run_id FROM sync_runs WHERE id = $1")
@@ -29,7 +39,7 @@ impl Postgres {
             .ok_or(StoreError::ClaimLost)?;
         match word(&run.text("mode")?, Mode::from_word, "run mode")? {
             Mode::Delta => self.finish_small(claim, decision(&run)?, now).await,
-            mode @ (Mode::Full | Mode::DryRun) => self.finish_roster(claim, Effect::of(mode), guard, now).await,
+            mode @ (Mode::Full | Mode::DryRun) => self.finish_roster(claim, Effect::of(mode), (guard, findings), now).await,
         }
     }
 
@@ -37,7 +47,7 @@ impl Postgres {
         &self,
         claim: &FinishClaim,
         effect: Effect,
-        guard: Guard,
+        (guard, findings): (Guard, &Findings),
         now: DateTime<Utc>,
     ) -> Result<Finished, StoreError> {
         let (listed, batches) = self.listed_ids(claim.run).await?;
@@ -64,6 +74,7 @@ impl Postgres {
         // The search above takes its time, and needs nobody to wait; from here on single rows stand still.
         lock_evidence(&mut tx).await?;
         let departed = guild_members::still_departed(&mut tx, &departed, claim.observed_at).await?;
+        let departed = defer_others(&mut counts, findings, departed);
         let roster = Roster { claim, effect, departed: &departed, now };
         let active = guild_members::active(&mut tx).await?;
         let active = if effect == Effect::Plan { active + counts.created + counts.rejoined } else { active };
@@ -72,6 +83,7 @@ impl Postgres {
             active,
             departed: departed.len(),
             allow_mass_departure: filed.flag("allow_mass_departure")?,
+            doubt: findings.doubt,
         };
         let (held, warning) = judge(guard, &mut counts, judged);
         counts.marked_left = depart(&mut tx, roster, held).await?;
@@ -194,7 +206,7 @@ async fn depart(connection: &mut PgConnection, roster: Roster<'_>, held: Option<
 /// that it changes show it. A delta waits for one that is not older: until it ends, nobody knows whether it has spoken for every member.
 async fn must_wait(connection: &mut PgConnection, claim: &FinishClaim, is_decision: bool) -> Result<bool, StoreError> {
     Ok(sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM sync_runs WHERE finished_at IS NULL AND mode = 'full' AND state IN ('applying', 'finishing')
+        "SELECT EXISTS (SELECT FROM sync_runs WHERE finished_at IS NULL AND mode = 'full' AND state IN ('fetching', 'applying', 'finishing')
              AND ($2 OR observed_at >= $1))",
     )
     .bind(claim.observed_at)

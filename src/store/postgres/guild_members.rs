@@ -226,11 +226,18 @@ pub(super) async fn plan_departures(
     Ok(())
 }
 
-/// Brings back those whom `target` marked as left and whose row nothing newer has touched; answers how many.
+/// Departures that a run marked; with `decision`, those that this decision marked of what the run had held.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MarkedBy {
+    pub run: RunId,
+    pub decision: Option<RunId>,
+}
+
+/// Brings back those who were `marked` as left and whose row nothing newer has touched; answers how many.
 pub(super) async fn bring_back(
     connection: &mut PgConnection,
     run: RunId,
-    target: RunId,
+    marked: MarkedBy,
     now: DateTime<Utc>,
 ) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar(
@@ -239,6 +246,9 @@ pub(super) async fn bring_back(
              WHERE e.run_id = $1 AND e.action = 'left' AND NOT EXISTS (
                  SELECT FROM member_events l
                  WHERE l.discord_id = e.discord_id AND l.id > e.id AND l.action IN ('left', 'rejoined', 'updated'))
+             AND ($4::uuid IS NULL OR EXISTS (
+                 SELECT FROM held_departures h
+                 WHERE h.run_id = e.run_id AND h.discord_id = e.discord_id AND h.outcome = 'marked' AND h.decided_by = $4))
          ), back AS (
              UPDATE guild_members m SET date_left = NULL, date_modified = $3
              FROM departures d
@@ -250,9 +260,10 @@ pub(super) async fn bring_back(
          )
          SELECT count(*) FROM back",
     )
-    .bind(target.uuid())
+    .bind(marked.run.uuid())
     .bind(run.uuid())
     .bind(now)
+    .bind(marked.decision.map(RunId::uuid))
     .fetch_one(connection)
     .await?)
 }

@@ -19,7 +19,7 @@ pub(super) async fn insert(connection: &mut PgConnection, run: RunId, departed: 
 pub(super) async fn replace(connection: &mut PgConnection, run: RunId) -> Result<(), StoreError> {
     sqlx::query(
         "WITH replaced AS (
-             UPDATE sync_runs SET state = 'superseded', superseded_by = $1
+             UPDATE sync_runs SET state = 'superseded', superseded_by = $1, departures_held = 0
              WHERE mode = 'full' AND state = 'held' AND held_reason <> 'empty_list' AND id <> $1
              RETURNING id
          )

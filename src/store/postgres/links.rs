@@ -24,13 +24,14 @@ pub(super) async fn relink(
     scope: Scope<'_>,
     now: DateTime<Utc>,
 ) -> Result<(i64, i64), StoreError> {
-    let of_scope = match scope {
-        Scope::All => "",
-        Scope::Of(_) => "AND m.discord_id = ANY($3)",
+    // A link that is out of date may be that of another member to the account which one of these is to get.
+    let (of_members, of_either) = match scope {
+        Scope::All => ("", ""),
+        Scope::Of(_) => ("AND m.discord_id = ANY($3)", "AND (m.discord_id = ANY($3) OR u.discord_id = ANY($3))"),
     };
     let unlinking = format!(
         "WITH removed AS (
-             {REMOVABLE} {of_scope}
+             {REMOVABLE} {of_either}
          ), noted AS (
              INSERT INTO member_events (run_id, discord_id, action, before, after, observed_at, recorded_at)
              {NOTE_REMOVED}
@@ -41,7 +42,7 @@ pub(super) async fn relink(
     );
     let linking = format!(
         "WITH made AS (
-             {MAKEABLE} {of_scope}
+             {MAKEABLE} {of_members}
          ), noted AS (
              INSERT INTO member_events (run_id, discord_id, action, before, after, observed_at, recorded_at)
              {NOTE_MADE}

@@ -42,7 +42,7 @@ pub(super) async fn insert(
 const CHANGES: &str = "
 SELECT * FROM (
     (SELECT discord_id, 0::bigint AS number, 'created' AS action, NULL::jsonb AS before, NULL::jsonb AS after FROM guild_members
-     WHERE created_run_id = $1 AND discord_id > $2 ORDER BY discord_id LIMIT $4)
+     WHERE $5 AND created_run_id = $1 AND discord_id > $2 ORDER BY discord_id LIMIT $4)
     UNION ALL
     (SELECT discord_id, id, action, before, after FROM member_events
      WHERE run_id = $1 AND (discord_id, id) > ($2, $3) ORDER BY discord_id, id LIMIT $4)
@@ -78,8 +78,21 @@ impl Postgres {
         after: ChangeCursor,
         limit: i64,
     ) -> Result<Vec<(ChangeCursor, Change)>, StoreError> {
-        let rows =
-            sqlx::query(CHANGES).bind(run.uuid()).bind(after.id).bind(after.number).bind(limit).fetch_all(&self.pool).await?;
+        // Most runs make no row, and there is no index that would tell so.
+        let makes_rows: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM sync_runs WHERE id = $1 AND (created > 0 OR finished_at IS NULL AND mode = 'full'))",
+        )
+        .bind(run.uuid())
+        .fetch_one(&self.pool)
+        .await?;
+        let rows = sqlx::query(CHANGES)
+            .bind(run.uuid())
+            .bind(after.id)
+            .bind(after.number)
+            .bind(limit)
+            .bind(makes_rows)
+            .fetch_all(&self.pool)
+            .await?;
         let mut changes = Vec::with_capacity(rows.len());
         for row in &rows {
             let change = columns::change(row)?;

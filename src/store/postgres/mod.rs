@@ -3,6 +3,7 @@
 mod account_conflicts;
 mod decisions;
 mod deltas;
+mod fetches;
 mod finishes;
 mod guild_members;
 mod held_departures;
@@ -10,6 +11,9 @@ mod idempotency_keys;
 mod ledger;
 mod links;
 mod member_events;
+mod problems;
+mod replies;
+mod roles;
 mod sessions;
 mod sync_batches;
 mod sync_run_ends;
@@ -42,13 +46,19 @@ const ABANDONED: &str = "10s";
 impl Postgres {
     pub(in crate::store) async fn open(url: &str, connect: &Connect) -> Result<Self, StoreError> {
         let timeout = connect.statement_timeout.as_millis().to_string();
+        let patience = (connect.statement_timeout / 2).as_millis().to_string();
         let options = PgConnectOptions::from_str(url)
             .map_err(|_| StoreError::Refused("the database URL is not a valid postgres:// address".into()))?
             .application_name("guildsync")
             // Plans that look up a batch's ids one by one are the right ones at every size of table; the generic plan is one,
             // and saves planning a large statement anew for each batch.
             .options([("plan_cache_mode", "force_generic_plan"), ("jit", "off")])
-            .options([("statement_timeout", timeout.as_str()), ("idle_in_transaction_session_timeout", ABANDONED)]);
+            // Whoever waits for a turn that long is told so (55P03), before the statement as a whole is broken off.
+            .options([
+                ("lock_timeout", patience.as_str()),
+                ("statement_timeout", timeout.as_str()),
+                ("idle_in_transaction_session_timeout", ABANDONED),
+            ]);
         // One connection now, and not from the pool, so that a wrong address or password shows at the start as what it is.
         let first = tokio::time::timeout(connect.acquire_timeout, options.connect()).await;
         first.map_err(|_| StoreError::Unavailable("it does not answer".into()))??.close().await?;

@@ -116,7 +116,7 @@ impl Postgres {
         let row = sqlx::query(
             "UPDATE sync_batches b SET state = 'running', attempts = b.attempts + 1, lease_until = $4
              FROM sync_runs r
-             WHERE b.run_id = $1 AND b.batch = $2 AND r.id = b.run_id AND r.state = 'applying'
+             WHERE b.run_id = $1 AND b.batch = $2 AND r.id = b.run_id AND r.state IN ('fetching', 'applying')
                  AND (b.state = 'pending' OR b.state = 'running' AND b.lease_until < $3) AND b.attempts < $5
              RETURNING b.attempts, b.payload, b.dropped, r.observed_at, r.mode",
         )
@@ -142,7 +142,8 @@ impl Postgres {
 
     pub(in crate::store) async fn renew_one(&self, claim: &BatchClaim, lease_until: DateTime<Utc>) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "UPDATE sync_batches SET lease_until = $4 WHERE run_id = $1 AND batch = $2 AND state = 'running' AND attempts = $3",
+            "UPDATE sync_batches SET lease_until = $4 WHERE run_id = $1 AND batch = $2 AND state = 'running' AND attempts = $3
+                 AND EXISTS (SELECT FROM sync_runs WHERE id = $1 AND finished_at IS NULL)",
         )
         .bind(claim.run.uuid())
         .bind(claim.batch)
@@ -198,17 +199,18 @@ impl Postgres {
         Ok(())
     }
 
-    /// The ids that a run lists, over all its batches, and how many batches that are.
+    /// The ids that a run lists, over all its batches, those of unusable entries too, and how many batches that are.
     pub(in crate::store) async fn listed_ids(&self, run: RunId) -> Result<(Vec<i64>, i64), StoreError> {
         use futures::TryStreamExt as _;
-        let mut rows = sqlx::query_scalar::<_, Vec<u8>>(
-            "SELECT payload FROM sync_batches WHERE run_id = $1 AND payload IS NOT NULL ORDER BY batch",
+        let mut rows = sqlx::query_as::<_, (Vec<u8>, Vec<i64>)>(
+            "SELECT payload, spared FROM sync_batches WHERE run_id = $1 AND payload IS NOT NULL ORDER BY batch",
         )
         .bind(run.uuid())
         .fetch(&self.pool);
         let (mut ids, mut batches) = (Vec::new(), 0);
-        while let Some(packed) = rows.try_next().await? {
+        while let Some((packed, mut spared)) = rows.try_next().await? {
             ids.append(&mut payload::decode_ids(&packed)?);
+            ids.append(&mut spared);
             batches += 1;
         }
         Ok((ids, batches))
@@ -219,7 +221,7 @@ impl Postgres {
 /// this transaction, so that its counts are in the sum.
 async fn mark_applied(connection: &mut PgConnection, claim: &BatchClaim, counts: &Counts) -> Result<(), StoreError> {
     let done = sqlx::query(
-        "WITH run AS MATERIALIZED (SELECT id FROM sync_runs WHERE id = $1 AND state = 'applying' FOR SHARE)
+        "WITH run AS MATERIALIZED (SELECT id FROM sync_runs WHERE id = $1 AND state IN ('fetching', 'applying') FOR SHARE)
          UPDATE sync_batches SET state = 'applied', lease_until = NULL,
              created = $4, updated = $5, rejoined = $6, unchanged = $7, deferred = $8
          WHERE run_id = $1 AND batch = $2 AND state = 'running' AND attempts = $3

@@ -13,8 +13,8 @@ use crate::store::{Cancelled, FinishClaim, MAX_CLAIMS, StoreError};
 /// A run with a step whose claims are used up and have all ended without an outcome, at $1, with $2 claims.
 const EXHAUSTED: &str = "
 r.finished_at IS NULL AND (
-    r.state = 'finishing' AND r.attempts >= $2 AND r.lease_until < $1
-    OR r.state = 'applying' AND EXISTS (SELECT FROM sync_batches b WHERE b.run_id = r.id AND b.attempts >= $2
+    r.state IN ('fetching', 'finishing') AND r.attempts >= $2 AND r.lease_until < $1
+    OR r.state IN ('fetching', 'applying') AND EXISTS (SELECT FROM sync_batches b WHERE b.run_id = r.id AND b.attempts >= $2
         AND (b.state = 'pending' OR b.state = 'running' AND b.lease_until < $1)))";
 
 /// How a run ends.
@@ -58,6 +58,16 @@ pub(super) async fn end(connection: &mut PgConnection, run: RunId, end: End<'_>,
     .execute(&mut *connection)
     .await?;
     if end.state == RunState::Failed { Ok(()) } else { sync_batches::clear_payloads(connection, run).await }
+}
+
+/// Adds to what a person should know of a run.
+pub(super) async fn warn(connection: &mut PgConnection, run: RunId, warning: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE sync_runs SET warnings = warnings || jsonb_build_array($2::text) WHERE id = $1")
+        .bind(run.uuid())
+        .bind(warning)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Ends a run that has not ended before its steps were done: what they did stays. `false` if it had ended.
@@ -185,7 +195,12 @@ impl Postgres {
         Ok(next)
     }
 
-    pub(in crate::store) async fn cancel(&self, run: RunId, now: DateTime<Utc>) -> Result<Cancelled, StoreError> {
+    pub(in crate::store) async fn cancel(
+        &self,
+        run: RunId,
+        requested_by: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Cancelled, StoreError> {
         let mut tx = self.pool.begin().await?;
         lock_guild(&mut tx).await?;
         lock_evidence(&mut tx).await?;
@@ -195,6 +210,9 @@ impl Postgres {
         }
         if !break_off(&mut tx, run, RunState::Cancelled, None, now).await? {
             return Ok(Cancelled::Ended);
+        }
+        if !requested_by.is_empty() {
+            warn(&mut tx, run, &format!("Cancelled by {requested_by}.")).await?;
         }
         let next = may_go_on(&mut tx).await?;
         tx.commit().await?;

@@ -11,7 +11,8 @@ use crate::store::{Dropped, Due, Filed, MAX_CLAIMS, NewRun, RunClaim, StagedBatc
 /// A run with its progress. While it is being applied its counts are those of its batches.
 const RUN: &str = "
 SELECT r.id, r.source, r.mode, r.state, r.act, r.target_run_id, r.superseded_by, r.requested_by, r.observed_at, r.created_at, r.started_at, r.finished_at,
-    r.members_total, r.batches_total, r.held_reason, r.warnings, r.error_code, r.error_message,
+    CASE r.state WHEN 'fetching' THEN greatest(r.members_total, r.expected_members) ELSE r.members_total END AS members_total,
+    r.batches_total, r.held_reason, r.warnings, r.error_code, r.error_message,
     r.marked_left, r.linked, r.unlinked, r.total_received, r.duplicates, r.total_active, r.skipped, r.departures_held,
     r.dismissed,
     b.members_done, b.batches_done,
@@ -34,7 +35,7 @@ pub(super) async fn next_in_turn(connection: &mut PgConnection) -> Result<Option
     let id: Option<uuid::Uuid> = sqlx::query_scalar(
         "SELECT id FROM sync_runs WHERE finished_at IS NULL AND state = 'queued' AND mode <> 'delta'
              AND NOT EXISTS (SELECT FROM sync_runs
-                 WHERE finished_at IS NULL AND state IN ('applying', 'finishing') AND mode <> 'delta')
+                 WHERE finished_at IS NULL AND state IN ('fetching', 'applying', 'finishing') AND mode <> 'delta')
          ORDER BY observed_at, id LIMIT 1",
     )
     .fetch_optional(connection)
@@ -84,6 +85,17 @@ async fn supersede(connection: &mut PgConnection, run: RunId, newer: RunId, now:
     sync_batches::clear_payloads(connection, run).await
 }
 
+/// The list that is being fetched from Discord already, which `run` joins.
+async fn open_fetch(connection: &mut PgConnection, run: &NewRun) -> Result<Filed, StoreError> {
+    let open = sqlx::query("SELECT id FROM sync_runs WHERE source = 'discord' AND mode = $1 AND finished_at IS NULL")
+        .bind(run.mode.as_str())
+        .fetch_optional(connection)
+        .await?;
+    // It may have ended between the two looks.
+    let open = open.ok_or_else(|| StoreError::Unavailable("another run has just ended".into()))?;
+    Ok(Filed::Joined(open.run_id("id")?))
+}
+
 impl Postgres {
     pub(in crate::store) async fn file(
         &self,
@@ -107,10 +119,11 @@ impl Postgres {
         if sync_batches::count(&mut tx, run.id).await? != i64::from(run.batches_total) {
             return Err(filing::not_whole());
         }
-        sqlx::query(
+        let filed = sqlx::query(
             "INSERT INTO sync_runs (id, source, mode, state, requested_by, observed_at, created_at, rung_at, members_total,
                  batches_total, total_received, duplicates, skipped, act, target_run_id, allow_mass_departure)
-             VALUES ($1, $2, $3, 'queued', $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+             VALUES ($1, $2, $3, 'queued', $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             ON CONFLICT DO NOTHING",
         )
         .bind(run.id.uuid())
         .bind(run.source.as_str())
@@ -128,6 +141,9 @@ impl Postgres {
         .bind(run.allow_mass_departure)
         .execute(&mut *tx)
         .await?;
+        if filed.rows_affected() == 0 {
+            return open_fetch(&mut tx, run).await;
+        }
         tx.commit().await?;
         Ok(Filed::New)
     }
@@ -139,18 +155,22 @@ impl Postgres {
 
     pub(in crate::store) async fn claim_turn(&self, run: RunId, now: DateTime<Utc>) -> Result<RunClaim, StoreError> {
         // Asked before the turn is waited for: a small run needs none.
-        let mode: Option<String> = sqlx::query_scalar("SELECT mode FROM sync_runs WHERE id = $1 AND state = 'queued'")
-            .bind(run.uuid())
-            .fetch_optional(&self.pool)
-            .await?;
+        let mode: Option<String> = sqlx::query_scalar(
+            "SELECT CASE state WHEN 'queued' THEN mode ELSE state END FROM sync_runs
+             WHERE id = $1 AND state IN ('queued', 'fetching')",
+        )
+        .bind(run.uuid())
+        .fetch_optional(&self.pool)
+        .await?;
         match mode.as_deref() {
             None => return Ok(RunClaim::Nothing),
+            Some("fetching") => return Ok(RunClaim::Fetch),
             Some("delta") => return Ok(RunClaim::Small),
             Some(_) => {}
         }
         let mut tx = self.pool.begin().await?;
         lock_guild(&mut tx).await?;
-        let found = sqlx::query("SELECT observed_at, batches_total FROM sync_runs WHERE id = $1 AND state = 'queued'")
+        let found = sqlx::query("SELECT observed_at, batches_total, source FROM sync_runs WHERE id = $1 AND state = 'queued'")
             .bind(run.uuid())
             .fetch_optional(&mut *tx)
             .await?;
@@ -162,7 +182,15 @@ impl Postgres {
         // A delta that is being applied is either before this roster or after it.
         lock_evidence(&mut tx).await?;
         let last = last_applied(&mut tx).await?;
-        let claim = if let Some((newer, observed_at)) = last
+        let claim = if found.text("source")? == "discord" {
+            // Its list is as new as its fetch, which begins now.
+            sqlx::query("UPDATE sync_runs SET state = 'fetching', started_at = $2, observed_at = $2, rung_at = $2 WHERE id = $1")
+                .bind(run.uuid())
+                .bind(now)
+                .execute(&mut *tx)
+                .await?;
+            RunClaim::Fetch
+        } else if let Some((newer, observed_at)) = last
             && found.time("observed_at")? < observed_at
         {
             supersede(&mut tx, run, newer, now).await?;
@@ -195,6 +223,7 @@ impl Postgres {
                  WHERE r.finished_at IS NULL AND r.rung_at < $2 AND (
                      r.id = $5 OR r.state = 'queued' AND r.mode = 'delta'
                      OR r.state = 'applying' AND NOT EXISTS (SELECT FROM sync_batches WHERE run_id = r.id AND state <> 'applied')
+                     OR r.state = 'fetching' AND r.attempts < $4 AND (r.lease_until IS NULL OR r.lease_until < $1)
                      OR r.state = 'finishing' AND r.attempts < $4 AND r.lease_until < $1)
                  ORDER BY r.observed_at, r.id LIMIT $3)
              RETURNING id, state, observed_at",
@@ -210,14 +239,15 @@ impl Postgres {
         let mut found = Vec::with_capacity(runs.len());
         for row in &runs {
             let run = row.run_id("id")?;
-            let step = if row.text("state")? == "queued" { Due::Run(run) } else { Due::Finish(run) };
+            let begins = ["queued", "fetching"].contains(&row.text("state")?.as_str());
+            let step = if begins { Due::Run(run) } else { Due::Finish(run) };
             found.push((row.time("observed_at")?, run, step));
         }
         found.sort_by_key(|(observed_at, run, _)| (*observed_at, *run));
         let batches = sqlx::query(
             "UPDATE sync_batches b SET rung_at = $1
              FROM (SELECT b.run_id, b.batch FROM sync_batches b JOIN sync_runs r ON r.id = b.run_id
-                   WHERE r.finished_at IS NULL AND r.state = 'applying' AND b.rung_at < $2 AND b.attempts < $4
+                   WHERE r.finished_at IS NULL AND r.state IN ('fetching', 'applying') AND b.rung_at < $2 AND b.attempts < $4
                        AND (b.state = 'running' AND b.lease_until < $1 OR b.state = 'pending' AND NOT EXISTS (
                            SELECT FROM sync_batches o WHERE o.run_id = b.run_id AND o.state = 'running' AND o.lease_until >= $1))
                    ORDER BY b.run_id, b.batch LIMIT $3) d
@@ -243,6 +273,11 @@ impl Postgres {
     pub(in crate::store) async fn run_by_id(&self, id: RunId) -> Result<Option<Run>, StoreError> {
         let sql = sqlx::AssertSqlSafe(format!("{RUN} WHERE r.id = $1"));
         sqlx::query(sql).bind(id.uuid()).fetch_optional(&self.pool).await?.as_ref().map(columns::run).transpose()
+    }
+
+    pub(in crate::store) async fn newest_fetch(&self) -> Result<Option<Run>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!("{RUN} WHERE r.mode = 'full' AND r.source = 'discord' ORDER BY r.id DESC LIMIT 1"));
+        sqlx::query(sql).fetch_optional(&self.pool).await?.as_ref().map(columns::run).transpose()
     }
 
     pub(in crate::store) async fn newest_runs(&self, deltas: bool, limit: i64) -> Result<Vec<Run>, StoreError> {

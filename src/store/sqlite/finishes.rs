@@ -12,14 +12,24 @@ use super::{Sqlite, decisions, deltas, guild_members, held_departures, micros, s
 use crate::domain::{Act, Action, Counts, Guard, HeldReason, Mode, RunState};
 use crate::store::changes::Effect;
 use crate::store::columns::{Columns as _, word};
-use crate::store::work::{Judged, judge};
-use crate::store::{Decision, FinishClaim, Finished, StoreError, small_payload};
+use crate::store::work::{Judged, defer_others, judge};
+use crate::store::{Decision, Findings, FinishClaim, Finished, StoreError, small_payload};
 
 impl Sqlite {
     pub(in crate::store) async fn finish(
         &self,
         claim: &FinishClaim,
         guard: Guard,
+        now: DateTime<Utc>,
+    ) -> Result<Finished, StoreError> {
+        self.finish_found(claim, guard, &Findings::default(), now).await
+    }
+
+    pub(in crate::store) async fn finish_found(
+        &self,
+        claim: &FinishClaim,
+        guard: Guard,
+        findings: &Findings,
         now: DateTime<Utc>,
     ) -> Result<Finished, StoreError> {
         let run = sqlx::query("SELECT mode, act, target_run_id FROM sync_runs WHERE id = ?1")
@@ -29,7 +39,7 @@ impl Sqlite {
             .ok_or(StoreError::ClaimLost)?;
         match word(&run.text("mode")?, Mode::from_word, "run mode")? {
             Mode::Delta => self.finish_small(claim, decision(&run)?, now).await,
-            mode @ (Mode::Full | Mode::DryRun) => self.finish_roster(claim, Effect::of(mode), guard, now).await,
+            mode @ (Mode::Full | Mode::DryRun) => self.finish_roster(claim, Effect::of(mode), (guard, findings), now).await,
         }
     }
 
@@ -37,7 +47,7 @@ impl Sqlite {
         &self,
         claim: &FinishClaim,
         effect: Effect,
-        guard: Guard,
+        (guard, findings): (Guard, &Findings),
         now: DateTime<Utc>,
     ) -> Result<Finished, StoreError> {
         let (listed, batches) = self.listed_ids(claim.run).await?;
@@ -60,6 +70,7 @@ impl Sqlite {
         counts.duplicates = filed.int("duplicates")?;
         counts.skipped = filed.int("skipped")?;
         let departed = guild_members::departures(&mut tx, &listed, claim.observed_at).await?;
+        let departed = defer_others(&mut counts, findings, departed);
         let roster = Roster { claim, effect, departed: &departed, now };
         let active = guild_members::active(&mut tx).await?;
         let active = if effect == Effect::Plan { active + counts.created + counts.rejoined } else { active };
@@ -68,6 +79,7 @@ impl Sqlite {
             active,
             departed: departed.len(),
             allow_mass_departure: filed.flag("allow_mass_departure")?,
+            doubt: findings.doubt,
         };
         let (held, warning) = judge(guard, &mut counts, judged);
         counts.marked_left = depart(&mut tx, roster, held).await?;
@@ -186,7 +198,7 @@ async fn depart(connection: &mut SqliteConnection, roster: Roster<'_>, held: Opt
 /// that it changes show it. A delta waits for one that is not older: until it ends, nobody knows whether it has spoken for every member.
 async fn must_wait(connection: &mut SqliteConnection, claim: &FinishClaim, is_decision: bool) -> Result<bool, StoreError> {
     Ok(sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM sync_runs WHERE finished_at IS NULL AND mode = 'full' AND state IN ('applying', 'finishing')
+        "SELECT EXISTS (SELECT 1 FROM sync_runs WHERE finished_at IS NULL AND mode = 'full' AND state IN ('fetching', 'applying', 'finishing')
              AND (?2 OR observed_at >= ?1))",
     )
     .bind(micros(claim.observed_at))

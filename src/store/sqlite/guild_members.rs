@@ -205,11 +205,18 @@ pub(super) async fn note_departures(
     Ok(())
 }
 
-/// Brings back those whom `target` marked as left and whose row nothing newer has touched; answers how many.
+/// Departures that a run marked; with `decision`, those that this decision marked of what the run had held.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MarkedBy {
+    pub run: RunId,
+    pub decision: Option<RunId>,
+}
+
+/// Brings back those who were `marked` as left and whose row nothing newer has touched; answers how many.
 pub(super) async fn bring_back(
     connection: &mut SqliteConnection,
     run: RunId,
-    target: RunId,
+    marked: MarkedBy,
     now: DateTime<Utc>,
 ) -> Result<i64, StoreError> {
     // Noted before the rows are written, while they still say who left.
@@ -219,11 +226,14 @@ pub(super) async fn bring_back(
          FROM member_events e JOIN guild_members m ON m.discord_id = e.discord_id
          WHERE e.run_id = ?1 AND e.action = 'left' AND m.date_left = e.observed_at AND m.observed_at = e.observed_at
              AND NOT EXISTS (SELECT 1 FROM member_events l
-                 WHERE l.discord_id = e.discord_id AND l.id > e.id AND l.action IN ('left', 'rejoined', 'updated'))",
+                 WHERE l.discord_id = e.discord_id AND l.id > e.id AND l.action IN ('left', 'rejoined', 'updated'))
+             AND (?4 IS NULL OR EXISTS (SELECT 1 FROM held_departures h
+                 WHERE h.run_id = e.run_id AND h.discord_id = e.discord_id AND h.outcome = 'marked' AND h.decided_by = ?4))",
     )
-    .bind(target.to_string())
+    .bind(marked.run.to_string())
     .bind(run.to_string())
     .bind(micros(now))
+    .bind(marked.decision.map(|decision| decision.to_string()))
     .execute(&mut *connection)
     .await?;
     sqlx::query(

@@ -19,7 +19,7 @@ pub(super) async fn insert(connection: &mut SqliteConnection, run: RunId, depart
 /// Ends any hold but that of `run`, an applied roster: whom it misses was judged anew.
 pub(super) async fn replace(connection: &mut SqliteConnection, run: RunId) -> Result<(), StoreError> {
     let replaced = sqlx::query(
-        "UPDATE sync_runs SET state = 'superseded', superseded_by = ?1
+        "UPDATE sync_runs SET state = 'superseded', superseded_by = ?1, departures_held = 0
          WHERE mode = 'full' AND state = 'held' AND held_reason <> 'empty_list' AND id <> ?1",
     )
     .bind(run.to_string())

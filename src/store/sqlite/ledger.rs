@@ -171,6 +171,8 @@ impl Sqlite {
             .bind(micros(now - retention.events))
             .execute(&mut *tx)
             .await?;
+        sqlx::query("DELETE FROM replies WHERE expires_at < ?1").bind(micros(now - retention.deltas)).execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM problems WHERE noted_at < ?1").bind(micros(now - retention.runs)).execute(&mut *tx).await?;
         sqlx::query("DELETE FROM idempotency_keys WHERE created_at < ?1")
             .bind(micros(now - KEY_LIFETIME))
             .execute(&mut *tx)

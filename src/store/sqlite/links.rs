@@ -26,12 +26,19 @@ pub(super) async fn relink(
     scope: Scope<'_>,
     now: DateTime<Utc>,
 ) -> Result<(i64, i64), StoreError> {
-    let (of_scope, ids) = match scope {
-        Scope::All => ("", None),
-        Scope::Of(ids) => ("AND m.discord_id IN (SELECT value FROM json_each(?3))", Some(json_list(ids))),
+    let ids = match scope {
+        Scope::All => None,
+        Scope::Of(ids) => Some(json_list(ids)),
     };
-    let removable = format!("{REMOVABLE} {of_scope}");
-    let makeable = format!("{MAKEABLE} {of_scope}");
+    let named = |column| format!("{column} IN (SELECT value FROM json_each(?3))");
+    // A link that is out of date may be that of another member to the account which one of these is to get.
+    let (removable, makeable) = match scope {
+        Scope::All => (REMOVABLE.to_owned(), MAKEABLE.to_owned()),
+        Scope::Of(_) => (
+            format!("{REMOVABLE} AND ({} OR {})", named("m.discord_id"), named("u.discord_id")),
+            format!("{MAKEABLE} AND {}", named("m.discord_id")),
+        ),
+    };
     let unlinking = "UPDATE guild_members SET user_id = NULL
         WHERE discord_id IN (SELECT discord_id FROM member_events WHERE id > ?1 AND action = 'unlinked')";
     let linking = "UPDATE guild_members SET user_id = n.user_id

@@ -40,7 +40,7 @@ const CHANGES: &str = "
 SELECT * FROM (
     SELECT * FROM (
         SELECT discord_id, 0 AS number, 'created' AS action, NULL AS before, NULL AS after FROM guild_members
-        WHERE created_run_id = ?1 AND discord_id > ?2 ORDER BY discord_id LIMIT ?4)
+        WHERE ?5 AND created_run_id = ?1 AND discord_id > ?2 ORDER BY discord_id LIMIT ?4)
     UNION ALL
     SELECT * FROM (
         SELECT discord_id, id, action, before, after FROM member_events
@@ -79,11 +79,19 @@ impl Sqlite {
         after: ChangeCursor,
         limit: i64,
     ) -> Result<Vec<(ChangeCursor, Change)>, StoreError> {
+        // Most runs make no row, and there is no index that would tell so.
+        let makes_rows: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM sync_runs WHERE id = ?1 AND (created > 0 OR finished_at IS NULL AND mode = 'full'))",
+        )
+        .bind(run.to_string())
+        .fetch_one(&self.read)
+        .await?;
         let rows = sqlx::query(CHANGES)
             .bind(run.to_string())
             .bind(after.id)
             .bind(after.number)
             .bind(limit)
+            .bind(makes_rows)
             .fetch_all(&self.read)
             .await?;
         let mut changes = Vec::with_capacity(rows.len());

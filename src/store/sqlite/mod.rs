@@ -6,6 +6,7 @@
 mod account_conflicts;
 mod decisions;
 mod deltas;
+mod fetches;
 mod finishes;
 mod guild_members;
 mod held_departures;
@@ -13,6 +14,9 @@ mod idempotency_keys;
 mod ledger;
 mod links;
 mod member_events;
+mod problems;
+mod replies;
+mod roles;
 mod sessions;
 mod sync_batches;
 mod sync_run_ends;

@@ -122,7 +122,7 @@ impl Sqlite {
         let row = sqlx::query(
             "UPDATE sync_batches SET state = 'running', attempts = attempts + 1, lease_until = ?4
              WHERE run_id = ?1 AND batch = ?2 AND (state = 'pending' OR state = 'running' AND lease_until < ?3) AND attempts < ?5
-                 AND EXISTS (SELECT 1 FROM sync_runs r WHERE r.id = ?1 AND r.state = 'applying')
+                 AND EXISTS (SELECT 1 FROM sync_runs r WHERE r.id = ?1 AND r.state IN ('fetching', 'applying'))
              RETURNING attempts, payload, dropped, (SELECT r.observed_at FROM sync_runs r WHERE r.id = ?1) AS observed_at,
                  (SELECT r.mode FROM sync_runs r WHERE r.id = ?1) AS mode",
         )
@@ -150,7 +150,8 @@ impl Sqlite {
 
     pub(in crate::store) async fn renew_one(&self, claim: &BatchClaim, lease_until: DateTime<Utc>) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "UPDATE sync_batches SET lease_until = ?4 WHERE run_id = ?1 AND batch = ?2 AND state = 'running' AND attempts = ?3",
+            "UPDATE sync_batches SET lease_until = ?4 WHERE run_id = ?1 AND batch = ?2 AND state = 'running' AND attempts = ?3
+                 AND EXISTS (SELECT 1 FROM sync_runs WHERE id = ?1 AND finished_at IS NULL)",
         )
         .bind(claim.run.to_string())
         .bind(claim.batch)
@@ -199,17 +200,20 @@ impl Sqlite {
         Ok(())
     }
 
-    /// The ids that a run lists, over all its batches, and how many batches that are.
+    /// The ids that a run lists, over all its batches, those of unusable entries too, and how many batches that are.
     pub(in crate::store) async fn listed_ids(&self, run: RunId) -> Result<(Vec<i64>, i64), StoreError> {
         use futures::TryStreamExt as _;
-        let mut rows = sqlx::query_scalar::<_, Vec<u8>>(
-            "SELECT payload FROM sync_batches WHERE run_id = ?1 AND payload IS NOT NULL ORDER BY batch",
+        let mut rows = sqlx::query_as::<_, (Vec<u8>, String)>(
+            "SELECT payload, spared FROM sync_batches WHERE run_id = ?1 AND payload IS NOT NULL ORDER BY batch",
         )
         .bind(run.to_string())
         .fetch(&self.read);
         let (mut ids, mut batches) = (Vec::new(), 0);
-        while let Some(packed) = rows.try_next().await? {
+        while let Some((packed, spared)) = rows.try_next().await? {
             ids.append(&mut payload::decode_ids(&packed)?);
+            let spared: Vec<i64> =
+                serde_json::from_str(&spared).map_err(|_| StoreError::Unreadable("an unknown list of spared entries".into()))?;
+            ids.extend(spared);
             batches += 1;
         }
         Ok((ids, batches))
@@ -221,7 +225,7 @@ async fn mark_applied(connection: &mut SqliteConnection, claim: &BatchClaim, cou
         "UPDATE sync_batches SET state = 'applied', lease_until = NULL,
              created = ?4, updated = ?5, rejoined = ?6, unchanged = ?7, deferred = ?8
          WHERE run_id = ?1 AND batch = ?2 AND state = 'running' AND attempts = ?3
-             AND EXISTS (SELECT 1 FROM sync_runs r WHERE r.id = ?1 AND r.state = 'applying')",
+             AND EXISTS (SELECT 1 FROM sync_runs r WHERE r.id = ?1 AND r.state IN ('fetching', 'applying'))",
     )
     .bind(claim.run.to_string())
     .bind(claim.batch)

@@ -13,8 +13,8 @@ use crate::store::{Cancelled, FinishClaim, MAX_CLAIMS, StoreError};
 /// A run with a step whose claims are used up and have all ended without an outcome, at ?1, with ?2 claims.
 const EXHAUSTED: &str = "
 r.finished_at IS NULL AND (
-    r.state = 'finishing' AND r.attempts >= ?2 AND r.lease_until < ?1
-    OR r.state = 'applying' AND EXISTS (SELECT 1 FROM sync_batches b WHERE b.run_id = r.id AND b.attempts >= ?2
+    r.state IN ('fetching', 'finishing') AND r.attempts >= ?2 AND r.lease_until < ?1
+    OR r.state IN ('fetching', 'applying') AND EXISTS (SELECT 1 FROM sync_batches b WHERE b.run_id = r.id AND b.attempts >= ?2
         AND (b.state = 'pending' OR b.state = 'running' AND b.lease_until < ?1)))";
 
 /// How a run ends.
@@ -63,6 +63,16 @@ pub(super) async fn end(
     .execute(&mut *connection)
     .await?;
     if end.state == RunState::Failed { Ok(()) } else { sync_batches::clear_payloads(connection, run).await }
+}
+
+/// Adds to what a person should know of a run.
+pub(super) async fn warn(connection: &mut SqliteConnection, run: RunId, warning: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE sync_runs SET warnings = json_insert(warnings, '$[#]', ?2) WHERE id = ?1")
+        .bind(run.to_string())
+        .bind(warning)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Ends a run that has not ended before its steps were done: what they did stays. `false` if it had ended.
@@ -183,7 +193,12 @@ impl Sqlite {
         Ok(next)
     }
 
-    pub(in crate::store) async fn cancel(&self, run: RunId, now: DateTime<Utc>) -> Result<Cancelled, StoreError> {
+    pub(in crate::store) async fn cancel(
+        &self,
+        run: RunId,
+        requested_by: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Cancelled, StoreError> {
         let mut tx = self.begin().await?;
         let known = sqlx::query("SELECT 1 FROM sync_runs WHERE id = ?1").bind(run.to_string()).fetch_optional(&mut *tx).await?;
         if known.is_none() {
@@ -191,6 +206,9 @@ impl Sqlite {
         }
         if !break_off(&mut tx, run, RunState::Cancelled, None, now).await? {
             return Ok(Cancelled::Ended);
+        }
+        if !requested_by.is_empty() {
+            warn(&mut tx, run, &format!("Cancelled by {requested_by}.")).await?;
         }
         let next = may_go_on(&mut tx).await?;
         tx.commit().await?;

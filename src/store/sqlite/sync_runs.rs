@@ -19,7 +19,8 @@ fn run_sql(which: &str) -> sqlx::AssertSqlSafe<String> {
              FROM sync_batches WHERE run_id IN (SELECT id FROM wanted) GROUP BY run_id
          )
          SELECT w.id, w.source, w.mode, w.state, w.act, w.target_run_id, w.superseded_by, w.requested_by, w.observed_at, w.created_at, w.started_at, w.finished_at,
-             w.members_total, w.batches_total, w.held_reason, w.warnings, w.error_code, w.error_message,
+             iif(w.state = 'fetching', max(w.members_total, COALESCE(w.expected_members, 0)), w.members_total) AS members_total,
+             w.batches_total, w.held_reason, w.warnings, w.error_code, w.error_message,
              w.marked_left, w.linked, w.unlinked, w.total_received, w.duplicates, w.total_active, w.skipped, w.departures_held,
              w.dismissed,
              COALESCE(s.members_done, 0) AS members_done, COALESCE(s.batches_done, 0) AS batches_done,
@@ -37,7 +38,7 @@ pub(super) async fn next_in_turn(connection: &mut SqliteConnection) -> Result<Op
     let row = sqlx::query(
         "SELECT id FROM sync_runs WHERE finished_at IS NULL AND state = 'queued' AND mode <> 'delta'
              AND NOT EXISTS (SELECT 1 FROM sync_runs
-                 WHERE finished_at IS NULL AND state IN ('applying', 'finishing') AND mode <> 'delta')
+                 WHERE finished_at IS NULL AND state IN ('fetching', 'applying', 'finishing') AND mode <> 'delta')
          ORDER BY observed_at, id LIMIT 1",
     )
     .fetch_optional(connection)
@@ -87,6 +88,17 @@ async fn supersede(connection: &mut SqliteConnection, run: RunId, newer: RunId, 
     sync_batches::clear_payloads(connection, run).await
 }
 
+/// The list that is being fetched from Discord already, which `run` joins.
+async fn open_fetch(connection: &mut SqliteConnection, run: &NewRun) -> Result<Filed, StoreError> {
+    let open = sqlx::query("SELECT id FROM sync_runs WHERE source = 'discord' AND mode = ?1 AND finished_at IS NULL")
+        .bind(run.mode.as_str())
+        .fetch_optional(connection)
+        .await?;
+    // It may have ended between the two looks.
+    let open = open.ok_or_else(|| StoreError::Unavailable("another run has just ended".into()))?;
+    Ok(Filed::Joined(open.run_id("id")?))
+}
+
 impl Sqlite {
     pub(in crate::store) async fn file(
         &self,
@@ -110,10 +122,11 @@ impl Sqlite {
         if sync_batches::count(&mut tx, run.id).await? != i64::from(run.batches_total) {
             return Err(filing::not_whole());
         }
-        sqlx::query(
+        let filed = sqlx::query(
             "INSERT INTO sync_runs (id, source, mode, state, requested_by, observed_at, created_at, rung_at, members_total,
                  batches_total, total_received, duplicates, skipped, act, target_run_id, allow_mass_departure)
-             VALUES (?1, ?2, ?3, 'queued', ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+             VALUES (?1, ?2, ?3, 'queued', ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+             ON CONFLICT DO NOTHING",
         )
         .bind(run.id.to_string())
         .bind(run.source.as_str())
@@ -131,6 +144,9 @@ impl Sqlite {
         .bind(run.allow_mass_departure)
         .execute(&mut *tx)
         .await?;
+        if filed.rows_affected() == 0 {
+            return open_fetch(&mut tx, run).await;
+        }
         tx.commit().await?;
         Ok(Filed::New)
     }
@@ -142,17 +158,21 @@ impl Sqlite {
 
     pub(in crate::store) async fn claim_turn(&self, run: RunId, now: DateTime<Utc>) -> Result<RunClaim, StoreError> {
         // Asked before the writer is waited for: a small run needs no turn.
-        let mode: Option<String> = sqlx::query_scalar("SELECT mode FROM sync_runs WHERE id = ?1 AND state = 'queued'")
-            .bind(run.to_string())
-            .fetch_optional(&self.read)
-            .await?;
+        let mode: Option<String> = sqlx::query_scalar(
+            "SELECT CASE state WHEN 'queued' THEN mode ELSE state END FROM sync_runs
+             WHERE id = ?1 AND state IN ('queued', 'fetching')",
+        )
+        .bind(run.to_string())
+        .fetch_optional(&self.read)
+        .await?;
         match mode.as_deref() {
             None => return Ok(RunClaim::Nothing),
+            Some("fetching") => return Ok(RunClaim::Fetch),
             Some("delta") => return Ok(RunClaim::Small),
             Some(_) => {}
         }
         let mut tx = self.begin().await?;
-        let found = sqlx::query("SELECT observed_at, batches_total FROM sync_runs WHERE id = ?1 AND state = 'queued'")
+        let found = sqlx::query("SELECT observed_at, batches_total, source FROM sync_runs WHERE id = ?1 AND state = 'queued'")
             .bind(run.to_string())
             .fetch_optional(&mut *tx)
             .await?;
@@ -162,7 +182,15 @@ impl Sqlite {
             return Ok(RunClaim::NotYet(next));
         }
         let last = last_applied(&mut tx).await?;
-        let claim = if let Some((newer, observed_at)) = last
+        let claim = if found.text("source")? == "discord" {
+            // Its list is as new as its fetch, which begins now.
+            sqlx::query("UPDATE sync_runs SET state = 'fetching', started_at = ?2, observed_at = ?2, rung_at = ?2 WHERE id = ?1")
+                .bind(run.to_string())
+                .bind(micros(now))
+                .execute(&mut *tx)
+                .await?;
+            RunClaim::Fetch
+        } else if let Some((newer, observed_at)) = last
             && found.time("observed_at")? < observed_at
         {
             supersede(&mut tx, run, newer, now).await?;
@@ -195,6 +223,7 @@ impl Sqlite {
                  WHERE r.finished_at IS NULL AND r.rung_at < ?2 AND (
                      r.id = ?5 OR r.state = 'queued' AND r.mode = 'delta'
                      OR r.state = 'applying' AND NOT EXISTS (SELECT 1 FROM sync_batches WHERE run_id = r.id AND state <> 'applied')
+                     OR r.state = 'fetching' AND r.attempts < ?4 AND (r.lease_until IS NULL OR r.lease_until < ?1)
                      OR r.state = 'finishing' AND r.attempts < ?4 AND r.lease_until < ?1)
                  ORDER BY r.observed_at, r.id LIMIT ?3)
              RETURNING id, state, observed_at",
@@ -210,14 +239,15 @@ impl Sqlite {
         let mut found = Vec::with_capacity(runs.len());
         for row in &runs {
             let run = row.run_id("id")?;
-            let step = if row.text("state")? == "queued" { Due::Run(run) } else { Due::Finish(run) };
+            let begins = ["queued", "fetching"].contains(&row.text("state")?.as_str());
+            let step = if begins { Due::Run(run) } else { Due::Finish(run) };
             found.push((row.time("observed_at")?, run, step));
         }
         found.sort_by_key(|(observed_at, run, _)| (*observed_at, *run));
         let batches = sqlx::query(
             "UPDATE sync_batches SET rung_at = ?1 WHERE (run_id, batch) IN (
                  SELECT b.run_id, b.batch FROM sync_batches b JOIN sync_runs r ON r.id = b.run_id
-                 WHERE r.finished_at IS NULL AND r.state = 'applying' AND b.rung_at < ?2 AND b.attempts < ?4
+                 WHERE r.finished_at IS NULL AND r.state IN ('fetching', 'applying') AND b.rung_at < ?2 AND b.attempts < ?4
                      AND (b.state = 'running' AND b.lease_until < ?1 OR b.state = 'pending' AND NOT EXISTS (
                          SELECT 1 FROM sync_batches o WHERE o.run_id = b.run_id AND o.state = 'running' AND o.lease_until >= ?1))
                  ORDER BY b.run_id, b.batch LIMIT ?3)
@@ -247,6 +277,11 @@ impl Sqlite {
             .as_ref()
             .map(columns::run)
             .transpose()
+    }
+
+    pub(in crate::store) async fn newest_fetch(&self) -> Result<Option<Run>, StoreError> {
+        let which = "WHERE mode = 'full' AND source = 'discord' ORDER BY id DESC LIMIT 1";
+        sqlx::query(run_sql(which)).fetch_optional(&self.read).await?.as_ref().map(columns::run).transpose()
     }
 
     pub(in crate::store) async fn newest_runs(&self, deltas: bool, limit: i64) -> Result<Vec<Run>, StoreError> {

@@ -3,6 +3,7 @@
 mod accepted;
 mod bodies;
 mod connections;
+mod discord;
 mod encodings;
 mod guard;
 mod holds;
@@ -43,6 +44,8 @@ struct Service {
     running: Running,
     database: Database,
     client: Client,
+    /// Whose lists it takes.
+    guild: String,
 }
 
 struct Answer {
@@ -130,7 +133,8 @@ impl Service {
             common.iter().chain(settings).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let config = Config::load(&environment, &Flags::default()).unwrap();
         let running = app::start(&config, &[Role::Http, Role::Worker], Carrier::AsConfigured).await.unwrap();
-        Self { running, database, client: Client::builder().no_proxy().build().unwrap() }
+        let guild = environment["GUILD_ID"].clone();
+        Self { running, database, client: Client::builder().no_proxy().build().unwrap(), guild }
     }
 
     fn address(&self) -> String {
@@ -143,7 +147,7 @@ impl Service {
 
     /// A list on its way, with the right headers.
     fn post(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {
-        self.bare_post(body).header("X-API-Key", KEY).header("X-Guild-Id", GUILD)
+        self.bare_post(body).header("X-API-Key", KEY).header("X-Guild-Id", &self.guild)
     }
 
     /// A list on its way without key and guild.
@@ -157,7 +161,7 @@ impl Service {
     }
 
     async fn get(&self, path: &str) -> Answer {
-        send(self.client.get(self.url(path)).header("X-API-Key", KEY).header("X-Guild-Id", GUILD)).await
+        send(self.client.get(self.url(path)).header("X-API-Key", KEY).header("X-Guild-Id", &self.guild)).await
     }
 
     /// Follows a run to its end.
@@ -223,6 +227,11 @@ impl Service {
                 sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap()
             }
         }
+    }
+
+    /// Runs a statement that no address has.
+    async fn execute(&self, statement: &str) {
+        assert!(self.column(statement).await.is_empty());
     }
 
     /// One text of one member's row.

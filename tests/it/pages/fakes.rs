@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeZone as _, Utc};
 use guildsync::domain::{
-    Account, Change, Counts, DiscordId, Event, HeldReason, Member, MemberRow, Mode, Progress, Roles, Run, RunError, RunId,
-    RunState, Source,
+    Account, Change, Counts, DiscordId, Event, GuildRole, HeldReason, Member, MemberRow, Mode, Progress, Roles, Run, RunError,
+    RunId, RunState, Source,
 };
 use guildsync::store::{
     AccountConflict, Accounts, ChangeCursor, Credentials, DiscordLogin, ImportRow, Imported, MemberPage, MemberTotals, NewStaff,
-    Process, Read, SessionLimits, Sessions, StoreError,
+    Problem, Process, Read, SessionLimits, Sessions, StoreError,
 };
 use secrecy::SecretString;
 
@@ -34,6 +34,8 @@ pub struct World {
     pub people: Mutex<Vec<Credentials>>,
     pub members: Mutex<Vec<MemberRow>>,
     pub runs: Mutex<Vec<Run>>,
+    pub roles: Mutex<Vec<GuildRole>>,
+    pub problems: Mutex<Vec<Problem>>,
     sessions: Mutex<HashMap<[u8; 32], Open>>,
     /// The database cannot be reached.
     pub down: AtomicBool,
@@ -111,6 +113,20 @@ impl Read for World {
 
     async fn processes(&self, _since: DateTime<Utc>) -> Result<Vec<Process>, StoreError> {
         unreachable!("no page shows processes yet")
+    }
+
+    async fn roles(&self) -> Result<Vec<GuildRole>, StoreError> {
+        self.up()?;
+        Ok(self.roles.lock().unwrap().clone())
+    }
+
+    async fn problems(&self) -> Result<Vec<Problem>, StoreError> {
+        self.up()?;
+        Ok(self.problems.lock().unwrap().clone())
+    }
+
+    async fn last_fetch(&self) -> Result<Option<Run>, StoreError> {
+        unreachable!("no page asks for it")
     }
 }
 

@@ -1,5 +1,6 @@
 //! The list of members.
 
+use guildsync::domain::GuildRole;
 use poem::http::StatusCode;
 
 use super::fakes::{member, odd_members};
@@ -16,10 +17,17 @@ async fn an_empty_list_says_how_to_send_the_first_one() {
 #[tokio::test]
 async fn names_chosen_by_strangers_stay_names() {
     let mut site = Site::as_staff().await;
-    *site.world.members.lock().unwrap() = odd_members();
+    let mut members = odd_members();
+    members[0].member.roles = ["5", "6", "7", "8", "404"].into_iter().collect();
+    members[1].member.roles = ["404"].into_iter().collect();
+    *site.world.members.lock().unwrap() = members;
+    let role =
+        |id: i64, name: &str, color, position| GuildRole { id: id.try_into().unwrap(), name: name.into(), color, position };
+    *site.world.roles.lock().unwrap() =
+        vec![role(5, "<b>Low</b>", 0, 1), role(6, "Top", 0x00ff_8800, 9), role(7, "Mid", 255, 5), role(8, "Mid too", 1, 5)];
     let answer = site.get(LIST).await;
     assert_eq!(answer.status, StatusCode::OK);
-    for broken_out in ["<script>", "onerror=\"", "../../"] {
+    for broken_out in ["<script>", "<b>", "onerror=\"", "../../"] {
         assert!(!answer.body.contains(broken_out), "{broken_out}");
     }
     insta::assert_snapshot!("members", answer.page());

@@ -1,7 +1,7 @@
 //! Links between members and accounts: made where ids are the same, removed where they no longer are.
 
 use guildsync::domain::{Guard, Member, RunState};
-use guildsync::store::{Claim, ImportRow, Imported, NewStaff};
+use guildsync::store::{Claim, DiscordLogin, ImportRow, Imported, NewStaff};
 
 use super::Ledger;
 use super::hand::{GUARD, at, carry_out, file, id, member, members, row, sync};
@@ -13,6 +13,7 @@ on_both!(
     a_link_that_no_longer_matches_is_removed,
     a_link_that_moves_counts_once_in_each,
     held_runs_link_too,
+    a_sighting_meets_a_link_that_is_out_of_date,
 );
 
 async fn import(ledger: &Ledger, accounts: &[(&str, i64)]) -> Imported {
@@ -125,4 +126,14 @@ async fn held_runs_link_too(ledger: &Ledger) {
     let done = carry_out(ledger, run, Guard { floor: 0, ..GUARD }, at(21)).await;
     assert_eq!((done.state, done.counts.linked, done.counts.unlinked), (RunState::Held, 1, 1));
     assert_eq!((linked_to(ledger, 1).await, linked_to(ledger, 2).await.as_deref()), (None, Some("bea")));
+}
+
+/// The website's own hand moved the account's id; nothing has looked at the link since.
+async fn a_sighting_meets_a_link_that_is_out_of_date(ledger: &Ledger) {
+    sync(ledger, at(0), &members(1..=2)).await;
+    import(ledger, &[("anna", 1)]).await;
+    ledger.execute("UPDATE users SET discord_id = 2").await;
+    let login = DiscordLogin { id: id(2), username: "anna".into(), email: None };
+    ledger.accounts.log_in_with_discord(&login, at(10)).await.unwrap();
+    assert_eq!([linked_to(ledger, 1).await, linked_to(ledger, 2).await], [None, Some("anna".into())]);
 }

@@ -1,10 +1,11 @@
 //! Retention: each kind of thing goes when its time is over, and not a microsecond earlier.
 
 use chrono::TimeDelta;
-use guildsync::store::{NewStaff, Process, Retention, Swept};
+use guildsync::domain::{Mode, RunState};
+use guildsync::store::{Idempotency, KEY_LIFETIME, NewStaff, Process, Retention, RunClaim, Swept};
 
 use super::Ledger;
-use super::hand::{GUARD, List, MICRO, at, carry_out, file, members, mishap, rows, take_up};
+use super::hand::{GUARD, List, MICRO, at, carry_out, file, id, members, mishap, renamed, rows, sync, take_up};
 
 on_both!(
     ended_runs_go_with_their_batches,
@@ -12,6 +13,9 @@ on_both!(
     the_payload_of_a_failed_run_goes_before_the_run,
     batches_of_a_list_that_never_came_in_whole_go,
     sessions_go_by_their_age_and_processes_by_their_last_beat,
+    history_and_keys_go_by_their_age,
+    dry_runs_and_holds_go_with_what_they_found,
+    the_newest_applied_list_is_remembered_for_ever,
 );
 
 const YEAR: TimeDelta = TimeDelta::days(365);
@@ -113,4 +117,58 @@ async fn sessions_go_by_their_age_and_processes_by_their_last_beat(ledger: &Ledg
     assert_eq!(swept, Swept { sessions: 1, processes: 1, ..Swept::default() });
     assert_eq!(ledger.read.processes(at(-9_999)).await.unwrap(), [other]);
     assert_eq!(ledger.number("SELECT count(*) FROM sessions").await, 1);
+}
+
+async fn history_and_keys_go_by_their_age(ledger: &Ledger) {
+    sync(ledger, at(0), &members(1..=1)).await;
+    sync(ledger, at(10), &[renamed(1, "other")]).await;
+    let mut list = List::new(at(20), &members(1..=1), 1);
+    list.run.idempotency = Some(Idempotency { key: "k".into(), body_hash: [1; 32] });
+    let kept = list.file(ledger).await;
+    carry_out(ledger, kept, GUARD, at(30)).await;
+    let [events, keys] = ["SELECT count(*) FROM member_events", "SELECT count(*) FROM idempotency_keys"];
+    let first: i64 = ledger.number(events).await;
+    assert_eq!((first, ledger.number(keys).await), (2, 1));
+    let retention = Retention { events: HOUR, ..KEEP };
+    let noted = ledger.read.history(id(1), None, 10).await.unwrap();
+    assert_eq!(sweep(ledger, retention, noted[1].recorded_at + HOUR).await.events, 0);
+    assert_eq!(sweep(ledger, retention, noted[1].recorded_at + HOUR + MICRO).await.events, 1);
+    assert_eq!(ledger.number(events).await, 1);
+    let filed = ledger.read.run(kept).await.unwrap().unwrap().created_at;
+    sweep(ledger, KEEP, filed + KEY_LIFETIME).await;
+    assert_eq!(ledger.number(keys).await, 1);
+    sweep(ledger, KEEP, filed + KEY_LIFETIME + MICRO).await;
+    assert_eq!(ledger.number(keys).await, 0);
+}
+
+async fn dry_runs_and_holds_go_with_what_they_found(ledger: &Ledger) {
+    sync(ledger, at(0), &members(1..=60)).await;
+    let mut list = List::new(at(10), &members(1..=61), 100);
+    list.run.mode = Mode::DryRun;
+    let dry = list.file(ledger).await;
+    carry_out(ledger, dry, GUARD, at(100)).await;
+    let held = file(ledger, at(20), &members(1..=10)).await;
+    assert_eq!(carry_out(ledger, held, GUARD, at(200)).await.state, RunState::Held);
+    let [plans, holds] = ["SELECT count(*) FROM planned_changes", "SELECT count(*) FROM held_departures"];
+    assert_eq!((ledger.number(plans).await, ledger.number(holds).await), (1, 50));
+    let retention = Retention { dry_runs: HOUR, ..KEEP };
+    assert_eq!(sweep(ledger, retention, at(100) + HOUR).await.runs, 0);
+    assert_eq!(sweep(ledger, retention, at(100) + HOUR + MICRO).await.runs, 1);
+    assert_eq!((ledger.number(plans).await, ledger.number(holds).await), (0, 50));
+    // A newer list is applied, so that the held one need not be remembered any more.
+    sync(ledger, at(30), &members(1..=60)).await;
+    let retention = Retention { runs: HOUR, ..KEEP };
+    sweep(ledger, retention, at(200) + HOUR + MICRO).await;
+    assert_eq!((ledger.read.run(held).await.unwrap(), ledger.number(holds).await), (None, 0));
+}
+
+/// Or a list that is older still would be believed.
+async fn the_newest_applied_list_is_remembered_for_ever(ledger: &Ledger) {
+    let newest = file(ledger, at(100), &members(1..=3)).await;
+    carry_out(ledger, newest, GUARD, at(110)).await;
+    let swept = sweep(ledger, all_for(HOUR), at(110) + YEAR).await;
+    assert_eq!(swept.runs, 0);
+    assert!(ledger.read.run(newest).await.unwrap().is_some());
+    let late = file(ledger, at(50), &members(1..=1)).await;
+    assert_eq!(ledger.work.claim_run(late, at(120)).await.unwrap(), RunClaim::Superseded(Vec::new()));
 }

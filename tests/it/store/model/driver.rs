@@ -127,7 +127,7 @@ impl<'a> Drive<'a> {
                     self.check_next(&next, false)?;
                 }
                 RunClaim::NotYet(next) => ensure!(turn != Some(run) && next == turn, wrong),
-                RunClaim::Small | RunClaim::Nothing => bail!(wrong),
+                RunClaim::Small | RunClaim::Fetch | RunClaim::Nothing => bail!(wrong),
             }
         }
         Ok(())

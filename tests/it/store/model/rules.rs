@@ -239,6 +239,7 @@ impl Model {
             for older in self.runs.values_mut().filter(|older| older.has_open_hold()) {
                 (older.state, older.superseded_by) = (RunState::Superseded, Some(run));
                 older.held.clear();
+                older.counts.departures_held = 0;
             }
         }
         self.runs.insert(run, case);

@@ -52,6 +52,7 @@ impl Model {
         let counts: &mut Counts = &mut case.counts;
         if act == Act::DismissDepartures {
             counts.dismissed = i64::try_from(chosen.len()).unwrap();
+            counts.deferred = i64::try_from(asked.len()).unwrap() - counts.dismissed;
         } else {
             let evidence = Evidence { run: target, observed_at: held.observed_at, now };
             let row = |number: &i64| &self.world.rows[number];

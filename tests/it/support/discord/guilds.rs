@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::reply::Answer;
 use super::request::Request;
@@ -24,7 +24,18 @@ pub(super) fn guild(world: &World, asked: &Request) -> Answer {
     if let Some(refusal) = outside(world, &asked.major) {
         return refusal;
     }
-    let mut guild = json!({
+    let mut guild = described(world);
+    if asked.param("with_counts").as_deref() == Some("true") {
+        let count = world.approximate_member_count.unwrap_or(world.member_count());
+        guild["approximate_member_count"] = count.into();
+        guild["approximate_presence_count"] = (count / 3).into();
+    }
+    Answer::json(&guild)
+}
+
+/// The guild without its counts.
+pub(super) fn described(world: &World) -> Value {
+    json!({
         "id": GUILD.to_string(),
         "name": world.guild_name,
         "icon": null,
@@ -64,13 +75,7 @@ pub(super) fn guild(world: &World, asked: &Request) -> Answer {
         "nsfw_level": 0,
         "emojis": [],
         "stickers": [],
-    });
-    if asked.param("with_counts").as_deref() == Some("true") {
-        let count = world.approximate_member_count.unwrap_or(world.member_count());
-        guild["approximate_member_count"] = count.into();
-        guild["approximate_presence_count"] = (count / 3).into();
-    }
-    Answer::json(&guild)
+    })
 }
 
 pub(super) fn members(world: &World, asked: &Request, trouble: Option<Trouble>) -> Answer {

@@ -30,8 +30,8 @@ pub struct Interaction {
 }
 
 impl World {
-    /// Somebody calls a command in `channel`. Answers the token.
-    pub(super) fn open_interaction(&mut self, channel: u64) -> String {
+    /// Somebody calls a command in `channel`. Answers its id and its token.
+    pub(super) fn open_interaction(&mut self, channel: u64) -> (u64, String) {
         let id = self.new_id();
         let token = format!("interaction-{id}");
         let called = Instant::now();
@@ -44,7 +44,7 @@ impl World {
             expired: false,
             called,
         });
-        token
+        (id, token)
     }
 
     /// The interaction with that token.

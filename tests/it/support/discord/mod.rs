@@ -1,10 +1,13 @@
-//! A Discord of one test: REST over a real socket around a [`World`] that the test reads and changes whenever it likes.
+//! A Discord of one test: REST and gateway over real sockets around a [`World`] that the test reads and changes whenever it likes.
 //!
 //! Nothing is expected in advance: what the program asks is answered from the world as it stands, and is kept in its log. The
 //! strictness is Discord's: token, `User-Agent`, the Server Members Intent, limits of pages, rate limits with their headers.
 //! [`World::trouble`] scripts what goes wrong now and then.
 
+mod calls;
 mod channels;
+mod events;
+mod gateway;
 mod guilds;
 mod interactions;
 mod limits;
@@ -23,6 +26,10 @@ use poem::listener::{Acceptor as _, Listener as _, TcpListener};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use gateway::Gateway;
+
+pub use calls::Call;
+pub use gateway::GUILD_MEMBERS;
 pub use limits::{Rate, Scope};
 pub use person::{Person, role};
 pub use request::Route;
@@ -58,9 +65,12 @@ impl Fake {
     pub async fn start() -> Self {
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.expect("a free port");
         let address = *acceptor.local_addr()[0].as_socket_addr().expect("an address of TCP");
-        let shared = Arc::new(Shared { world: Mutex::new(World::new()), touched: watch::Sender::new(()) });
+        let gateway = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let world = World::new(Gateway::at(gateway.local_addr().expect("an address of TCP")));
+        let shared = Arc::new(Shared { world: Mutex::new(world), touched: watch::Sender::new(()) });
 
         let mut serving = JoinSet::new();
+        serving.spawn(gateway::serve(gateway, shared.clone()));
         let endpoint = poem::endpoint::make(rest::answer).data(shared.clone());
         serving.spawn(
             async move { poem::Server::new_with_acceptor(acceptor).run(endpoint).await.expect("it serves until dropped") },

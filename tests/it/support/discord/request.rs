@@ -7,6 +7,10 @@ use serde_json::Value;
 /// The routes the fake knows. Rate limits and troubles are told by them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Route {
+    /// `GET /gateway`
+    Gateway,
+    /// `GET /gateway/bot`
+    GatewayBot,
     /// `GET /users/@me`
     Me,
     /// `GET /applications/@me`
@@ -36,6 +40,8 @@ impl Route {
     fn of(method: &str, path: &str) -> (Self, String, String) {
         let steps: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         let (route, major, minor) = match (method, &steps[..]) {
+            ("GET", ["api", "v10", "gateway"]) => (Self::Gateway, "", ""),
+            ("GET", ["api", "v10", "gateway", "bot"]) => (Self::GatewayBot, "", ""),
             ("GET", ["api", "v10", "users", "@me"]) => (Self::Me, "", ""),
             ("GET", ["api", "v10", "applications", "@me"]) => (Self::Application, "", ""),
             ("GET", ["api", "v10", "guilds", guild]) => (Self::Guild, *guild, ""),

@@ -60,6 +60,11 @@ fn stranger(world: &World, asked: &Request) -> Option<Answer> {
 
 fn routed(world: &mut World, asked: &Request, trouble: Option<Trouble>) -> Answer {
     match asked.route {
+        Route::Gateway => Answer::json(&json!({ "url": world.gateway.url })),
+        Route::GatewayBot => {
+            let limit = world.gateway.start_limit();
+            Answer::json(&json!({ "url": world.gateway.url, "shards": 1, "session_start_limit": limit }))
+        }
         Route::Me => Answer::json(&World::bot().with_user("verified", true).with_user("mfa_enabled", true).user()),
         Route::Application => application(world),
         Route::Guild => guilds::guild(world, asked),
@@ -74,8 +79,12 @@ fn routed(world: &mut World, asked: &Request, trouble: Option<Trouble>) -> Answe
     }
 }
 
+/// What the portal says of the application.
+pub(super) fn application_flags(world: &World) -> u64 {
+    if world.members_intent { GATEWAY_GUILD_MEMBERS_LIMITED } else { 0 }
+}
+
 fn application(world: &World) -> Answer {
-    let flags = if world.members_intent { GATEWAY_GUILD_MEMBERS_LIMITED } else { 0 };
     Answer::json(&json!({
         "id": APPLICATION.to_string(),
         "name": "Guild Sync",
@@ -87,7 +96,7 @@ fn application(world: &World) -> Answer {
         "bot_public": false,
         "bot_require_code_grant": false,
         "verify_key": "00".repeat(32),
-        "flags": flags,
+        "flags": application_flags(world),
         "redirect_uris": [],
         "interactions_endpoint_url": null,
         "role_connections_verification_url": null,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::gateway::Gateway;
 use super::interactions::Interaction;
 use super::limits::Limits;
 use super::person::{Person, role};
@@ -61,6 +62,8 @@ pub struct World {
     pub interactions: Vec<Interaction>,
     /// Everything that was asked.
     pub log: Vec<Asked>,
+    /// The gateway.
+    pub gateway: Gateway,
     /// Rate limits, and who did not keep them.
     pub limits: Limits,
     pub(super) troubles: Troubles,
@@ -72,7 +75,7 @@ pub struct World {
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(gateway: Gateway) -> Self {
         Self {
             token: TOKEN.into(),
             members_intent: true,
@@ -86,6 +89,7 @@ impl World {
             commands: Vec::new(),
             interactions: Vec::new(),
             log: Vec::new(),
+            gateway,
             limits: Limits::new(),
             troubles: Troubles::default(),
             members: BTreeMap::new(),

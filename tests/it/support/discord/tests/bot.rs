@@ -39,8 +39,7 @@ async fn a_command_is_answered_once_and_its_reply_edited_until_it_expires() {
     let fake = Fake::start().await;
     // The tokens of the paths are enough.
     let client = Client { authorization: String::new(), ..Client::of(&fake) };
-    let token = fake.world(|w| w.open_interaction(5));
-    let id = fake.world(|w| w.interaction(&token).unwrap().id);
+    let (id, token) = fake.world(|w| w.open_interaction(5));
     let (callback, reply) =
         (format!("/interactions/{id}/{token}/callback"), format!("/webhooks/{APPLICATION}/{token}/messages/@original"));
     let edit = async |text: &str| client.send("PATCH", &reply, Some(json!({ "content": text }))).await.unwrap();

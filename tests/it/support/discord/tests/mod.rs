@@ -1,6 +1,8 @@
 //! The fake, asked over its real sockets.
 
 mod bot;
+mod calls;
+mod gateway;
 mod limits;
 mod members;
 mod troubles;

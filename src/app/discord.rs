@@ -1,0 +1,145 @@
+//! What a process has to do with Discord: the REST client within the shared budget, the bot, and the schedule.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Role, random};
+use crate::bot::{self, Bot, BotOptions, BotTools};
+use crate::config::Config;
+use crate::cron;
+use crate::discord::{Budget, LocalBudget, Patience, RedisBudget, Rest, RestOptions};
+use crate::domain::Clock;
+use crate::intake::{Follow, Intake};
+use crate::queue::RedisOptions;
+use crate::store::Stores;
+
+/// The client of Discord's REST API, if these settings have a token. Processes that share a Redis share the budget, too.
+///
+/// # Errors
+/// If the settings cannot be used.
+pub fn rest(config: &Config, redis: Option<&RedisOptions>) -> anyhow::Result<Option<Rest>> {
+    let Some(token) = config.discord.bot_token() else { return Ok(None) };
+    let budget: Arc<dyn Budget> = match redis {
+        Some(redis) => Arc::new(RedisBudget::new(&redis.url, &redis.prefix)?),
+        None => Arc::new(LocalBudget::new()),
+    };
+    let options = RestOptions {
+        api_url: config.discord.api_url().to_owned(),
+        token: token.clone(),
+        home: config.public_url().to_owned(),
+        random: random(),
+        patience: Patience::default(),
+    };
+    Ok(Some(Rest::new(options, budget)?))
+}
+
+/// What the bot and the schedule are made of.
+pub(super) struct Parts {
+    pub rest: Option<Rest>,
+    pub stores: Stores,
+    pub intake: Option<Intake>,
+    pub follow: Follow,
+    pub clock: Arc<dyn Clock>,
+    pub process: String,
+}
+
+/// The bot and the schedule of a process, those that it has.
+pub(super) struct Entries {
+    bot: Option<Bot>,
+    /// Nothing else is done here, so that the end of the bot is the end of the process.
+    only_bot: bool,
+    cron: Option<JoinHandle<()>>,
+    stop: CancellationToken,
+}
+
+impl Entries {
+    /// Starts those of `roles`.
+    pub fn start(config: &Config, roles: &[Role], parts: Parts) -> anyhow::Result<Self> {
+        let stop = CancellationToken::new();
+        let mut entries =
+            Self { bot: None, only_bot: roles.iter().all(|role| *role == Role::Bot), cron: None, stop: stop.clone() };
+        let Some(intake) = parts.intake else { return Ok(entries) };
+        if roles.contains(&Role::Cron)
+            && let Some(period) = config.full_sync()?
+        {
+            entries.cron = Some(tokio::spawn(cron::run(intake.clone(), period, Arc::clone(&parts.clock), stop.clone())));
+        }
+        if roles.contains(&Role::Bot)
+            && let (Some(token), Some(rest)) = (config.discord.bot_token(), parts.rest)
+        {
+            let options = BotOptions {
+                api_url: config.discord.api_url().to_owned(),
+                token: token.clone(),
+                guild: intake.guild(),
+                public_url: config.public_url().to_owned(),
+                report_channel: config.report_channel()?,
+                process: parts.process,
+                pace: bot::Pace::default(),
+            };
+            let tools = BotTools {
+                intake,
+                follow: parts.follow,
+                read: parts.stores.read,
+                replies: parts.stores.replies,
+                problems: parts.stores.problems,
+                leases: parts.stores.upkeep,
+                rest,
+                clock: parts.clock,
+                random: random(),
+            };
+            entries.bot = Some(Bot::start(options, tools, stop).context("the bot cannot be started")?);
+        }
+        Ok(entries)
+    }
+
+    /// Tells how the bot stands with Discord; nothing without a bot.
+    pub fn standing(&self) -> Arc<dyn Fn() -> Option<String> + Send + Sync> {
+        let standing = self.bot.as_ref().map(Bot::standing);
+        Arc::new(move || standing.as_ref().map(|standing| standing.borrow().to_string()))
+    }
+
+    /// Waits for something to end that should not, and that the process cannot do without; answers what.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        let cron = async {
+            match &mut self.cron {
+                Some(cron) => match cron.await {
+                    Ok(()) => anyhow::anyhow!("the schedule ended of its own accord"),
+                    Err(panic) => anyhow::Error::new(panic).context("the schedule panicked"),
+                },
+                None => std::future::pending().await,
+            }
+        };
+        let only_bot = self.only_bot;
+        let bot = async {
+            let Some(bot) = &mut self.bot else { return std::future::pending().await };
+            match bot.ended().await {
+                bot::Ended::Stopped => anyhow::anyhow!("the bot ended of its own accord"),
+                bot::Ended::Broken(fault) => anyhow::anyhow!("the bot broke: {fault}"),
+                bot::Ended::WrongToken if only_bot => anyhow::anyhow!(
+                    "Discord does not accept DISCORD_TOKEN, and this process has no other role. Make a new token in the Discord Developer \
+                     Portal > your application > Bot > Reset Token"
+                ),
+                // It has said so; the other roles serve on.
+                bot::Ended::WrongToken => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            error = cron => error,
+            error = bot => error,
+        }
+    }
+
+    /// Leaves Discord in order.
+    pub async fn stop(mut self, grace: Duration) {
+        self.stop.cancel();
+        if let Some(bot) = &mut self.bot
+            && tokio::time::timeout(grace, bot.ended()).await.is_err()
+        {
+            tracing::warn!("the bot did not leave in time; what it had not filed comes with the next full sync");
+        }
+    }
+}

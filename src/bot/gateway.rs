@@ -1,0 +1,294 @@
+//! Has the gateway: begins sessions, hands on what they tell, and begins them anew with pauses while Discord is away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+use serenity::all::{Context, Event, GatewayIntents, RawEventHandler};
+use serenity::http::{Http, HttpBuilder};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::commands::{self, Commands};
+use super::discover::{NoGateway, discover};
+use super::events::{self, Told};
+use super::session::{self, Closed, Opening};
+use super::troubles::Trouble;
+use super::{Desk, Standing, say};
+
+/// The first pause after a failure; it doubles up to `Pace::longest_pause`.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause between two tries for the Server Members Intent.
+const LONGEST_INTENT_PAUSE: Duration = Duration::from_hours(1);
+/// Notices of sessions that may wait.
+const NOTICES: usize = 256;
+/// More sessions than this within [`RESTLESS`] are too many: Discord takes 1,000 a day.
+const MOST_SESSIONS: usize = 5;
+const RESTLESS: Duration = Duration::from_mins(10);
+
+/// Discord refuses the token.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct WrongToken;
+
+/// What the leader knows of its sessions.
+pub(super) struct Gateway {
+    desk: Arc<Desk>,
+    http: Arc<Http>,
+    /// Whether the next session asks for the Server Members Intent.
+    privileged: bool,
+    /// How long until the intent is asked for again.
+    intent_pause: Duration,
+    /// How long until the next session after a failure.
+    pause: Duration,
+    /// When the last session was begun.
+    begun: Option<Instant>,
+}
+
+/// Why a session is over.
+enum Over {
+    Closed(Closed),
+    /// It is time to ask for the intent again.
+    AskForIntent,
+    /// Discord ends sessions as soon as they have begun.
+    Restless,
+}
+
+/// Serenity's side of our ears. Runs on the gateway's thread.
+struct Ears {
+    desk: Arc<Desk>,
+    commands: Commands,
+    notices: mpsc::Sender<Told>,
+    main: tokio::runtime::Handle,
+}
+
+#[serenity::async_trait]
+impl RawEventHandler for Ears {
+    async fn raw_event(&self, _: Context, event: Event) {
+        match events::read(event, self.desk.options.guild) {
+            None => {}
+            Some(Told::Member(Ok(seen))) => self.desk.collector.add(seen, self.desk.tools.clock.now()),
+            Some(Told::Member(Err(odd))) => tracing::warn!("a change of a member cannot be kept and is left out: {odd}"),
+            // Discord waits for 3 s, so nothing may stand before it.
+            Some(Told::Command(command)) => self.commands.answer(*command, &self.main),
+            Some(Told::Unreadable(kind)) => {
+                tracing::error!(
+                    kind,
+                    "Discord sent an event that this version of the bot cannot read; is there a newer version?"
+                );
+            }
+            Some(notice) => {
+                if self.notices.try_send(notice).is_err() {
+                    tracing::warn!("a notice of the gateway found no room");
+                }
+            }
+        }
+    }
+}
+
+impl Gateway {
+    pub fn new(desk: Arc<Desk>) -> Self {
+        let http = HttpBuilder::new(desk.options.token.expose_secret())
+            .client(desk.client.clone())
+            .proxy(&desk.options.api_url)
+            // Serenity's limiter ignores the proxy: it would send the token to Discord, wherever the settings say that Discord is.
+            .ratelimiter_disabled(true)
+            .build();
+        let (pause, intent_pause) = (FIRST_PAUSE, desk.options.pace.intent);
+        Self { desk, http: Arc::new(http), privileged: true, intent_pause, pause, begun: None }
+    }
+
+    /// Keeps a session up until `stop`.
+    pub async fn run(&mut self, stop: &CancellationToken) -> Result<(), WrongToken> {
+        self.pause = FIRST_PAUSE;
+        loop {
+            let tried = stop.run_until_cancelled(self.next_url()).await;
+            let url = match tried {
+                None => return Ok(()),
+                Some(Ok(url)) => url,
+                Some(Err(NoGateway::WrongToken)) => return self.wrong_token(),
+                Some(Err(error)) => {
+                    self.fail(&error.to_string(), stop).await;
+                    continue;
+                }
+            };
+            let over = self.session(url, stop).await;
+            match over {
+                Over::Closed(Closed::Stopped) => return Ok(()),
+                Over::Closed(Closed::WrongToken) => return self.wrong_token(),
+                Over::Closed(Closed::IntentRefused) if self.privileged => {
+                    self.privileged = false;
+                    self.desk.troubles.note(Trouble::Intent, say::intent());
+                }
+                Over::AskForIntent => {
+                    self.privileged = true;
+                    self.intent_pause = (self.intent_pause * 2).min(LONGEST_INTENT_PAUSE);
+                }
+                Over::Closed(Closed::IntentRefused) => self.fail("Discord refuses an intent that nobody asked for", stop).await,
+                Over::Closed(Closed::Broken(reason)) => self.fail(&reason, stop).await,
+                Over::Restless => {
+                    self.pause = self.desk.options.pace.longest_pause;
+                    self.fail(&say::restless(), stop).await;
+                }
+            }
+        }
+    }
+
+    /// Waits until a session may be begun, and asks where.
+    async fn next_url(&mut self) -> Result<String, NoGateway> {
+        if let Some(begun) = self.begun {
+            sleep_until(begun + self.desk.options.pace.identify).await;
+        }
+        // Away is what it stays until there is a connection again.
+        self.desk.standing.send_if_modified(|standing| {
+            let begins = !matches!(standing, Standing::Away(_));
+            if begins {
+                *standing = Standing::Connecting;
+            }
+            begins
+        });
+        discover(&self.desk).await
+    }
+
+    /// Says that there is no connection, and pauses.
+    async fn fail(&mut self, reason: &str, stop: &CancellationToken) {
+        self.desk.standing.send_replace(Standing::Away(reason.to_owned()));
+        self.desk.troubles.note(Trouble::Gateway, say::gateway(reason));
+        // Spread by up to a half, so that not all bots of the world come back at one moment.
+        let spread = f64::from((self.desk.tools.random)()[0]) / 512.0;
+        let _ = stop.run_until_cancelled(sleep(self.pause.mul_f64(1.0 + spread))).await;
+        self.pause = (self.pause * 2).min(self.desk.options.pace.longest_pause);
+    }
+
+    fn wrong_token(&self) -> Result<(), WrongToken> {
+        self.desk.standing.send_replace(Standing::WrongToken);
+        self.desk.troubles.note(Trouble::Token, say::token());
+        Err(WrongToken)
+    }
+
+    /// One session, from its beginning to its end; it is closed when this returns.
+    async fn session(&mut self, url: String, stop: &CancellationToken) -> Over {
+        let (sender, mut notices) = mpsc::channel(NOTICES);
+        let ears = Ears {
+            desk: self.desk.clone(),
+            commands: Commands::new(self.desk.clone(), self.http.clone()),
+            notices: sender,
+            main: tokio::runtime::Handle::current(),
+        };
+        let members = if self.privileged { GatewayIntents::GUILD_MEMBERS } else { GatewayIntents::empty() };
+        let closing = stop.child_token();
+        self.begun = Some(Instant::now());
+        let opening = Opening {
+            url,
+            http: self.http.clone(),
+            intents: GatewayIntents::GUILDS | members,
+            handler: Arc::new(ears),
+            patience: self.desk.options.pace.patience,
+        };
+        let mut closed = session::open(opening, closing.clone());
+        let over = self.attend(&mut closed, &mut notices).await;
+        closing.cancel();
+        if !matches!(over, Over::Closed(_)) {
+            let _ = closed.await;
+        }
+        over
+    }
+
+    /// Attends to a session until it ends, or is to be ended.
+    async fn attend(&mut self, closed: &mut oneshot::Receiver<Closed>, notices: &mut mpsc::Receiver<Told>) -> Over {
+        let ask_again = Instant::now() + self.intent_pause;
+        let mut attending =
+            Attending { gateway: self, sessions: Vec::new(), application: 0, in_guild: false, registering: JoinSet::new() };
+        loop {
+            tokio::select! {
+                closed = &mut *closed => {
+                    return Over::Closed(closed.unwrap_or_else(|_| Closed::Broken("the gateway's thread has ended".into())));
+                }
+                () = sleep_until(ask_again), if !attending.gateway.privileged => return Over::AskForIntent,
+                Some(notice) = notices.recv() => {
+                    if attending.take(notice) {
+                        return Over::Restless;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a session has told of itself.
+struct Attending<'a> {
+    gateway: &'a mut Gateway,
+    /// When serenity began sessions of its own accord.
+    sessions: Vec<Instant>,
+    application: u64,
+    in_guild: bool,
+    /// Registers the commands; ends with the session.
+    registering: JoinSet<()>,
+}
+
+impl Attending<'_> {
+    /// Acts on a notice; answers whether sessions follow one another too quickly.
+    fn take(&mut self, notice: Told) -> bool {
+        match notice {
+            Told::Ready { application, in_guild } => {
+                self.sessions.retain(|begun| begun.elapsed() < RESTLESS);
+                self.sessions.push(Instant::now());
+                self.application = application;
+                self.ready(in_guild);
+            }
+            Told::Resumed => self.connected(),
+            Told::GuildHere if !self.in_guild => self.arrived(),
+            Told::GuildGone => self.missing(),
+            _ => {}
+        }
+        self.sessions.len() > MOST_SESSIONS
+    }
+
+    /// A session has begun: what happened before it is not known.
+    fn ready(&mut self, in_guild: bool) {
+        tracing::info!(members = self.gateway.privileged, "connected to Discord");
+        let troubles = &self.gateway.desk.troubles;
+        troubles.clear(Trouble::Token);
+        if self.gateway.privileged {
+            self.gateway.intent_pause = self.gateway.desk.options.pace.intent;
+            troubles.clear(Trouble::Intent);
+        }
+        if in_guild { self.arrived() } else { self.missing() }
+    }
+
+    /// The bot is in the guild.
+    fn arrived(&mut self) {
+        self.in_guild = true;
+        self.connected();
+        self.gateway.desk.troubles.clear(Trouble::Guild);
+        // Without the intent the list would be refused, too.
+        if self.gateway.privileged {
+            self.gateway.desk.catch_up.wish(self.gateway.desk.tools.clock.now());
+        }
+        self.registering.abort_all();
+        self.registering.spawn(commands::register(self.gateway.desk.clone(), self.gateway.http.clone(), self.application));
+    }
+
+    /// The bot is not in the guild.
+    fn missing(&mut self) {
+        self.in_guild = false;
+        self.registering.abort_all();
+        self.connected();
+        let desk = &self.gateway.desk;
+        let invitation = commands::invitation(&desk.options.api_url, self.application);
+        desk.troubles.note(Trouble::Guild, say::guild(desk.options.guild, &invitation));
+    }
+
+    /// There is a connection.
+    fn connected(&mut self) {
+        self.gateway.pause = FIRST_PAUSE;
+        let standing = match (self.in_guild, self.gateway.privileged) {
+            (false, _) => Standing::NotInGuild,
+            (true, true) => Standing::Connected,
+            (true, false) => Standing::WithoutIntent,
+        };
+        self.gateway.desk.standing.send_replace(standing);
+        self.gateway.desk.troubles.clear(Trouble::Gateway);
+    }
+}

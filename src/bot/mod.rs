@@ -1,0 +1,263 @@
+//! ENTRY: Discord's gateway and its slash commands.
+//!
+//! Enters: what Discord tells the bot of members, and commands of administrators. Leaves: delta runs and full syncs, filed through `intake`;
+//! replies, and reports in a channel. Imports `domain`, `intake`, `discord`, and of `store` the handles for reading, replies, problems and
+//! duties; never `worker`, or another entry.
+//!
+//! ```text
+//! gateway thread    serenity: events in the order they came -> EventCollector -> a delta run now and then
+//!                                                   commands -> a task each   -> a run, and a reply that is kept in SQL
+//! leader            one process of all with the token has the gateway; the others stand by
+//! catch-up          a full sync after whatever the gateway cannot have told
+//! replies           one process of all completes the replies and reports, whoever began them
+//! ```
+//!
+//! What may be lost at any moment is only in memory for a quarter of a second; after a restart, and after every session that could not be
+//! resumed, a full sync says what was missed.
+
+mod catch_up;
+mod collector;
+mod commands;
+mod discover;
+mod duty;
+mod events;
+mod gateway;
+mod leader;
+mod replies;
+mod reports;
+mod say;
+mod session;
+mod standing;
+mod troubles;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use secrecy::SecretString;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::discord::Rest;
+use crate::domain::{Clock, DiscordId, Random};
+use crate::intake::{Follow, Intake};
+use crate::store::{Problems, Read, Replies, Upkeep};
+use catch_up::CatchUp;
+use collector::EventCollector;
+use troubles::Troubles;
+
+pub use standing::Standing;
+
+/// The room's error: the bot cannot even be started.
+#[derive(Debug, thiserror::Error)]
+pub enum BotError {
+    /// No HTTP client can be had.
+    #[error("the bot cannot be started: no HTTP client can be made ({0}); are the system's TLS certificates readable?")]
+    Client(String),
+    /// The address of Discord is none.
+    #[error("the bot cannot be started: discord.api_url (DISCORD_API_URL) is no address")]
+    Address,
+}
+
+/// Who the bot is, and for which guild.
+#[derive(Clone)]
+pub struct BotOptions {
+    /// Where Discord is, without a slash at its end. No connection goes to another host, unless this is Discord's own address.
+    pub api_url: String,
+    /// The bot's token.
+    pub token: SecretString,
+    /// The guild; commands from anywhere else are refused.
+    pub guild: DiscordId,
+    /// Where people reach the pages, without a slash at its end.
+    pub public_url: String,
+    /// The channel that is told of held departures, failed syncs, and results that come too late for their reply.
+    pub report_channel: Option<DiscordId>,
+    /// This process, as it shows itself in `processes`; the holder of duties.
+    pub process: String,
+    /// The rhythm.
+    pub pace: Pace,
+}
+
+/// The rhythm of the bot. The defaults are those of design 4.2 and section 5; tests have less patience.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// How long a duty is had without renewal.
+    pub lease: Duration,
+    /// How often a duty is renewed, or tried for.
+    pub renew: Duration,
+    /// How soon after an event its delta is filed, with whatever else has come by then.
+    pub gather: Duration,
+    /// How often replies and reports are looked for.
+    pub look: Duration,
+    /// The least time between two edits of a reply.
+    pub edit: Duration,
+    /// How long a reply can be changed after its command. Discord's 15 minutes, less some for the last edit.
+    pub reply: TimeDelta,
+    /// The least time between two full syncs that the bot files of its own accord.
+    pub full_sync: TimeDelta,
+    /// How long a session may be without connection before it is begun anew.
+    pub patience: Duration,
+    /// The least time between two sessions; Discord takes one IDENTIFY in 5 s.
+    pub identify: Duration,
+    /// The longest pause after failures.
+    pub longest_pause: Duration,
+    /// How soon the Server Members Intent is asked for again; the pause doubles up to an hour.
+    pub intent: Duration,
+    /// How long a stopping bot tries to file what it has collected.
+    pub flush: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(15),
+            renew: Duration::from_secs(5),
+            gather: Duration::from_millis(250),
+            look: Duration::from_secs(3),
+            edit: Duration::from_secs(2),
+            reply: TimeDelta::seconds(15 * 60 - 20),
+            full_sync: TimeDelta::minutes(10),
+            patience: Duration::from_secs(20),
+            identify: Duration::from_secs(5),
+            longest_pause: Duration::from_mins(5),
+            intent: Duration::from_mins(5),
+            flush: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What the bot works with.
+#[derive(Clone)]
+pub struct BotTools {
+    /// Files runs.
+    pub intake: Intake,
+    /// Follows them.
+    pub follow: Follow,
+    /// Reads runs.
+    pub read: Arc<dyn Read>,
+    /// Keeps replies until they are completed, and says what is to be reported.
+    pub replies: Arc<dyn Replies>,
+    /// Keeps what a person must know of.
+    pub problems: Arc<dyn Problems>,
+    /// Gives duties.
+    pub leases: Arc<dyn Upkeep>,
+    /// Edits replies and posts reports.
+    pub rest: Rest,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Spreads pauses.
+    pub random: Random,
+}
+
+/// Why the bot has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to stop.
+    Stopped,
+    /// Discord does not accept the token. It has been said in the log and as a problem; only a person can help.
+    WrongToken,
+    /// A defect of ours.
+    Broken(String),
+}
+
+/// A running bot.
+pub struct Bot {
+    standing: watch::Receiver<Standing>,
+    running: JoinHandle<Ended>,
+    ended: Option<Ended>,
+}
+
+/// What the parts of the bot share.
+struct Desk {
+    options: BotOptions,
+    tools: BotTools,
+    /// The client for the gateway's address and for first answers to commands. Every request has a timeout; none follows a redirect.
+    client: reqwest::Client,
+    troubles: Troubles,
+    standing: watch::Sender<Standing>,
+    catch_up: CatchUp,
+    collector: EventCollector,
+    /// Wakes whoever completes replies, when one was kept.
+    kept: tokio::sync::Notify,
+}
+
+/// How long a first answer to a command, or the gateway's address, may take. Discord waits 3 s for the former.
+const QUICK: Duration = Duration::from_millis(2_500);
+/// How long an edit, a post or a step of the database may take before the bot goes on without.
+const STEP: Duration = Duration::from_secs(10);
+
+impl Bot {
+    /// Starts the bot. It runs until `stop`, or until Discord refuses the token.
+    ///
+    /// # Errors
+    /// [`BotError`] if it cannot be started at all.
+    pub fn start(options: BotOptions, tools: BotTools, stop: CancellationToken) -> Result<Self, BotError> {
+        let client = reqwest::Client::builder()
+            // Discord refuses programs that do not say whose they are. Serenity's client says it of itself.
+            .user_agent(format!("DiscordBot ({}, {})", options.public_url, env!("CARGO_PKG_VERSION")))
+            // The token goes to no other host than the one that was named.
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .timeout(QUICK)
+            .build()
+            .map_err(|error| BotError::Client(error.to_string()))?;
+        url::Url::parse(&options.api_url).map_err(|_| BotError::Address)?;
+        let (standing, seen) = watch::channel(Standing::Standby);
+        let desk = Arc::new(Desk {
+            client,
+            troubles: Troubles::new(),
+            standing,
+            catch_up: CatchUp::new(),
+            collector: EventCollector::new(),
+            kept: tokio::sync::Notify::new(),
+            options,
+            tools,
+        });
+        let running = tokio::spawn(desk.run(stop));
+        Ok(Self { standing: seen, running, ended: None })
+    }
+
+    /// How the bot stands with Discord, now and from now on.
+    #[must_use]
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.clone()
+    }
+
+    /// Waits for the bot to end; answers why it did, as often as it is asked.
+    pub async fn ended(&mut self) -> Ended {
+        if let Some(ended) = &self.ended {
+            return ended.clone();
+        }
+        let ended = match (&mut self.running).await {
+            Ok(ended) => ended,
+            Err(panic) => Ended::Broken(panic.to_string()),
+        };
+        self.ended.insert(ended).clone()
+    }
+}
+
+impl Desk {
+    /// Runs all parts until `stop`, or the end of the leading one; then ends the others in order.
+    async fn run(self: Arc<Self>, stop: CancellationToken) -> Ended {
+        let stopping = stop.child_token();
+        let gateway_closed = CancellationToken::new();
+        let leading = async {
+            let ended = leader::lead(&self, &stopping).await;
+            stopping.cancel();
+            // What the gateway told last is filed before the end.
+            gateway_closed.cancel();
+            ended
+        };
+        let collecting = self.collector.run(&self, &gateway_closed);
+        let catching_up = self.catch_up.run(&self, &stopping);
+        let replying = replies::run(&self, &stopping);
+        let noting = self.troubles.run(&self, &gateway_closed);
+        let (ended, (), (), (), ()) = tokio::join!(leading, collecting, catching_up, replying, noting);
+        self.standing.send_replace(match ended {
+            Ended::WrongToken => Standing::WrongToken,
+            _ => Standing::Ended,
+        });
+        ended
+    }
+}

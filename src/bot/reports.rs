@@ -1,0 +1,73 @@
+//! Tells the report channel, or the log, what nobody may be waiting for: runs that were held or failed, and results that came too late.
+
+use chrono::TimeDelta;
+use tokio::time::{sleep, timeout};
+
+use super::troubles::Trouble;
+use super::{Desk, STEP, say};
+use crate::domain::{Run, RunState};
+
+/// Runs that are reported in one go.
+const MOST: i64 = 20;
+/// What ended longer ago is not told: a bot that comes back after days would fill the channel with old news.
+const NEWS: TimeDelta = TimeDelta::days(1);
+
+/// Reports as long as it is let.
+pub(super) async fn tell_all(desk: &Desk) {
+    loop {
+        if let Ok(Ok(runs)) = timeout(STEP, desk.tools.replies.unreported(MOST)).await {
+            for run in runs {
+                tell(desk, &run).await;
+            }
+        }
+        sleep(desk.options.pace.look).await;
+    }
+}
+
+/// Reports a run that was held or has failed, once: it is marked before it is told, so that a crash between costs a line and doubles none.
+async fn tell(desk: &Desk, run: &Run) {
+    if !mark(desk, run).await {
+        return;
+    }
+    let old = run.finished_at.is_some_and(|ended| desk.tools.clock.now() - ended > NEWS);
+    if old {
+        tracing::info!(run = %run.id, state = %run.state, "ended a while ago, and is not reported any more");
+        return;
+    }
+    let address = say::address(&desk.options.public_url, run.id);
+    post(desk, run, &say::report(run, &address)).await;
+}
+
+/// Reports the result of a run whose reply can no longer be changed. One that was held or has failed is reported once for all.
+pub(super) async fn late(desk: &Desk, run: &Run, address: &str) {
+    let told_to_all = matches!(run.state, RunState::Held | RunState::Failed);
+    if !told_to_all || mark(desk, run).await {
+        post(desk, run, &say::late(run, address)).await;
+    }
+}
+
+/// Notes that a run is reported; `false` if it was before, or if that could not be noted.
+async fn mark(desk: &Desk, run: &Run) -> bool {
+    matches!(timeout(STEP, desk.tools.replies.mark_reported(run.id, desk.tools.clock.now())).await, Ok(Ok(true)))
+}
+
+/// Posts a text in the report channel; without one, or if it cannot be written to, the log has it.
+async fn post(desk: &Desk, run: &Run, text: &str) {
+    let Some(channel) = desk.options.report_channel else { return log(run, text) };
+    let fault = match timeout(STEP * 3, desk.tools.rest.post_message(channel, text)).await {
+        Ok(Ok(())) => return desk.troubles.clear(Trouble::Channel),
+        Ok(Err(error)) => {
+            if !error.is_transient() {
+                desk.troubles.note(Trouble::Channel, say::channel(channel, &error.to_string()));
+            }
+            error.to_string()
+        }
+        Err(_) => "no answer in time".to_owned(),
+    };
+    tracing::warn!(run = %run.id, fault, "the report channel could not be told");
+    log(run, text);
+}
+
+fn log(run: &Run, text: &str) {
+    tracing::warn!(run = %run.id, state = %run.state, "{}", text.replace('\n', " "));
+}

@@ -1,0 +1,56 @@
+//! Standing conditions that a person must know of, and most of which only a person can end. They stand in the log, on the overview page, and
+//! in replies.
+
+use crate::domain::DiscordId;
+
+/// Discord does not let the bot see members come and go (close code 4014).
+pub(in crate::bot) fn intent() -> String {
+    "Discord does not let the bot see members come and go, nor list them: the Server Members Intent is off. Turn it on in the Discord Developer \
+     Portal > your application > Bot > Privileged Gateway Intents > Server Members Intent. Until then the bot answers commands only; it tries \
+     again by itself."
+        .to_owned()
+}
+
+/// Discord does not take the token (close code 4004, or 401).
+pub(in crate::bot) fn token() -> String {
+    "Discord does not accept the bot's token (DISCORD_TOKEN), so the bot has stopped. Copy the token from the Discord Developer Portal > your \
+     application > Bot > Token (Reset Token makes a new one), set it, and start this process again."
+        .to_owned()
+}
+
+/// The bot is not in the guild.
+pub(in crate::bot) fn guild(guild: DiscordId, invitation: &str) -> String {
+    format!(
+        "The bot is not in the Discord server {guild} (GUILD_ID), so it sees none of its members. Invite it: {invitation} - or correct GUILD_ID. It \
+         begins by itself once it is there."
+    )
+}
+
+/// Discord's gateway cannot be reached, or does not answer as it should.
+pub(in crate::bot) fn gateway(reason: &str) -> String {
+    format!(
+        "The bot has no connection to Discord ({reason}). It keeps trying; changes of members and commands are not seen meanwhile, and a full sync \
+         follows once it is back."
+    )
+}
+
+/// Sessions end again and again.
+pub(in crate::bot) fn restless() -> String {
+    "Discord ends every session soon after it began; is the same token used by another program?".to_owned()
+}
+
+/// The commands could not be registered.
+pub(in crate::bot) fn commands(reason: &str, invitation: &str) -> String {
+    format!(
+        "The commands /sync_members and /sync_status could not be registered ({reason}). If the bot was invited without the scope \
+         applications.commands, invite it again: {invitation}"
+    )
+}
+
+/// The report channel could not be written to.
+pub(in crate::bot) fn channel(channel: DiscordId, reason: &str) -> String {
+    format!(
+        "The report channel {channel} (bot.report_channel) could not be written to ({reason}); what it would have been told is in the log. Check the \
+         channel's id, and that the bot may view the channel and send messages there."
+    )
+}

@@ -1,0 +1,64 @@
+//! Files the wish for a list from Discord: a run without batches, whose list a worker fetches.
+
+use chrono::{DateTime, Utc};
+
+use super::{Intake, Refusal};
+use crate::domain::{Mode, RunId, Source};
+use crate::queue::Job;
+use crate::store::{Filed, Idempotency, NewRun};
+
+/// What became of a wish for a list from Discord.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetch {
+    /// It is a run.
+    New(RunId),
+    /// Such a list is being fetched already, or is about to be; this is the run that the wish has joined.
+    Joined(RunId),
+}
+
+impl Fetch {
+    /// The run that fulfils the wish.
+    #[must_use]
+    pub fn run(self) -> RunId {
+        match self {
+            Self::New(run) | Self::Joined(run) => run,
+        }
+    }
+}
+
+impl Intake {
+    /// Files a full sync from Discord, or joins the one that waits or is at work. A dry run joins a dry run only.
+    ///
+    /// # Errors
+    /// A [`Refusal`]; nothing was changed then.
+    pub async fn file_fetch(&self, requested_by: String, dry_run: bool) -> Result<Fetch, Refusal> {
+        self.fetch(requested_by, dry_run, None).await
+    }
+
+    /// As [`file_fetch`](Self::file_fetch) for the schedule: however many processes have the same tick, it is one run.
+    ///
+    /// # Errors
+    /// A [`Refusal`]; nothing was changed then.
+    pub async fn file_tick(&self, tick: DateTime<Utc>) -> Result<Fetch, Refusal> {
+        // No key of a request has a space in it.
+        let key = format!("schedule {}", tick.timestamp());
+        self.fetch("schedule".to_owned(), false, Some(Idempotency { key, body_hash: [0; 32] })).await
+    }
+
+    async fn fetch(&self, requested_by: String, dry_run: bool, idempotency: Option<Idempotency>) -> Result<Fetch, Refusal> {
+        let mode = if dry_run { Mode::DryRun } else { Mode::Full };
+        let run = NewRun { mode, idempotency, ..self.small(Source::Discord, requested_by) };
+        let filed = match self.filing.file_run(&run, &[], &[]).await {
+            Err(error) if error.is_transient() => self.after_lost_answer(run.id, error).await.map(|()| Filed::New)?,
+            filed => filed?,
+        };
+        match filed {
+            // A key of the schedule always comes with the same body.
+            Filed::New | Filed::KeyReused => {
+                self.ring.ring(&[Job::Run(run.id)]).await;
+                Ok(Fetch::New(run.id))
+            }
+            Filed::Repeat(run) | Filed::Joined(run) => Ok(Fetch::Joined(run)),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The fetch of a list from Discord: a step of its run that is claimed like others, and stages page by page.
+
+use chrono::{DateTime, Utc};
+use sqlx::types::Json;
+use sqlx::{PgConnection, Row as _};
+
+use super::{Postgres, guild_members, sync_batches};
+use crate::domain::{DiscordId, Guard, Mode, RunId};
+use crate::store::columns::{self, Columns as _, word};
+use crate::store::fetching::{Departing, FetchClaim, FetchedPage, MAX_WARNINGS};
+use crate::store::{FinishClaim, MAX_CLAIMS, StoreError};
+
+impl Postgres {
+    pub(in crate::store) async fn claim_list(
+        &self,
+        run: RunId,
+        now: DateTime<Utc>,
+        lease_until: DateTime<Utc>,
+    ) -> Result<Option<FetchClaim>, StoreError> {
+        let row = sqlx::query(
+            "UPDATE sync_runs SET attempts = attempts + 1, lease_until = $3
+             WHERE id = $1 AND state = 'fetching' AND attempts < $4 AND (lease_until IS NULL OR lease_until < $2)
+             RETURNING attempts, observed_at, mode, fetched_to, batches_total, members_total",
+        )
+        .bind(run.uuid())
+        .bind(now)
+        .bind(lease_until)
+        .bind(MAX_CLAIMS)
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(FetchClaim {
+            run,
+            attempt: row.try_get("attempts")?,
+            observed_at: row.time("observed_at")?,
+            mode: word(&row.text("mode")?, Mode::from_word, "run mode")?,
+            after: row.opt_int("fetched_to")?.map(columns::discord_id).transpose()?,
+            batches: i32::try_from(row.int("batches_total")?).unwrap_or(i32::MAX),
+            members: row.int("members_total")?,
+        }))
+    }
+
+    pub(in crate::store) async fn renew_list(&self, claim: &FetchClaim, lease_until: DateTime<Utc>) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE sync_runs SET lease_until = $3 WHERE id = $1 AND state = 'fetching' AND attempts = $2")
+            .bind(claim.run.uuid())
+            .bind(claim.attempt)
+            .bind(lease_until)
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    pub(in crate::store) async fn release_list(
+        &self,
+        claim: &FetchClaim,
+        blameless: bool,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE sync_runs SET lease_until = $4, rung_at = $4, attempts = attempts - $3
+             WHERE id = $1 AND state = 'fetching' AND attempts = $2",
+        )
+        .bind(claim.run.uuid())
+        .bind(claim.attempt)
+        .bind(i32::from(blameless))
+        .bind(now)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    pub(in crate::store) async fn note_expected(&self, claim: &FetchClaim, expected: u64) -> Result<(), StoreError> {
+        let done =
+            sqlx::query("UPDATE sync_runs SET expected_members = $3 WHERE id = $1 AND state = 'fetching' AND attempts = $2")
+                .bind(claim.run.uuid())
+                .bind(claim.attempt)
+                .bind(i64::try_from(expected).unwrap_or(i64::MAX))
+                .execute(&self.pool)
+                .await?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::ClaimLost) }
+    }
+
+    pub(in crate::store) async fn stage_fetched(
+        &self,
+        claim: &FetchClaim,
+        page: &FetchedPage,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let done = sqlx::query(
+            "UPDATE sync_runs SET fetched_to = COALESCE($3, fetched_to), members_total = members_total + $4, batches_total = batches_total + 1,
+                 total_received = total_received + $5, duplicates = duplicates + $6, skipped = skipped + $7,
+                 warnings = CASE WHEN jsonb_array_length(warnings) < $9 THEN warnings || $8 ELSE warnings END
+             WHERE id = $1 AND state = 'fetching' AND attempts = $2 AND batches_total = $10",
+        )
+        .bind(claim.run.uuid())
+        .bind(claim.attempt)
+        .bind(page.last.map(DiscordId::get))
+        .bind(page.batch.members)
+        .bind(page.received)
+        .bind(page.duplicates)
+        .bind(page.skipped)
+        .bind(Json(&page.warnings))
+        .bind(MAX_WARNINGS)
+        .bind(i64::from(page.batch.batch))
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() != 1 {
+            return Err(StoreError::ClaimLost);
+        }
+        sync_batches::insert(&mut tx, claim.run, &page.batch, now).await?;
+        spare(&mut tx, claim.run, page).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    pub(in crate::store) async fn end_list(&self, claim: &FetchClaim, now: DateTime<Utc>) -> Result<i64, StoreError> {
+        let done = sqlx::query(
+            "UPDATE sync_runs SET state = 'applying', attempts = 0, lease_until = NULL, rung_at = $3
+             WHERE id = $1 AND state = 'fetching' AND attempts = $2",
+        )
+        .bind(claim.run.uuid())
+        .bind(claim.attempt)
+        .bind(now)
+        .execute(&self.pool)
+        .await?;
+        if done.rows_affected() != 1 {
+            return Err(StoreError::ClaimLost);
+        }
+        // After the commit: of the end of the list and the last batch applied, at least one must see the other.
+        Ok(sqlx::query_scalar("SELECT count(*) FROM sync_batches WHERE run_id = $1 AND state <> 'applied'")
+            .bind(claim.run.uuid())
+            .fetch_one(&self.pool)
+            .await?)
+    }
+
+    pub(in crate::store) async fn list_departing(
+        &self,
+        claim: &FinishClaim,
+        guard: Guard,
+    ) -> Result<Option<Departing>, StoreError> {
+        let run =
+            sqlx::query("SELECT mode, expected_members FROM sync_runs WHERE id = $1 AND source = 'discord' AND mode <> 'delta'")
+                .bind(claim.run.uuid())
+                .fetch_optional(&self.pool)
+                .await?;
+        let Some(run) = run else { return Ok(None) };
+        let (listed, _) = self.listed_ids(claim.run).await?;
+        let mut connection = self.pool.acquire().await?;
+        let departed = guild_members::departures(&mut connection, &listed, claim.observed_at).await?;
+        let counts = sync_batches::sum(&mut connection, claim.run).await?;
+        let mode = word(&run.text("mode")?, Mode::from_word, "run mode")?;
+        let active = guild_members::active(&mut connection).await?;
+        let brought = if mode == Mode::Full { counts.created + counts.rejoined } else { 0 };
+        let before = (active - brought).max(0).cast_unsigned();
+        Ok(Some(Departing {
+            mode,
+            listed: listed.len() as u64,
+            expected: run.opt_int("expected_members")?.map(i64::unsigned_abs),
+            believed: departed.len() as u64 <= guard.limit(before),
+            departed: departed.into_iter().map(columns::discord_id).collect::<Result<_, _>>()?,
+        }))
+    }
+}
+
+/// Notes whom a page could not tell of, but who are present.
+async fn spare(connection: &mut PgConnection, run: RunId, page: &FetchedPage) -> Result<(), StoreError> {
+    if page.spared.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("UPDATE sync_batches SET spared = $3 WHERE run_id = $1 AND batch = $2")
+        .bind(run.uuid())
+        .bind(page.batch.batch)
+        .bind(page.spared.as_slice())
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! What commands do, and what they say.
+
+use std::time::Duration;
+
+use guildsync::bot::Standing;
+use guildsync::domain::{Mode, RunState, Source};
+use serde_json::json;
+
+use super::discord::{Call, GUILD, GUILD_MEMBERS, Person, Route, Scope, Trouble, When};
+use super::{FIRST, PAGES, Site, quick, state};
+
+/// Flag 64: only the caller sees it.
+const EPHEMERAL: u64 = 64;
+
+/// The numbers of an outcome, by the name at the line's beginning.
+fn numbers(reply: &str) -> Vec<(&str, &str)> {
+    reply.lines().filter_map(|line| line.split_once(": ")).filter(|(name, _)| !name.contains(' ')).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_is_replied_to_with_its_counts() {
+    let site = Site::of(3).await;
+    let robot = site.settled().await;
+    site.discord.world(|world| {
+        world.remove(FIRST);
+        world.put(&Person::new(7));
+        world.put(&Person::new(8));
+    });
+    let mut call = site.discord.call(Call::of("sync_members")).await;
+    let heard = call.callback().await;
+    assert_eq!((&heard["type"], &heard["data"]["flags"]), (&json!(5), &json!(EPHEMERAL)), "{heard}");
+    let (_, took) = site.discord.world(|world| world.interaction(&call.token).unwrap().callback.clone().unwrap());
+    assert!(took < Duration::from_secs(3), "{took:?}");
+
+    let run = &site.fetches(2).await[0];
+    let address = format!("{PAGES}/admin/sync/{}/", run.id);
+    let filed = call.next_reply().await;
+    assert!(filed.starts_with("A sync is filed") && filed.contains(&address), "{filed}");
+    let done = call.reply_with("Active").await;
+    let expected = [("Created", "2"), ("Updated", "2"), ("Rejoined", "0"), ("Left", "1"), ("Linked", "0"), ("Active", "4")];
+    assert_eq!(numbers(&done), expected, "{done}");
+    assert!(done.ends_with(&address), "{done}");
+    assert_eq!((run.source, run.mode, run.requested_by.as_str()), (Source::Discord, Mode::Full, "100000000000000009"));
+    // Nothing is owed any more.
+    super::eventually("the reply is forgotten", async || site.stores().replies.open_replies(10).await.unwrap().is_empty()).await;
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_changes_nothing() {
+    let site = Site::of(3).await;
+    let robot = site.settled().await;
+    site.discord.world(|world| world.put(&Person::new(7)));
+    let mut call = site.discord.call(Call::of("sync_members").option("dry_run", true)).await;
+    assert!(call.next_reply().await.starts_with("A dry run is filed"));
+    let done = call.reply_with("Active").await;
+    assert!(done.starts_with("The dry run is done") && numbers(&done)[0] == ("Created", "1"), "{done}");
+    assert!(!site.rows().await.contains_key(&7));
+    assert_eq!(site.runs(false).await[0].mode, Mode::DryRun);
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_sync_joins_the_first_and_both_are_replied_to() {
+    let site = Site::of(2_500).await;
+    let robot = site.settled().await;
+    // Pages come slowly, one by one.
+    let slow = Trouble::Limited(Scope::User, Duration::from_millis(700));
+    site.discord.world(|world| world.trouble(Route::Members, When::Every(2), slow));
+    let mut first = site.discord.call(Call::of("sync_members")).await;
+    assert!(first.next_reply().await.starts_with("A sync is filed"));
+    let mut second = site.discord.call(Call::of("sync_members")).await;
+    assert!(second.next_reply().await.starts_with("A sync from Discord was under way already"));
+    let progress = first.reply_with("%").await;
+    assert!(progress.contains("`[") && progress.contains("fetched"), "{progress}");
+    for call in [&mut first, &mut second] {
+        assert_eq!(numbers(&call.reply_with("Active").await)[5], ("Active", "2,500"));
+    }
+    site.fetches(2).await;
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn held_departures_are_told_of_in_the_reply_and_once_in_the_channel() {
+    let site = Site::of(100).await.with_channel();
+    let robot = site.settled().await;
+    site.discord.world(|world| (FIRST..FIRST + 30).for_each(|id| world.remove(id)));
+    let mut call = site.discord.call(Call::of("sync_members")).await;
+    let done = call.reply_with("Active").await;
+    assert!(done.contains("30 departures are held") && done.contains("apply or dismiss"), "{done}");
+    assert_eq!(numbers(&done)[3], ("Left", "0"));
+    let run = &site.fetches(2).await[0];
+    assert_eq!(state(run), (RunState::Held, 30));
+    let posts = site.posted_with("30 departures are held").await;
+    assert!(posts[0].ends_with(&format!("/admin/sync/{}/", run.id)), "{posts:?}");
+    robot.stop().await;
+    // Neither the next bot nor another look says it again.
+    let robot = site.bot();
+    robot.stands(&Standing::Connected).await;
+    site.fetches(3).await;
+    let posts = site.posted_with("30 departures are held").await;
+    let of_run = posts.iter().filter(|post| post.contains(&run.id.to_string())).count();
+    assert_eq!(of_run, 1, "{posts:?}");
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_intent_the_command_answers_and_names_the_switch() {
+    const SWITCH: &str = "Bot > Privileged Gateway Intents > Server Members Intent";
+    let site = Site::of(3).await.with_channel();
+    site.discord.world(|world| world.members_intent = false);
+    let pace = guildsync::bot::Pace { intent: Duration::from_secs(3), ..quick() };
+    let robot = site.bot_with(pace);
+    robot.stands(&Standing::WithoutIntent).await;
+    assert!(site.problem("bot_intent").await.contains(SWITCH));
+    let asked: Vec<u64> = site.discord.world(|world| world.gateway.identifies.clone());
+    assert_eq!(asked.iter().map(|intents| intents & GUILD_MEMBERS != 0).collect::<Vec<_>>(), [true, false], "{asked:?}");
+
+    let mut call = site.discord.call(Call::of("sync_members")).await;
+    let filed = call.next_reply().await;
+    assert!(filed.contains("**Note:**") && filed.contains(SWITCH), "{filed}");
+    let failed = call.reply_with("failed").await;
+    assert!(failed.contains(SWITCH), "{failed}");
+    assert_eq!(site.fetches(1).await[0].state, RunState::Failed);
+    assert!(site.posted_with("failed").await[0].contains(SWITCH));
+
+    // The switch is turned; nobody starts anything anew.
+    site.discord.world(|world| world.members_intent = true);
+    robot.stands(&Standing::Connected).await;
+    site.no_problem("bot_intent").await;
+    assert_eq!(site.fetches(2).await[0].state, RunState::Succeeded);
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_but_an_administrator_in_the_guild_is_obeyed() {
+    let site = Site::of(1).await;
+    let robot = site.settled().await;
+    let somebody = Person::new(FIRST);
+    let refused = [
+        (Call::of("sync_members").in_guild(None), "not in direct messages"),
+        (Call::of("sync_members").in_guild(Some(GUILD + 1)), "another Discord server"),
+        (Call::of("sync_members").by(&somebody, 0x20), "Only administrators"),
+        (Call::of("sync_status").by(&somebody, 0), "Only administrators"),
+    ];
+    for (call, why) in refused {
+        let mut call = site.discord.call(call).await;
+        let answer = call.callback().await;
+        assert_eq!((&answer["type"], &answer["data"]["flags"]), (&json!(4), &json!(EPHEMERAL)), "{answer}");
+        assert!(call.next_reply().await.contains(why), "{answer}");
+    }
+    site.fetches(1).await;
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_shows_the_last_runs() {
+    let site = Site::of(3).await;
+    let robot = site.settled().await;
+    let run = &site.fetches(1).await[0];
+    let mut call = site.discord.call(Call::of("sync_status")).await;
+    assert_eq!(call.callback().await["type"], 5);
+    let status = call.next_reply().await;
+    let line = status.lines().find(|line| line.contains(&run.id.to_string())).unwrap_or_else(|| panic!("{status}"));
+    assert!(line.contains("succeeded") && line.contains("created 3"), "{line}");
+    assert!(line.contains(&format!("<t:{}:R>", run.created_at.timestamp())), "{line}");
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_are_registered_for_administrators_or_it_is_said_why_not() {
+    let site = Site::of(1).await;
+    site.discord.world(|world| world.may_have_commands = false);
+    let robot = site.bot();
+    let problem = site.problem("bot_commands").await;
+    assert!(problem.contains("Missing Access") && problem.contains("applications.commands"), "{problem}");
+    robot.stop().await;
+    site.discord.world(|world| world.may_have_commands = true);
+    let robot = site.bot();
+    site.no_problem("bot_commands").await;
+    let commands = site.discord.world(|world| world.commands.clone());
+    let permissions: Vec<_> = commands.iter().map(|one| (&one["name"], &one["default_member_permissions"])).collect();
+    assert_eq!(permissions, [(&json!("sync_members"), &json!("8")), (&json!("sync_status"), &json!("8"))]);
+    robot.stop().await;
+}

@@ -1,0 +1,223 @@
+//! What the gateway tells of members, and what becomes of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use guildsync::bot::{Bot, Standing};
+use guildsync::domain::{DiscordId, RunId, Source, SystemClock};
+use guildsync::intake::{Intake, IntakeLimits};
+use guildsync::queue;
+use guildsync::store::{Cancelled, Dropped, Filed, Filing, NewRun, StagedBatch, StoreError};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::discord::{GUILD, Person};
+use super::{FIRST, Robot, Site, eventually, quick};
+use guildsync::app;
+
+fn nelly() -> Person {
+    Person::new(77).username("nelly").global_name("Nelly").nick("Nell").roles(&[41, 42])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn joining_changing_leaving_and_coming_back() {
+    let site = Site::of(2).await;
+    let robot = site.settled().await;
+    site.discord.world(|world| world.member_joins(&nelly()));
+    let row = site.row(77, "she is here", |row| row.date_left.is_none()).await;
+    let names = (row.member.username.as_str(), row.member.display_name.as_str(), row.member.nickname.as_str());
+    assert_eq!((names, row.member.roles.to_vec()), (("nelly", "Nelly", "Nell"), vec!["41".to_owned(), "42".to_owned()]));
+    let joined = row.member.joined_at;
+    assert_eq!(joined, Some("2024-05-01T12:30:00.123Z".parse().unwrap()));
+
+    // A change that does not know when she joined.
+    site.discord.world(|world| world.member_changes(&nelly().nick("Nellie").with("joined_at", Value::Null)));
+    let row = site.row(77, "she is called otherwise", |row| row.member.nickname == "Nellie").await;
+    assert_eq!(row.member.joined_at, joined);
+
+    site.discord.world(|world| world.member_leaves(77));
+    let row = site.row(77, "she has left", |row| row.date_left.is_some()).await;
+    assert_eq!(row.member.nickname, "Nellie");
+    site.discord.world(|world| world.member_joins(&nelly()));
+    site.row(77, "she is back", |row| row.date_left.is_none() && row.member.nickname == "Nell").await;
+
+    // Of a stranger who leaves there is a row from then on.
+    let stranger = Person::new(99).username("stranger");
+    site.discord.world(|world| {
+        world.dispatch("GUILD_MEMBER_REMOVE", &json!({ "guild_id": GUILD.to_string(), "user": stranger.user() }));
+    });
+    let row = site.row(99, "they have left", |row| row.date_left.is_some()).await;
+    assert_eq!(row.member.username, "stranger");
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_kept_costs_itself_alone() {
+    let site = Site::of(1).await;
+    let robot = site.settled().await;
+    let odd = Person::new(5).username("");
+    let elsewhere = json!({ "guild_id": "1", "user": nelly().user(), "roles": [], "joined_at": null });
+    site.discord.world(|world| {
+        world.dispatch("GUILD_MEMBER_UPDATE", &json!({ "guild_id": GUILD.to_string() }));
+        world.dispatch("GUILD_MEMBER_UPDATE", &elsewhere);
+        world.member_changes(&odd);
+        world.member_joins(&Person::new(6));
+    });
+    site.row(6, "they are here", |row| row.date_left.is_none()).await;
+    assert_eq!(site.rows().await.into_keys().collect::<Vec<_>>(), [6, FIRST]);
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_raid_is_a_few_runs() {
+    const RAIDERS: u64 = 10_000;
+    let site = Site::of(1).await;
+    let robot = site.settled().await;
+    site.discord.world(|world| (0..RAIDERS).for_each(|one| world.member_joins(&Person::new(2_000_000 + one))));
+    eventually("all of them are here", async || {
+        site.stores().read.member_totals().await.unwrap().present == i64::try_from(RAIDERS + 1).unwrap()
+    })
+    .await;
+    let runs = site.runs(true).await;
+    let deltas: Vec<_> = runs.iter().filter(|run| run.source == Source::Events).collect();
+    assert!(deltas.len() <= 100, "{} runs", deltas.len());
+    assert_eq!(deltas.iter().map(|run| run.counts.created).sum::<i64>(), i64::try_from(RAIDERS).unwrap());
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_one_member_keep_their_order() {
+    const TIMES: u64 = 500;
+    let site = Site::of(1).await;
+    let robot = site.settled().await;
+    site.discord.world(|world| {
+        for time in 0..TIMES {
+            for id in 1..=20 {
+                let person = Person::new(id);
+                world.member_joins(&person.nick(&format!("{time}")));
+                world.member_leaves(id);
+            }
+        }
+        (1..=10).for_each(|id| world.member_joins(&Person::new(id).nick("last")));
+        world.member_joins(&Person::new(1_000));
+    });
+    site.row(1_000, "they are here", |row| row.date_left.is_none()).await;
+    eventually("all have come and gone", async || {
+        let rows = site.rows().await;
+        (1..=20).all(|id| rows.get(&id).is_some_and(|row| row.date_left.is_none() == (id <= 10)))
+    })
+    .await;
+    let rows = site.rows().await;
+    assert!((1..=10).all(|id| rows[&id].member.nickname == "last"));
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_over_a_break_that_is_resumed() {
+    let site = Site::of(1).await;
+    let robot = site.settled().await;
+    site.discord.world(|world| {
+        world.gateway.break_connections();
+        // Told when the session is had back.
+        world.member_joins(&nelly());
+    });
+    site.row(77, "she is here", |row| row.date_left.is_none()).await;
+    assert!(site.discord.world(|world| world.gateway.resumes.iter().any(|resume| resume.granted)));
+    // No full sync had to say it.
+    site.fetches(1).await;
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_break_that_is_not_resumed_a_full_sync_says_what_was_missed() {
+    let site = Site::of(1).await;
+    let robot = site.settled().await;
+    site.discord.world(|world| {
+        world.gateway.invalidate(false);
+        world.put(&nelly());
+        world.remove(FIRST);
+    });
+    site.row(77, "she is here", |row| row.date_left.is_none()).await;
+    site.row(FIRST, "they have left", |row| row.date_left.is_some()).await;
+    assert_eq!(site.fetches(2).await[0].requested_by, "");
+    robot.stop().await;
+}
+
+/// Files nothing while it is told to fail, as a database that is away would.
+struct Flaky {
+    filing: Arc<dyn Filing>,
+    away: AtomicBool,
+    /// How often it failed.
+    failed: AtomicU32,
+}
+
+#[async_trait]
+impl Filing for Flaky {
+    async fn stage_batch(&self, run: RunId, batch: &StagedBatch, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.filing.stage_batch(run, batch, now).await
+    }
+
+    async fn file_run(&self, run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Result<Filed, StoreError> {
+        if self.away.load(Ordering::Relaxed) {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+            return Err(StoreError::Unavailable("it is away".into()));
+        }
+        self.filing.file_run(run, last, dropped).await
+    }
+
+    async fn cancel_run(&self, run: RunId, requested_by: &str, now: DateTime<Utc>) -> Result<Cancelled, StoreError> {
+        self.filing.cancel_run(run, requested_by, now).await
+    }
+
+    async fn is_filed(&self, run: RunId) -> Result<bool, StoreError> {
+        self.filing.is_filed(run).await
+    }
+
+    async fn discard_staged(&self, run: RunId) -> Result<(), StoreError> {
+        self.filing.discard_staged(run).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_while_the_database_is_away_is_filed_when_it_is_back() {
+    let site = Site::of(1).await;
+    let filing =
+        Arc::new(Flaky { filing: site.stores().filing.clone(), away: AtomicBool::new(false), failed: AtomicU32::new(0) });
+    let limits = IntakeLimits {
+        max_body: 1,
+        max_members: 1,
+        batch_members: 1_000,
+        idle: super::DEADLINE,
+        total: super::DEADLINE,
+        uploads: 1,
+    };
+    // Nobody hears it ring: the workers' sweeper finds what is filed.
+    let intake = Intake::new(
+        filing.clone(),
+        queue::local().ring,
+        Arc::new(SystemClock),
+        app::random(),
+        DiscordId::try_from(GUILD).unwrap(),
+        limits,
+    );
+    let tools = guildsync::bot::BotTools { intake, ..site.tools() };
+    let stop = CancellationToken::new();
+    let robot = Robot { bot: Bot::start(site.options(quick()), tools, stop.clone()).unwrap(), stop };
+    robot.stands(&Standing::Connected).await;
+    site.fetches(1).await;
+    filing.away.store(true, Ordering::Relaxed);
+    site.discord.world(|world| world.member_joins(&nelly()));
+    eventually("it could not be filed", async || filing.failed.load(Ordering::Relaxed) > 0).await;
+    site.discord.world(|world| {
+        world.member_changes(&nelly().nick("while away").with("joined_at", Value::Null));
+        world.member_joins(&Person::new(6));
+    });
+    filing.away.store(false, Ordering::Relaxed);
+    let row = site.row(77, "she is here", |row| row.member.nickname == "while away").await;
+    assert!(row.member.joined_at.is_some(), "the join said it");
+    site.row(6, "they are here", |row| row.date_left.is_none()).await;
+    site.fetches(1).await;
+    robot.stop().await;
+}

@@ -1,0 +1,96 @@
+//! Replies that outlive the bot that began them, and results that come too late for theirs.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use guildsync::bot::{Pace, Standing};
+
+use super::discord::{Call, Route, Trouble, When};
+use super::{CHANNEL, FIRST, Site, eventually, quick};
+
+/// Lets no page come until [`go_on`].
+fn hold_up(site: &Site) {
+    site.discord.world(|world| world.trouble(Route::Members, When::Next(1_000), Trouble::Status(503)));
+}
+
+fn go_on(site: &Site) {
+    site.discord.world(super::discord::World::untroubled);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_is_completed_although_its_bot_is_gone() {
+    let site = Site::of(3).await;
+    let robot = site.settled().await;
+    hold_up(&site);
+    let mut call = site.discord.call(Call::of("sync_members")).await;
+    call.next_reply().await;
+    robot.stop().await;
+    // Another bot, which never leads.
+    site.discord.world(|world| world.gateway.away = true);
+    let robot = site.bot();
+    go_on(&site);
+    let done = call.reply_with("Active: 3").await;
+    assert!(done.starts_with("The sync is done"), "{done}");
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_too_late_for_its_reply_is_posted() {
+    let site = Site::of(100).await.with_channel();
+    let robot = site.settled_with(Pace { reply: TimeDelta::seconds(2), ..quick() }).await;
+    hold_up(&site);
+    let mut call = site.discord.call(Call::of("sync_members")).await;
+    let last = call.reply_with("15 minutes").await;
+    assert!(last.contains("report channel") && last.contains("/admin/sync/"), "{last}");
+    call.expire();
+    go_on(&site);
+    let posts = site.posted_with("can no longer be changed").await;
+    assert!(posts[0].contains("<@100000000000000009>") && posts[0].contains("Active: 100"), "{posts:?}");
+    eventually("the reply is forgotten", async || site.stores().replies.open_replies(10).await.unwrap().is_empty()).await;
+
+    // Held, and too late: the channel hears of it once.
+    hold_up(&site);
+    site.discord.world(|world| (FIRST..FIRST + 30).for_each(|id| world.remove(id)));
+    let mut call = site.discord.call(Call::of("sync_members")).await;
+    call.reply_with("15 minutes").await;
+    go_on(&site);
+    let posts = site.posted_with("30 departures are held").await;
+    eventually("the reply is forgotten", async || site.stores().replies.open_replies(10).await.unwrap().is_empty()).await;
+    assert_eq!(posts.len(), 2, "{posts:?}");
+    assert_eq!(site.posted().len(), 2, "{:?}", site.posted());
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_that_discord_has_forgotten_is_posted_instead() {
+    let site = Site::of(3).await.with_channel();
+    let robot = site.settled().await;
+    hold_up(&site);
+    let mut call = site.discord.call(Call::of("sync_members")).await;
+    call.next_reply().await;
+    call.expire();
+    go_on(&site);
+    let posts = site.posted_with("can no longer be changed").await;
+    assert!(posts[0].contains("Active: 3"), "{posts:?}");
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_cannot_be_written_to_is_a_problem_until_it_can() {
+    let site = Site::of(3).await.with_channel();
+    site.discord.world(|world| world.channels.insert(CHANNEL, false));
+    let robot = site.bot_with(Pace { look: Duration::from_millis(50), ..quick() });
+    robot.stands(&Standing::Connected).await;
+    site.fetches(1).await;
+    site.discord.world(|world| world.members_intent = false);
+    let mut call = site.discord.call(Call::of("sync_members")).await;
+    call.reply_with("failed").await;
+    let problem = site.problem("bot_channel").await;
+    assert!(problem.contains("bot.report_channel") && problem.contains("View Channel"), "{problem}");
+    site.discord.world(|world| world.channels.insert(CHANNEL, true));
+    let mut call = site.discord.call(Call::of("sync_members")).await;
+    call.reply_with("failed").await;
+    site.posted_with("failed").await;
+    site.no_problem("bot_channel").await;
+    robot.stop().await;
+}
