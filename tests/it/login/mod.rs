@@ -19,7 +19,6 @@ macro_rules! on_both {
     };
 }
 
-mod discord;
 mod people;
 mod refused;
 
@@ -36,14 +35,13 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use url::Url;
 
+use super::support::discord::{APPLICATION, CLIENT_SECRET, Fake, GUILD, Person, Route, Visitor};
 use super::support::postgres::{TestDatabase, database};
 use super::support::sqlite::{TempSqlite, sqlite};
-use discord::{CLIENT_ID, CLIENT_SECRET, Discord};
 
 /// Where people reach the pages, as far as Discord knows. The browser of the tests goes where they really are.
 const PUBLIC: &str = "https://members.example.org";
 const KEY: &str = "key-of-the-tests-4711";
-const GUILD: &str = "42000000000000001";
 const BEGIN: &str = "/accounts/discord/login/";
 const ME: &str = "/accounts/me/";
 
@@ -70,10 +68,15 @@ impl Store {
     }
 }
 
+/// A person with a verified address.
+fn person(id: u64, username: &str) -> Visitor {
+    Visitor { person: Person::new(id).username(username), email: Some(format!("{username}@example.org")), verified: true }
+}
+
 /// The program in this process, and the Discord it asks.
 struct Site {
     running: Running,
-    discord: Discord,
+    discord: Fake,
     store: Store,
 }
 
@@ -88,15 +91,17 @@ impl Site {
     }
 
     async fn with(store: Store, settings: &[(&str, &str)]) -> Self {
-        let (discord, url) = (Discord::start(PUBLIC).await, store.url());
+        let (discord, url) = (Fake::start().await, store.url());
+        discord.world(|world| world.oauth.redirects.push(format!("{PUBLIC}/accounts/discord/login/callback/")));
+        let (guild, application, discord_url) = (GUILD.to_string(), APPLICATION.to_string(), discord.url());
         let common = [
-            ("GUILD_ID", GUILD),
+            ("GUILD_ID", guild.as_str()),
             ("DBOT_AUTH_KEY", KEY),
             ("DATABASE_URL", url.as_str()),
             ("HTTP_BIND", "127.0.0.1:0"),
             ("PUBLIC_URL", PUBLIC),
-            ("DISCORD_API_URL", discord.url()),
-            ("DISCORD_CLIENT_ID", CLIENT_ID),
+            ("DISCORD_API_URL", discord_url.as_str()),
+            ("DISCORD_CLIENT_ID", application.as_str()),
             ("DISCORD_CLIENT_SECRET", CLIENT_SECRET),
             ("GUILDSYNC__SHUTDOWN__GRACE_SECS", "2"),
         ];
@@ -113,9 +118,19 @@ impl Site {
         Browser { client, base: format!("http://{}", self.running.address.unwrap()), cookies: BTreeMap::new() }
     }
 
+    /// From here on this person sits before the browser and agrees at Discord; nobody: whoever sits there says no.
+    fn seat(&self, person: Option<Visitor>) {
+        self.discord.world(|world| world.oauth.visitor = person);
+    }
+
+    /// How often Discord was asked whose code it is.
+    fn exchanges(&self) -> usize {
+        self.discord.world(|world| world.asked(Route::Token).count())
+    }
+
     /// Logs a person in with a browser of their own.
-    async fn log_in(&self, person: &Value) -> (Browser, Answer) {
-        self.discord.sits(person);
+    async fn log_in(&self, person: &Visitor) -> (Browser, Answer) {
+        self.seat(Some(person.clone()));
         let mut browser = self.browser();
         let answer = browser.log_in().await;
         (browser, answer)
@@ -126,7 +141,11 @@ impl Site {
         let members: Vec<_> = ids.iter().map(|id| json!({ "id": id.to_string(), "username": format!("user{id}") })).collect();
         let url = format!("http://{}/api/dbot/sync_guild_members", self.running.address.unwrap());
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let request = client.post(url).header("X-API-Key", KEY).header("X-Guild-Id", GUILD).json(&json!({ "members": members }));
+        let request = client
+            .post(url)
+            .header("X-API-Key", KEY)
+            .header("X-Guild-Id", GUILD.to_string())
+            .json(&json!({ "members": members }));
         let answer: Value = request.send().await.unwrap().json().await.unwrap();
         assert_eq!(answer["state"], "succeeded", "{answer}");
     }

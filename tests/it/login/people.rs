@@ -2,10 +2,8 @@
 
 use guildsync::domain::DiscordId;
 use guildsync::store::Claim;
-use serde_json::json;
 
-use super::discord::person;
-use super::{ME, Site, Store};
+use super::{ME, Site, Store, person};
 
 const NELLY: u64 = 80_351_110_224_678_912;
 
@@ -81,7 +79,7 @@ async fn staff_come_to_where_they_wanted_and_others_to_themselves(store: Store) 
     let (_, rest) = login.body.split_once("href=\"/accounts/discord/login/").expect("a way to Discord");
     let begin = format!("/accounts/discord/login/{}", rest.split('"').next().unwrap());
     for (person, expected) in [(person(NELLY, "nelly"), "/admin/sync/?deltas=1"), (person(NELLY + 1, "ben"), ME)] {
-        site.discord.sits(&person);
+        site.seat(Some(person));
         let back = browser.agree(&begin).await;
         assert_eq!(browser.get(&back).await.location(), expected);
     }
@@ -91,14 +89,14 @@ async fn staff_come_to_where_they_wanted_and_others_to_themselves(store: Store) 
 async fn an_address_that_is_not_verified_is_not_stored(store: Store) {
     let site = Site::start(store).await;
     let mut ben = person(NELLY, "ben");
-    ben["verified"] = json!(false);
+    ben.verified = false;
     site.log_in(&ben).await;
     assert_eq!(site.account("ben").await.unwrap().email, "");
-    ben["verified"] = json!(true);
+    ben.verified = true;
     site.log_in(&ben).await;
     assert_eq!(site.account("ben").await.unwrap().email, "ben@example.org");
-    ben["verified"] = json!(false);
-    ben["email"] = json!("anna@example.org");
+    ben.verified = false;
+    ben.email = Some("anna@example.org".into());
     site.log_in(&ben).await;
     assert_eq!(site.account("ben").await.unwrap().email, "ben@example.org", "what was verified is kept");
     site.stop().await;
