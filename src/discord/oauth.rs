@@ -104,12 +104,14 @@ impl OAuth {
     pub fn new(options: OAuthOptions) -> Result<Self, OAuthError> {
         let setup = |what: &str| OAuthError::Setup(format!("{what} is no address"));
         let OAuthOptions { api_url, client_id, client_secret, redirect_url } = options;
+        let redirect = RedirectUrl::new(redirect_url).map_err(|_| setup("PUBLIC_URL"))?;
+        let home = redirect.url().origin().ascii_serialization();
         let client = BasicClient::new(ClientId::new(client_id.to_string()))
             .set_client_secret(ClientSecret::new(client_secret.expose_secret().to_owned()))
             .set_auth_uri(AuthUrl::new(format!("{api_url}/oauth2/authorize")).map_err(|_| setup("DISCORD_API_URL"))?)
             .set_token_uri(TokenUrl::new(format!("{api_url}/api/oauth2/token")).map_err(|_| setup("DISCORD_API_URL"))?)
-            .set_redirect_uri(RedirectUrl::new(redirect_url).map_err(|_| setup("PUBLIC_URL"))?);
-        let http = Bounded::new().map_err(|error| OAuthError::Setup(error.to_string()))?;
+            .set_redirect_uri(redirect);
+        let http = Bounded::new(&home).map_err(|error| OAuthError::Setup(error.to_string()))?;
         let me = Url::parse(&format!("{api_url}/api/v10/users/@me")).map_err(|_| setup("DISCORD_API_URL"))?;
         Ok(Self { client, http, me })
     }
@@ -166,9 +168,9 @@ fn read(answer: &[u8]) -> Result<DiscordUser, OAuthError> {
     let user: Value = serde_json::from_slice(answer).map_err(|_| OAuthError::Unreadable("it does not say who the person is"))?;
     let person = read_user(&user).map_err(|_| OAuthError::Unreadable("it describes a person whom nobody can be"))?;
     let is_verified = user["verified"] == Value::Bool(true);
-    let email = user["email"].as_str().filter(|email| {
-        is_verified && (1..=MAX_EMAIL).contains(&email.chars().count()) && !email.chars().any(char::is_control)
-    });
+    let email = user["email"]
+        .as_str()
+        .filter(|email| is_verified && (1..=MAX_EMAIL).contains(&email.chars().count()) && !email.chars().any(char::is_control));
     Ok(DiscordUser { id: person.id, username: person.username, email: email.map(str::to_owned) })
 }
 
