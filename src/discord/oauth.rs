@@ -15,10 +15,11 @@ use oauth2::{
     PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, TokenResponse as _, TokenUrl,
 };
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
-use crate::domain::{DiscordId, MAX_TEXT, Random};
+use super::read_user;
+use crate::domain::{DiscordId, Random};
 use bounded::Bounded;
 
 /// Longest e-mail address (RFC 5321). Characters.
@@ -103,12 +104,14 @@ impl OAuth {
     pub fn new(options: OAuthOptions) -> Result<Self, OAuthError> {
         let setup = |what: &str| OAuthError::Setup(format!("{what} is no address"));
         let OAuthOptions { api_url, client_id, client_secret, redirect_url } = options;
+        let redirect = RedirectUrl::new(redirect_url).map_err(|_| setup("PUBLIC_URL"))?;
+        let home = redirect.url().origin().ascii_serialization();
         let client = BasicClient::new(ClientId::new(client_id.to_string()))
             .set_client_secret(ClientSecret::new(client_secret.expose_secret().to_owned()))
             .set_auth_uri(AuthUrl::new(format!("{api_url}/oauth2/authorize")).map_err(|_| setup("DISCORD_API_URL"))?)
             .set_token_uri(TokenUrl::new(format!("{api_url}/api/oauth2/token")).map_err(|_| setup("DISCORD_API_URL"))?)
-            .set_redirect_uri(RedirectUrl::new(redirect_url).map_err(|_| setup("PUBLIC_URL"))?);
-        let http = Bounded::new().map_err(|error| OAuthError::Setup(error.to_string()))?;
+            .set_redirect_uri(redirect);
+        let http = Bounded::new(&home).map_err(|error| OAuthError::Setup(error.to_string()))?;
         let me = Url::parse(&format!("{api_url}/api/v10/users/@me")).map_err(|_| setup("DISCORD_API_URL"))?;
         Ok(Self { client, http, me })
     }
@@ -141,8 +144,7 @@ impl OAuth {
         if answer.status() != reqwest::StatusCode::OK {
             return Err(OAuthError::Unreadable("it does not take the token that it gave"));
         }
-        let user = serde_json::from_slice::<User>(answer.body());
-        user.map_err(|_| OAuthError::Unreadable("it does not say who the person is"))?.checked()
+        read(answer.body())
     }
 }
 
@@ -161,32 +163,15 @@ fn refused(error: RequestTokenError<OAuthError, BasicErrorResponse>) -> OAuthErr
     }
 }
 
-/// A person as Discord describes them.
-#[derive(Deserialize)]
-struct User {
-    id: DiscordId,
-    username: String,
-    discriminator: Option<String>,
-    email: Option<String>,
-    #[serde(default)]
-    verified: Option<bool>,
-}
-
-impl User {
-    /// What of it can be kept.
-    fn checked(self) -> Result<DiscordUser, OAuthError> {
-        let fits =
-            |text: &str, longest: usize| (1..=longest).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-        let username = match self.discriminator {
-            Some(number) if number != "0" => format!("{}#{number}", self.username),
-            _ => self.username,
-        };
-        if !fits(&username, MAX_TEXT) {
-            return Err(OAuthError::Unreadable("it gives a name that nobody can have"));
-        }
-        let email = self.email.filter(|email| self.verified == Some(true) && fits(email, MAX_EMAIL));
-        Ok(DiscordUser { id: self.id, username, email })
-    }
+/// A person as Discord describes them, as far as it can be kept.
+fn read(answer: &[u8]) -> Result<DiscordUser, OAuthError> {
+    let user: Value = serde_json::from_slice(answer).map_err(|_| OAuthError::Unreadable("it does not say who the person is"))?;
+    let person = read_user(&user).map_err(|_| OAuthError::Unreadable("it describes a person whom nobody can be"))?;
+    let is_verified = user["verified"] == Value::Bool(true);
+    let email = user["email"]
+        .as_str()
+        .filter(|email| is_verified && (1..=MAX_EMAIL).contains(&email.chars().count()) && !email.chars().any(char::is_control));
+    Ok(DiscordUser { id: person.id, username: person.username, email: email.map(str::to_owned) })
 }
 
 /// Random bytes as a word.

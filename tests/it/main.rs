@@ -6,6 +6,7 @@ mod bot;
 mod cli;
 mod corpus;
 mod fleet;
+mod login;
 mod pages;
 mod queue;
 mod queue_redis;

@@ -14,22 +14,21 @@ const CONNECT: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Largest answer that is read; Discord's have about 1 KiB. Bytes.
 const MAX_ANSWER: usize = 64 * 1024;
-/// Discord asks for this form and may block others.
-const USER_AGENT: &str = concat!("DiscordBot (guildsync, ", env!("CARGO_PKG_VERSION"), ")");
 
 /// An HTTP client that follows nobody and waits and reads no longer than it should. Clones share its connections.
 #[derive(Debug, Clone)]
 pub(super) struct Bounded(pub(super) reqwest::Client);
 
 impl Bounded {
-    pub(super) fn new() -> Result<Self, reqwest::Error> {
+    /// One that says whose it is: Discord asks for the address of a site and a version, and may block who does not tell.
+    pub(super) fn new(home: &str) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             // A redirect, or a proxy of the environment, would carry the secret to another host.
             .redirect(Policy::none())
             .no_proxy()
             .connect_timeout(CONNECT)
             .timeout(PATIENCE)
-            .user_agent(USER_AGENT);
+            .user_agent(format!("DiscordBot ({home}, {})", env!("CARGO_PKG_VERSION")));
         client.build().map(Self)
     }
 

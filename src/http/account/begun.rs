@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn what_does_not_look_like_one_is_none() {
         let [state, verifier] = ["a1", "b2"].map(|two| two.repeat(32));
-        for bad in ["", "x", &format!("state={state}"), &format!("state=&verifier="), &format!("state={state}&verifier=short")] {
+        for bad in ["", "x", &format!("state={state}"), "state=&verifier=", &format!("state={state}&verifier=short")] {
             assert!(sent(bad).is_none(), "{bad}");
         }
         let elsewhere = sent(&format!("state={state}&verifier={verifier}&next=https%3A%2F%2Fevil.example")).unwrap();

@@ -18,7 +18,7 @@ use crate::http::pages::session::set_cookie;
 
 /// Sends the browser to Discord.
 #[handler]
-pub(super) async fn begin(app: Data<&Arc<App>>, request: &Request, peer: &RemoteAddr) -> Result<Response, Refusal> {
+pub(super) fn begin(Data(app): Data<&Arc<App>>, request: &Request, peer: &RemoteAddr) -> Result<Response, Refusal> {
     let query = request.uri().query().unwrap_or_default();
     let next = parse(query.as_bytes()).find(|(name, _)| name == "next").map(|(_, value)| value.into_owned());
     let next = next.as_deref().and_then(own_path);

@@ -10,7 +10,7 @@ use poem::web::Data;
 use poem::{Response, handler};
 
 use super::members::figures;
-use crate::domain::{Run, RunState};
+use crate::domain::{Mode, Run, RunState};
 use crate::http::pages::App;
 use crate::http::pages::addresses::RUNS;
 use crate::http::pages::refusal::Refusal;
@@ -60,7 +60,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>) -> Result<Response,
         .map(|problem| Matter { is_bad: true, text: problem.message, address: None, since: problem.noted_at.into() })
         .collect();
     matters.extend(of_runs(&runs));
-    let last = runs.first().map(|run| Last {
+    let last = runs.iter().find(|run| run.act.is_none() && run.mode == Mode::Full).map(|run| Last {
         address: address(run),
         source: source(run),
         state: run.state.into(),
@@ -78,7 +78,7 @@ fn address(run: &Run) -> String {
 
 /// An open hold, and a list that failed with none after it that did not.
 fn of_runs(runs: &[Run]) -> Vec<Matter> {
-    let lists = || runs.iter().filter(|run| run.act.is_none());
+    let lists = || runs.iter().filter(|run| run.act.is_none() && run.mode == Mode::Full);
     let failed = lists().find(|run| run.state.has_ended()).filter(|run| run.state == RunState::Failed);
     let held = lists().find(|run| run.state == RunState::Held);
     let failed = failed.map(|run| Matter {

@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn waits_are_never_shorter_than_said() {
         assert_eq!(in_words(Duration::from_millis(1)), (1, "a minute".to_owned()));
-        assert_eq!(in_words(Duration::from_secs(60)), (61, "2 minutes".to_owned()));
-        assert_eq!(in_words(Duration::from_secs(840)), (841, "15 minutes".to_owned()));
+        assert_eq!(in_words(Duration::from_mins(1)), (61, "2 minutes".to_owned()));
+        assert_eq!(in_words(Duration::from_mins(14)), (841, "15 minutes".to_owned()));
     }
 }

@@ -10,7 +10,7 @@ use askama::filters::HtmlSafe;
 use crate::domain::{GuildRole, Member};
 
 /// Chips of one member that are shown; the others are counted.
-const SHOWN: usize = 3;
+const SHOWN: usize = 2;
 
 /// One role. Its colour stands in an attribute of SVG: the policy of the pages allows no style in a document.
 #[derive(Template)]

@@ -1,6 +1,9 @@
 //! Lists that are fetched from Discord: whole, through whatever goes wrong there, and never believed when they are not.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use guildsync::domain::SystemClock;
 
 use serde_json::{Value, json};
 
@@ -280,5 +283,27 @@ async fn names_of_roles_come_with_the_list_and_posted_lists_go_on_beside() {
     let posted = send(service.post(list(members(FIRST..FIRST + 4)))).await.counts();
     assert_eq!(picked(&posted, ["unchanged", "marked_left"])[1], 1);
     discord.world(|world| assert_eq!(world.asked(Route::Member).count(), 0));
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tick_of_the_schedule_is_one_run_however_many_processes_have_it() {
+    let discord = guild_of(10).await;
+    let service = Service::with_discord(&discord).await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    let schedules: Vec<_> = (0..3)
+        .map(|_| {
+            let (intake, clock) = (service.running.intake.clone().unwrap(), Arc::new(SystemClock));
+            tokio::spawn(guildsync::cron::run(intake, Duration::from_secs(1), clock, stop.clone()))
+        })
+        .collect();
+    let runs = "SELECT CAST(id AS TEXT) FROM sync_runs WHERE requested_by = 'schedule'";
+    crate::support::eventually("three ticks were filed", async || service.column(runs).await.len() >= 3).await;
+    stop.cancel();
+    for schedule in schedules {
+        schedule.await.unwrap();
+    }
+    let keys = service.column("SELECT key FROM idempotency_keys WHERE key LIKE 'schedule %'").await;
+    assert_eq!(service.column(runs).await.len(), keys.len());
     service.stop().await;
 }

@@ -50,9 +50,10 @@ async fn a_run_that_is_none_is_a_404() {
     for id in ["0190a3c0-0000-7000-8000-000000000000", "x", "1", "%20", "%ff", "%00", "..%2f", &"9".repeat(2_000)] {
         service.get(&format!("/api/dbot/sync_runs/{id}")).await.problem(404);
     }
-    for path in ["/api/dbot/sync_runs", "/api/dbot/sync_runs/"] {
-        service.get(path).await.problem(404);
-    }
+    service.get("/api/dbot/sync_runs/").await.problem(404);
+    let runs = service.get("/api/dbot/sync_runs").await;
+    runs.problem(405);
+    assert_eq!(runs.header("allow"), "POST");
     service.stop().await;
 }
 

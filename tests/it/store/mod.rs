@@ -24,6 +24,7 @@ macro_rules! on_both {
 
 mod batches;
 mod due;
+mod fetching;
 mod filing;
 mod finish;
 mod finish_claims;

@@ -10,6 +10,7 @@ pub mod process;
 pub mod redis;
 pub mod scratch;
 pub mod sqlite;
+pub mod strace;
 
 use std::time::Duration;
 

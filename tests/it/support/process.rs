@@ -69,6 +69,13 @@ impl Launch {
         self
     }
 
+    /// Has another program start it.
+    pub(super) fn under(mut self, by: &Path, args: impl IntoIterator<Item = OsString>) -> Self {
+        let program = std::mem::replace(&mut self.program, by.to_owned());
+        self.args.splice(0..0, args.into_iter().chain([program.into_os_string()]));
+        self
+    }
+
     /// Starts it.
     pub fn start(self) -> Guildsync {
         let own_folder = tempfile::tempdir_in(scratch::root()).expect("a folder to run in");

@@ -71,11 +71,12 @@ impl Fake {
     /// Waits until a bot is connected and has registered the command, and calls it.
     pub async fn call(&self, call: Call) -> Called<'_> {
         let what = format!("a bot is connected that has the command {}", call.command);
-        let token = self.until(&what, |world| {
+        let ready = |world: &mut World| {
             let registered = world.commands.iter().any(|command| command["name"] == *call.command);
-            (registered && !world.gateway.sessions().is_empty()).then(|| world.call(&call))
-        });
-        Called { fake: self, token: token.await, read: 0 }
+            (registered && !world.gateway.sessions().is_empty()).then_some(())
+        };
+        self.until(&what, ready).await;
+        Called { fake: self, token: self.world(|world| world.call(&call)), read: 0 }
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) fn ready(world: &World, session: &str) -> Value {
     let guilds = if world.in_guild { json!([{ "id": GUILD.to_string(), "unavailable": true }]) } else { json!([]) };
     json!({
         "v": 10,
-        "user": World::bot().with_user("verified", true).with_user("mfa_enabled", true).user(),
+        "user": World::bot().itself(),
         "guilds": guilds,
         "session_id": session,
         "session_type": "normal",

@@ -12,9 +12,6 @@ use tokio::time::Instant;
 use super::reply::Answer;
 use super::request::{Request, Route};
 
-/// A request on another connection may have been on its way when we named a wait.
-const ON_ITS_WAY: Duration = Duration::from_millis(20);
-
 /// So many requests in so long a time.
 #[derive(Debug, Clone, Copy)]
 pub struct Rate {
@@ -81,6 +78,8 @@ pub struct Limits {
     all: Window,
     waits: HashMap<Key, Wait>,
     wait_for_all: Option<Wait>,
+    /// How long after a wait was named a request on another connection may come in: it was on its way.
+    pub on_its_way: Duration,
     /// Requests that came while a wait was running.
     pub violations: Vec<Violation>,
 }
@@ -96,6 +95,7 @@ impl Limits {
             all: Window { ends: Instant::now(), used: 0 },
             waits: HashMap::new(),
             wait_for_all: None,
+            on_its_way: Duration::from_millis(20),
             violations: Vec::new(),
         }
     }
@@ -110,7 +110,7 @@ impl Limits {
         let now = Instant::now();
         let for_all = self.wait_for_all.filter(|_| !asked.route.is_of_an_interaction());
         let wait = [self.waits.get(&key(asked)).copied(), for_all].into_iter().flatten().find(|wait| now < wait.ends)?;
-        if wait.to == asked.peer || now > wait.named + ON_ITS_WAY {
+        if wait.to == asked.peer || now > wait.named + self.on_its_way {
             let asked = format!("{} {}", asked.method, asked.path);
             self.violations.push(Violation { asked, early: wait.ends - now });
         }

@@ -1,4 +1,4 @@
-//! A Discord of one test: REST and gateway over real sockets around a [`World`] that the test reads and changes whenever it likes.
+//! A Discord of one test: REST, gateway and OAuth over real sockets around a [`World`] that the test reads and changes whenever it likes.
 //!
 //! Nothing is expected in advance: what the program asks is answered from the world as it stands, and is kept in its log. The
 //! strictness is Discord's: token, `User-Agent`, the Server Members Intent, limits of pages, rate limits with their headers.
@@ -11,6 +11,7 @@ mod gateway;
 mod guilds;
 mod interactions;
 mod limits;
+mod oauth;
 mod person;
 mod reply;
 mod request;
@@ -31,6 +32,7 @@ use gateway::Gateway;
 pub use calls::Call;
 pub use gateway::GUILD_MEMBERS;
 pub use limits::{Rate, Scope};
+pub use oauth::{CLIENT_SECRET, Visitor};
 pub use person::{Person, role};
 pub use request::Route;
 pub use trouble::{Trouble, When};

@@ -83,6 +83,12 @@ impl Person {
         self.0.clone()
     }
 
+    /// The user as they see themselves.
+    pub fn itself(&self) -> Value {
+        let private = self.clone().with_user("mfa_enabled", false).with_user("locale", "en-US").with_user("premium_type", 0);
+        private.with_user("email", Value::Null).with_user("verified", true).user()
+    }
+
     /// The user alone.
     pub fn user(&self) -> Value {
         self.0["user"].clone()

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use poem::web::headers::authorization::Basic;
+use poem::web::headers::{Authorization, HeaderMapExt as _};
 use serde_json::Value;
 
 /// The routes the fake knows. Rate limits and troubles are told by them.
@@ -31,6 +33,10 @@ pub enum Route {
     Original,
     /// `POST /channels/{channel}/messages`
     Message,
+    /// `GET /oauth2/authorize`, which a browser asks for
+    Authorize,
+    /// `POST /oauth2/token`
+    Token,
     /// Anything else.
     Unknown,
 }
@@ -42,7 +48,9 @@ impl Route {
         let (route, major, minor) = match (method, &steps[..]) {
             ("GET", ["api", "v10", "gateway"]) => (Self::Gateway, "", ""),
             ("GET", ["api", "v10", "gateway", "bot"]) => (Self::GatewayBot, "", ""),
-            ("GET", ["api", "v10", "users", "@me"]) => (Self::Me, "", ""),
+            ("GET", ["oauth2", "authorize"]) => (Self::Authorize, "", ""),
+            ("POST", ["api", "oauth2", "token"]) => (Self::Token, "", ""),
+            ("GET", ["api", "v10", "users", "@me"] | ["api", "users", "@me"]) => (Self::Me, "", ""),
             ("GET", ["api", "v10", "applications", "@me"]) => (Self::Application, "", ""),
             ("GET", ["api", "v10", "guilds", guild]) => (Self::Guild, *guild, ""),
             ("GET", ["api", "v10", "guilds", guild, "members"]) => (Self::Members, *guild, ""),
@@ -59,6 +67,11 @@ impl Route {
             _ => (Self::Unknown, "", ""),
         };
         (route, major.to_owned(), minor.to_owned())
+    }
+
+    /// What a browser asks for: it says nothing of who it is, and nobody counts it.
+    pub(super) fn is_of_a_browser(self) -> bool {
+        self == Self::Authorize
     }
 
     /// Routes whose token stands in the path: they ask for no other, and the global rate limit passes them by.
@@ -80,10 +93,14 @@ pub struct Request {
     pub authorization: String,
     /// `User-Agent`, empty if there is none.
     pub user_agent: String,
-    /// The body; null if there is none or it is not JSON.
+    /// The body.
+    pub text: String,
+    /// The body as JSON; null if it is none.
     pub body: Value,
     /// The other end of its connection.
     pub peer: Option<SocketAddr>,
+    /// Name and password of the scheme Basic.
+    pub(super) basic: Option<(String, String)>,
     pub(super) route: Route,
     /// The guild, channel or token that a bucket of the rate limits belongs to.
     pub(super) major: String,
@@ -103,7 +120,12 @@ impl Request {
             query: from.uri().query().unwrap_or_default().to_owned(),
             authorization: from.header("authorization").unwrap_or_default().to_owned(),
             user_agent: from.header("user-agent").unwrap_or_default().to_owned(),
+            basic: from
+                .headers()
+                .typed_get()
+                .and_then(|basic: Authorization<Basic>| Some((form_decoded(basic.username())?, form_decoded(basic.password())?))),
             body: serde_json::from_slice(&body).unwrap_or_default(),
+            text: String::from_utf8_lossy(&body).into_owned(),
             peer: from.remote_addr().as_socket_addr().copied(),
             method,
             path,
@@ -117,4 +139,9 @@ impl Request {
     pub(super) fn param(&self, name: &str) -> Option<String> {
         url::form_urlencoded::parse(self.query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
+}
+
+/// Name and password of a client are encoded before they are joined (RFC 6749, 2.3.1).
+fn form_decoded(text: &str) -> Option<String> {
+    url::form_urlencoded::parse(format!("x={text}").as_bytes()).next().map(|(_, value)| value.into_owned())
 }

@@ -9,7 +9,7 @@ use super::reply::{Answer, Reply};
 use super::request::{Request, Route};
 use super::trouble::Trouble;
 use super::world::{APPLICATION, Asked, World};
-use super::{Shared, channels, guilds, interactions};
+use super::{Shared, channels, guilds, interactions, oauth};
 
 /// Of an application in fewer than a hundred guilds: the Server Members Intent is switched on.
 const GATEWAY_GUILD_MEMBERS_LIMITED: u64 = 1 << 15;
@@ -34,6 +34,9 @@ fn reply(world: &mut World, asked: &Request) -> Reply {
     if let Some(reply) = trouble.and_then(|trouble| trouble.instead(asked, &mut world.limits)) {
         return reply;
     }
+    if asked.route.is_of_a_browser() {
+        return Reply::Whole(oauth::authorize(world, asked));
+    }
     if let Some(refusal) = stranger(world, asked) {
         return Reply::Whole(refusal);
     }
@@ -52,10 +55,15 @@ fn stranger(world: &World, asked: &Request) -> Option<Answer> {
     if agent.split_once(", ").is_none_or(|(url, version)| !url.starts_with("http") || version.is_empty()) {
         return Some(Answer::error(400, 0, "400: the User-Agent must name an address and a version"));
     }
-    if asked.route.is_of_an_interaction() || asked.authorization == format!("Bot {}", world.token) {
+    let holds_a_token = asked.route == Route::Me && asked.authorization.starts_with("Bearer ");
+    if asked.route.is_of_an_interaction()
+        || asked.route == Route::Token
+        || holds_a_token
+        || asked.authorization == format!("Bot {}", world.token)
+    {
         return None;
     }
-    Some(Answer::error(401, 0, "401: Unauthorized"))
+    Some(unauthorized())
 }
 
 fn routed(world: &mut World, asked: &Request, trouble: Option<Trouble>) -> Answer {
@@ -65,7 +73,9 @@ fn routed(world: &mut World, asked: &Request, trouble: Option<Trouble>) -> Answe
             let limit = world.gateway.start_limit();
             Answer::json(&json!({ "url": world.gateway.url, "shards": 1, "session_start_limit": limit }))
         }
-        Route::Me => Answer::json(&World::bot().with_user("verified", true).with_user("mfa_enabled", true).user()),
+        Route::Me => me(world, asked),
+        Route::Authorize => oauth::authorize(world, asked),
+        Route::Token => oauth::token(world, asked),
         Route::Application => application(world),
         Route::Guild => guilds::guild(world, asked),
         Route::Members => guilds::members(world, asked, trouble),
@@ -77,6 +87,18 @@ fn routed(world: &mut World, asked: &Request, trouble: Option<Trouble>) -> Answe
         Route::Message => channels::message(world, asked),
         Route::Unknown => Answer::error(404, 0, "404: Not Found"),
     }
+}
+
+/// The bot, or the person whose token it is.
+fn me(world: &World, asked: &Request) -> Answer {
+    match asked.authorization.strip_prefix("Bearer ") {
+        Some(token) => oauth::me(world, token).unwrap_or_else(unauthorized),
+        None => Answer::json(&World::bot().itself()),
+    }
+}
+
+fn unauthorized() -> Answer {
+    Answer::error(401, 0, "401: Unauthorized")
 }
 
 /// What the portal says of the application.
@@ -92,7 +114,6 @@ fn application(world: &World) -> Answer {
         "description": "",
         "type": null,
         "bot": World::bot().user(),
-        "summary": "",
         "bot_public": false,
         "bot_require_code_grant": false,
         "verify_key": "00".repeat(32),
@@ -102,7 +123,6 @@ fn application(world: &World) -> Answer {
         "role_connections_verification_url": null,
         "owner": World::bot().user(),
         "approximate_guild_count": u8::from(world.in_guild),
-        "approximate_user_install_count": 0,
         "explicit_content_filter": 0,
         "team": null,
     }))

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::gateway::Gateway;
 use super::interactions::Interaction;
 use super::limits::Limits;
+use super::oauth::OAuth;
 use super::person::{Person, role};
 use super::request::{Request, Route};
 use super::trouble::{Trouble, Troubles, When};
@@ -62,6 +63,8 @@ pub struct World {
     pub interactions: Vec<Interaction>,
     /// Everything that was asked.
     pub log: Vec<Asked>,
+    /// Login.
+    pub oauth: OAuth,
     /// The gateway.
     pub gateway: Gateway,
     /// Rate limits, and who did not keep them.
@@ -89,6 +92,7 @@ impl World {
             commands: Vec::new(),
             interactions: Vec::new(),
             log: Vec::new(),
+            oauth: OAuth::new(),
             gateway,
             limits: Limits::new(),
             troubles: Troubles::default(),

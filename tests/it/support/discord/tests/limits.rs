@@ -40,7 +40,10 @@ async fn every_answer_tells_its_bucket_and_one_too_many_is_refused() {
 async fn who_does_not_wait_is_found_out() {
     let fake = Fake::start().await;
     let client = Client::of(&fake);
-    fake.world(|w| w.limits.set(Route::Members, 1, LONG));
+    fake.world(|w| {
+        w.limits.set(Route::Members, 1, LONG);
+        w.limits.on_its_way = Duration::ZERO;
+    });
     assert_eq!(client.members("").await.status, 200);
     assert_eq!(client.members("").await.status, 429);
     assert_eq!(client.get(&format!("/guilds/{GUILD}")).await.status, 200, "the wait is of one route");
@@ -57,7 +60,7 @@ async fn who_does_not_wait_is_found_out() {
 async fn who_waits_as_told_is_served_again() {
     let fake = Fake::start().await;
     let client = Client::of(&fake);
-    fake.world(|w| w.limits.set(Route::Members, 1, Duration::from_millis(80)));
+    fake.world(|w| w.limits.set(Route::Members, 1, Duration::from_millis(500)));
     client.members("").await;
     let told = client.members("").await;
     assert_eq!((told.status, told.header("retry-after")), (429, "1"), "the header has whole seconds");
@@ -71,7 +74,10 @@ async fn who_waits_as_told_is_served_again() {
 async fn the_global_limit_counts_every_route_but_those_of_an_interaction() {
     let fake = Fake::start().await;
     let client = Client::of(&fake);
-    fake.world(|w| w.limits.global = Rate { requests: 2, window: LONG });
+    fake.world(|w| {
+        w.limits.global = Rate { requests: 2, window: LONG };
+        w.limits.on_its_way = Duration::ZERO;
+    });
     client.members("").await;
     client.get("/users/@me").await;
     let told = client.get("/applications/@me").await;

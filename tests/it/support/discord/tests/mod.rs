@@ -5,7 +5,11 @@ mod calls;
 mod gateway;
 mod limits;
 mod members;
+mod oauth;
+mod shapes;
 mod troubles;
+
+use std::collections::HashMap;
 
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};

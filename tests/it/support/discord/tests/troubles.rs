@@ -65,6 +65,7 @@ async fn refusals_of_every_kind() {
 #[tokio::test]
 async fn the_edge_speaks_html() {
     let (fake, client) = in_trouble(When::Next(1), Trouble::Edge(429, Some(600))).await;
+    fake.world(|w| w.limits.on_its_way = Duration::ZERO);
     let told = client.members("").await;
     assert_eq!((told.status, told.header("retry-after")), (429, "600"));
     assert!(told.header("content-type").starts_with("text/html") && told.text.contains("<h1>"), "{}", told.text);

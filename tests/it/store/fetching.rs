@@ -1,0 +1,202 @@
+//! A list from Discord: claimed, staged page by page, gone on with, joined; and what is found out about its departures.
+
+use chrono::TimeDelta;
+use guildsync::domain::{DiscordId, HeldReason, Mode, RunError, RunId, RunState, Source};
+use guildsync::store::{
+    Due, FetchClaim, FetchedPage, Filed, Findings, NewRun, RunClaim, StagedBatch, StoreError, encode_payload,
+};
+
+use super::Ledger;
+use super::hand::{GUARD, List, apply, at, carry_out, claim_finish, departed, file, id, members, read, run_id};
+
+on_both!(
+    a_second_wish_joins_the_first_but_not_one_of_another_mode,
+    pages_are_applied_while_more_come_and_the_fetch_goes_on_where_it_broke_off,
+    who_lost_the_fetch_changes_nothing,
+    a_fetch_that_nobody_brings_to_its_end_is_set_aside,
+    others_wait_for_a_fetch_and_deltas_of_later_do_not,
+    whoever_was_found_present_is_deferred_and_a_doubt_holds_all,
+    whoever_could_not_be_read_is_not_taken_for_gone,
+    a_tick_is_one_run,
+);
+
+const LEASE: TimeDelta = TimeDelta::seconds(6);
+
+fn wish(created: i64, mode: Mode) -> NewRun {
+    let mut run = List::new(at(created), &[], 1).run;
+    (run.id, run.source, run.mode, run.created_at) = (run_id(at(created)), Source::Discord, mode, at(created));
+    run
+}
+
+async fn begin(ledger: &Ledger, seconds: i64) -> FetchClaim {
+    let run = wish(seconds, Mode::Full);
+    assert_eq!(ledger.filing.file_run(&run, &[], &[]).await.unwrap(), Filed::New);
+    assert_eq!(ledger.work.claim_run(run.id, at(seconds + 1)).await.unwrap(), RunClaim::Fetch);
+    claim(ledger, run.id, seconds + 1).await.unwrap()
+}
+
+async fn claim(ledger: &Ledger, run: RunId, seconds: i64) -> Option<FetchClaim> {
+    ledger.work.claim_fetch(run, at(seconds), at(seconds) + LEASE).await.unwrap()
+}
+
+fn page(batch: i32, ids: std::ops::RangeInclusive<i64>) -> FetchedPage {
+    let members = members(ids.clone());
+    let count = i64::try_from(members.len()).unwrap();
+    FetchedPage {
+        batch: StagedBatch { batch, members: count, payload: encode_payload(&members).unwrap() },
+        spared: Vec::new(),
+        last: Some(id(*ids.end())),
+        received: count,
+        duplicates: 0,
+        skipped: 0,
+        warnings: Vec::new(),
+    }
+}
+
+async fn stage(ledger: &Ledger, claim: &FetchClaim, page: &FetchedPage) {
+    ledger.work.stage_page(claim, page, claim.observed_at).await.unwrap();
+}
+
+/// A whole list of these pages, all of it applied.
+async fn fetched(ledger: &Ledger, seconds: i64, pages: &[FetchedPage]) -> FetchClaim {
+    let claim = begin(ledger, seconds).await;
+    for page in pages {
+        stage(ledger, &claim, page).await;
+    }
+    assert_eq!(ledger.work.end_fetch(&claim, at(seconds + 2)).await.unwrap(), i64::try_from(pages.len()).unwrap());
+    for page in pages {
+        apply(ledger, claim.run, page.batch.batch, at(seconds + 2)).await;
+    }
+    claim
+}
+
+async fn a_second_wish_joins_the_first_but_not_one_of_another_mode(ledger: &Ledger) {
+    let first = wish(0, Mode::Full);
+    assert_eq!(ledger.filing.file_run(&first, &[], &[]).await.unwrap(), Filed::New);
+    assert_eq!(ledger.filing.file_run(&wish(1, Mode::Full), &[], &[]).await.unwrap(), Filed::Joined(first.id));
+    assert_eq!(ledger.filing.file_run(&wish(2, Mode::DryRun), &[], &[]).await.unwrap(), Filed::New);
+    // A posted list joins nobody.
+    file(ledger, at(3), &members(1..=1)).await;
+    ledger.filing.cancel_run(first.id, "", at(4)).await.unwrap();
+    assert_eq!(ledger.filing.file_run(&wish(5, Mode::Full), &[], &[]).await.unwrap(), Filed::New);
+}
+
+async fn pages_are_applied_while_more_come_and_the_fetch_goes_on_where_it_broke_off(ledger: &Ledger) {
+    let first = begin(ledger, 0).await;
+    assert_eq!((first.after, first.batches, first.observed_at), (None, 0, at(1)));
+    ledger.work.expect_members(&first, 7).await.unwrap();
+    stage(ledger, &first, &page(0, 1..=3)).await;
+    let run = read(ledger, first.run).await;
+    assert_eq!((run.state, run.progress.members_total, run.observed_at), (RunState::Fetching, 7, at(1)));
+    // One page is applied before the next has come; the run is not over for that.
+    let batch = ledger.work.claim_batch(first.run, 0, at(2), at(2) + LEASE).await.unwrap().unwrap();
+    assert_eq!(ledger.work.apply_batch(&batch, &members(1..=3), at(2)).await.unwrap().remaining, 0);
+    assert!(ledger.work.claim_finish(first.run, at(2), at(2) + LEASE).await.unwrap().is_none());
+    // Nobody is heard of any more.
+    assert!(claim(ledger, first.run, 6).await.is_none(), "it is still claimed");
+    let late = at(1) + LEASE + TimeDelta::seconds(1);
+    assert_eq!(ledger.work.due(late, late, 10).await.unwrap(), [Due::Run(first.run)]);
+    assert_eq!(ledger.work.claim_run(first.run, late).await.unwrap(), RunClaim::Fetch);
+    let second = claim(ledger, first.run, 8).await.unwrap();
+    assert_eq!((second.attempt, second.after, second.batches, second.members, second.observed_at), (2, Some(id(3)), 1, 3, at(1)));
+    stage(ledger, &second, &page(1, 4..=7)).await;
+    assert_eq!(ledger.work.end_fetch(&second, at(9)).await.unwrap(), 1);
+    apply(ledger, first.run, 1, at(9)).await;
+    let finish = claim_finish(ledger, first.run, at(10)).await;
+    let done = ledger.work.finish_run(&finish, GUARD, at(10)).await.unwrap();
+    assert_eq!((done.state, done.counts.created, done.counts.total_received), (RunState::Succeeded, 7, 7));
+}
+
+async fn who_lost_the_fetch_changes_nothing(ledger: &Ledger) {
+    let first = begin(ledger, 0).await;
+    let second = claim(ledger, first.run, 8).await.unwrap();
+    let lost = |result: Result<(), StoreError>| assert!(matches!(result, Err(StoreError::ClaimLost)), "{result:?}");
+    lost(ledger.work.stage_page(&first, &page(0, 1..=3), at(8)).await);
+    lost(ledger.work.expect_members(&first, 5).await);
+    lost(ledger.work.end_fetch(&first, at(8)).await.map(drop));
+    assert!(!ledger.work.renew_fetch(&first, at(20)).await.unwrap());
+    assert!(ledger.work.renew_fetch(&second, at(20)).await.unwrap());
+    stage(ledger, &second, &page(0, 1..=3)).await;
+    // The same page again, by the same claim: its answer was lost.
+    lost(ledger.work.stage_page(&second, &page(0, 1..=3), at(9)).await);
+    assert_eq!(read(ledger, first.run).await.counts.total_received, 3);
+    ledger.filing.cancel_run(first.run, "", at(10)).await.unwrap();
+    lost(ledger.work.stage_page(&second, &page(1, 4..=5), at(11)).await);
+}
+
+async fn a_fetch_that_nobody_brings_to_its_end_is_set_aside(ledger: &Ledger) {
+    let first = begin(ledger, 0).await;
+    ledger.work.release_fetch(&first, true, at(2)).await.unwrap();
+    for attempt in 1..=3 {
+        let seconds = 10 * i64::from(attempt);
+        let again = claim(ledger, first.run, seconds).await.unwrap();
+        assert_eq!(again.attempt, attempt, "one that was given back without blame does not count");
+        ledger.work.release_fetch(&again, false, at(seconds + 1)).await.unwrap();
+    }
+    assert!(claim(ledger, first.run, 50).await.is_none());
+    assert_eq!(ledger.work.exhausted(at(50)).await.unwrap(), [first.run]);
+    let error = RunError { code: "set_aside".into(), message: "x".into() };
+    ledger.work.set_aside(first.run, &error, at(50)).await.unwrap();
+    assert_eq!(read(ledger, first.run).await.state, RunState::Failed);
+}
+
+async fn others_wait_for_a_fetch_and_deltas_of_later_do_not(ledger: &Ledger) {
+    let fetch = begin(ledger, 0).await;
+    let posted = file(ledger, at(5), &members(1..=2)).await;
+    assert_eq!(ledger.work.claim_run(posted, at(6)).await.unwrap(), RunClaim::NotYet(None));
+    stage(ledger, &fetch, &page(0, 1..=3)).await;
+    let next = ledger.work.fail_run(fetch.run, &RunError { code: "x".into(), message: "x".into() }, at(7)).await.unwrap();
+    assert_eq!(next, [posted]);
+    let run = read(ledger, fetch.run).await;
+    assert_eq!((run.state, run.counts.marked_left), (RunState::Failed, 0));
+    assert_eq!(carry_out(ledger, posted, GUARD, at(8)).await.counts.created, 2);
+}
+
+async fn whoever_was_found_present_is_deferred_and_a_doubt_holds_all(ledger: &Ledger) {
+    carry_out(ledger, file(ledger, at(0), &members(1..=10)).await, GUARD, at(1)).await;
+    let fetch = fetched(ledger, 10, &[page(0, 1..=7)]).await;
+    let finish = claim_finish(ledger, fetch.run, at(13)).await;
+    let departing = ledger.work.departing(&finish, GUARD).await.unwrap().unwrap();
+    assert_eq!((departing.listed, departing.believed, departing.mode), (7, true, Mode::Full));
+    assert_eq!(departing.departed, [8, 9, 10].map(id));
+    let findings = Findings { doubt: None, gone: Some(vec![8, 10]) };
+    let done = ledger.work.finish_fetched(&finish, GUARD, &findings, at(14)).await.unwrap();
+    assert_eq!((done.state, done.counts.marked_left, done.counts.deferred), (RunState::Succeeded, 2, 1));
+    assert_eq!(departed(ledger).await, [8, 10]);
+
+    let fetch = fetched(ledger, 20, &[page(0, 1..=6)]).await;
+    let finish = claim_finish(ledger, fetch.run, at(23)).await;
+    let findings = Findings { doubt: Some(HeldReason::IncompleteRoster), gone: None };
+    let done = ledger.work.finish_fetched(&finish, GUARD, &findings, at(24)).await.unwrap();
+    assert_eq!((done.state, done.counts.marked_left, done.counts.departures_held), (RunState::Held, 0, 2));
+    assert_eq!(read(ledger, fetch.run).await.held_reason, Some(HeldReason::IncompleteRoster));
+    // A doubt about nobody holds nobody.
+    let fetch = fetched(ledger, 30, &[page(0, 1..=9)]).await;
+    let finish = claim_finish(ledger, fetch.run, at(33)).await;
+    let done = ledger.work.finish_fetched(&finish, GUARD, &findings, at(34)).await.unwrap();
+    assert_eq!((done.state, done.counts.rejoined), (RunState::Succeeded, 1));
+}
+
+async fn whoever_could_not_be_read_is_not_taken_for_gone(ledger: &Ledger) {
+    carry_out(ledger, file(ledger, at(0), &members(1..=5)).await, GUARD, at(1)).await;
+    let odd =
+        FetchedPage { spared: vec![4, 5], received: 5, skipped: 2, warnings: vec!["4".into(), "5".into()], ..page(0, 1..=3) };
+    let fetch = fetched(ledger, 10, &[odd]).await;
+    let finish = claim_finish(ledger, fetch.run, at(13)).await;
+    assert_eq!(ledger.work.departing(&finish, GUARD).await.unwrap().unwrap().departed, Vec::<DiscordId>::new());
+    let done = ledger.work.finish_run(&finish, GUARD, at(14)).await.unwrap();
+    assert_eq!((done.counts.marked_left, done.counts.skipped, done.counts.total_received), (0, 2, 5));
+    assert_eq!(read(ledger, fetch.run).await.warnings, ["4", "5"]);
+}
+
+async fn a_tick_is_one_run(ledger: &Ledger) {
+    let key = |run: NewRun| NewRun {
+        idempotency: Some(guildsync::store::Idempotency { key: "schedule 7".into(), body_hash: [0; 32] }),
+        ..run
+    };
+    let first = key(wish(0, Mode::Full));
+    assert_eq!(ledger.filing.file_run(&first, &[], &[]).await.unwrap(), Filed::New);
+    assert_eq!(ledger.filing.file_run(&key(wish(1, Mode::Full)), &[], &[]).await.unwrap(), Filed::Repeat(first.id));
+    ledger.filing.cancel_run(first.id, "", at(2)).await.unwrap();
+    assert_eq!(ledger.filing.file_run(&key(wish(3, Mode::Full)), &[], &[]).await.unwrap(), Filed::Repeat(first.id));
+}
