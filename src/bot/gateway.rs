@@ -74,7 +74,7 @@ impl RawEventHandler for Ears {
             None => {}
             Some(Told::Member(Ok(seen))) => self.desk.collector.add(seen, self.desk.tools.clock.now()),
             Some(Told::Member(Err(odd))) => {
-                tracing::warn!(fault = odd.fault, "what was told of a member cannot be kept and is left out")
+                tracing::warn!(fault = odd.fault, "what was told of a member cannot be kept and is left out");
             }
             // Discord waits for 3 s, so nothing may stand before it.
             Some(Told::Command(command)) => self.commands.answer(*command, &self.main),
@@ -84,11 +84,16 @@ impl RawEventHandler for Ears {
                     "Discord sent an event that this version of the bot cannot read; is there a newer version?"
                 );
             }
-            Some(notice) => {
-                if self.notices.try_send(notice).is_err() {
-                    tracing::warn!("a notice of the gateway found no room");
-                }
-            }
+            Some(notice) => self.hand_on(notice),
+        }
+    }
+}
+
+impl Ears {
+    /// Hands on what a session tells of itself. It is little, and whoever takes it never waits.
+    fn hand_on(&self, notice: Told) {
+        if self.notices.try_send(notice).is_err() {
+            tracing::warn!("a notice of the gateway found no room");
         }
     }
 }
@@ -125,7 +130,7 @@ impl Gateway {
                 Over::Closed(Closed::WrongToken) => return self.wrong_token(),
                 Over::Closed(Closed::IntentRefused) if self.privileged => {
                     self.privileged = false;
-                    self.desk.troubles.note(Trouble::Intent, say::intent());
+                    self.desk.troubles.note(Trouble::Intent, &say::intent());
                 }
                 Over::AskForIntent => {
                     self.privileged = true;
@@ -161,7 +166,7 @@ impl Gateway {
     /// Says that there is no connection, and pauses.
     async fn fail(&mut self, reason: &str, stop: &CancellationToken) {
         self.desk.standing.send_replace(Standing::Away(reason.to_owned()));
-        self.desk.troubles.note(Trouble::Gateway, say::gateway(reason));
+        self.desk.troubles.note(Trouble::Gateway, &say::gateway(reason));
         // Spread by up to a half, so that not all bots of the world come back at one moment.
         let spread = f64::from((self.desk.tools.random)()[0]) / 512.0;
         let _ = stop.run_until_cancelled(sleep(self.pause.mul_f64(1.0 + spread))).await;
@@ -170,7 +175,7 @@ impl Gateway {
 
     fn wrong_token(&self) -> Result<(), WrongToken> {
         self.desk.standing.send_replace(Standing::WrongToken);
-        self.desk.troubles.note(Trouble::Token, say::token());
+        self.desk.troubles.note(Trouble::Token, &say::token());
         Err(WrongToken)
     }
 
@@ -220,7 +225,7 @@ impl Gateway {
                 }
                 () = sleep_until(ask_again), if !attending.gateway.privileged => return Over::AskForIntent,
                 Some(notice) = notices.recv() => {
-                    if attending.take(notice) {
+                    if attending.take(&notice) {
                         return Over::Restless;
                     }
                 }
@@ -240,13 +245,13 @@ struct Attending<'a> {
 
 impl Attending<'_> {
     /// Acts on a notice; answers whether sessions follow one another too quickly.
-    fn take(&mut self, notice: Told) -> bool {
+    fn take(&mut self, notice: &Told) -> bool {
         match notice {
             Told::Ready { application, in_guild } => {
                 self.gateway.begun.retain(|begun| begun.elapsed() < RESTLESS);
                 self.gateway.begun.push(Instant::now());
-                self.application = application;
-                self.ready(in_guild);
+                self.application = *application;
+                self.ready(*in_guild);
             }
             Told::Resumed => self.connected(),
             Told::GuildHere if !self.in_guild => self.arrived(),
@@ -288,7 +293,7 @@ impl Attending<'_> {
         self.connected();
         let desk = &self.gateway.desk;
         let invitation = commands::invitation(&desk.options.api_url, self.application);
-        desk.troubles.note(Trouble::Guild, say::guild(desk.options.guild, &invitation));
+        desk.troubles.note(Trouble::Guild, &say::guild(desk.options.guild, &invitation));
     }
 
     /// There is a connection.

@@ -54,7 +54,7 @@ async fn post(desk: &Desk, run: &Run, text: &str) {
         Ok(Ok(())) => return desk.troubles.clear(Trouble::Channel),
         Ok(Err(error)) => {
             if !error.is_transient() {
-                desk.troubles.note(Trouble::Channel, say::channel(channel, &error.to_string()));
+                desk.troubles.note(Trouble::Channel, &say::channel(channel, &error.to_string()));
             }
             error.to_string()
         }
