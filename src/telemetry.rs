@@ -18,7 +18,7 @@ pub struct TelemetryError {
 }
 
 /// Directives that `log.level` comes on top of: crates that tell at `info` what nobody needs. What apalis says of its workers, `queue` says in
-/// its own words, and what serenity says holds tokens of replies and members' names.
+/// its own words; what serenity says may hold tokens of replies and members' names.
 const QUIET: &str = "sqlx=warn,poem=warn,apalis=off,apalis_core=off,apalis_redis=warn,hyper=warn,redis=warn,actix=warn,\
      serenity=off,tungstenite=warn,tokio_tungstenite=warn";
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use guildsync::bot::Standing;
+use guildsync::bot::{Pace, Standing};
 use guildsync::domain::{Mode, RunState, Source};
 use serde_json::json;
 
@@ -104,13 +104,14 @@ async fn held_departures_are_told_of_in_the_reply_and_once_in_the_channel() {
     robot.stop().await;
 }
 
+/// Where the switch is, in every text that speaks of it.
+const SWITCH: &str = "Bot > Privileged Gateway Intents > Server Members Intent";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_intent_the_command_answers_and_names_the_switch() {
-    const SWITCH: &str = "Bot > Privileged Gateway Intents > Server Members Intent";
     let site = Site::of(3).await.with_channel();
     site.discord.world(|world| world.members_intent = false);
-    let pace = guildsync::bot::Pace { intent: Duration::from_secs(3), ..quick() };
-    let robot = site.bot_with(pace);
+    let robot = site.bot();
     robot.stands(&Standing::WithoutIntent).await;
     assert!(site.problem("bot_intent").await.contains(SWITCH));
     let asked: Vec<u64> = site.discord.world(|world| world.gateway.identifies.clone());
@@ -119,16 +120,26 @@ async fn without_the_intent_the_command_answers_and_names_the_switch() {
     let mut call = site.discord.call(Call::of("sync_members")).await;
     let filed = call.next_reply().await;
     assert!(filed.contains("**Note:**") && filed.contains(SWITCH), "{filed}");
-    let failed = call.reply_with("failed").await;
-    assert!(failed.contains(SWITCH), "{failed}");
+    let last = call.reply_with("failed").await;
+    assert!(last.contains(SWITCH), "{last}");
     assert_eq!(site.fetches(1).await[0].state, RunState::Failed);
     assert!(site.posted_with("failed").await[0].contains(SWITCH));
+    let mut call = site.discord.call(Call::of("sync_status")).await;
+    let status = call.next_reply().await;
+    assert!(status.contains(SWITCH) && status.contains("**failed**"), "{status}");
+    robot.stop().await;
+}
 
-    // The switch is turned; nobody starts anything anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn once_the_switch_is_turned_the_bot_sees_members_without_being_started_anew() {
+    let site = Site::of(3).await;
+    site.discord.world(|world| world.members_intent = false);
+    let robot = site.bot_with(Pace { intent: Duration::from_secs(1), ..quick() });
+    site.problem("bot_intent").await;
     site.discord.world(|world| world.members_intent = true);
     robot.stands(&Standing::Connected).await;
     site.no_problem("bot_intent").await;
-    assert_eq!(site.fetches(2).await[0].state, RunState::Succeeded);
+    assert_eq!(site.fetches(1).await[0].state, RunState::Succeeded);
     robot.stop().await;
 }
 

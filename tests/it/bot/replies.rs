@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use guildsync::bot::{Pace, Standing};
 
-use super::discord::{Call, Route, Trouble, When};
+use super::discord::{Call, Route, Trouble, When, World};
 use super::{CHANNEL, FIRST, Site, eventually, quick};
 
 /// Lets no page come until [`go_on`].
@@ -14,7 +14,7 @@ fn hold_up(site: &Site) {
 }
 
 fn go_on(site: &Site) {
-    site.discord.world(super::discord::World::untroubled);
+    site.discord.world(World::untroubled);
 }
 
 #[tokio::test(flavor = "multi_thread")]

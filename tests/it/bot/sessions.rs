@@ -6,7 +6,7 @@ use guildsync::bot::{Ended, Pace, Standing};
 use guildsync::domain::{RunState, SystemClock};
 use guildsync::store::Lease;
 
-use super::discord::Route;
+use super::discord::{Route, World};
 use super::{FIRST, Site, eventually, quick};
 
 fn sessions(site: &Site) -> usize {
@@ -44,12 +44,12 @@ async fn outside_the_guild_it_says_how_to_invite_it_and_begins_once_it_is_there(
     let problem = site.problem("bot_guild").await;
     assert!(problem.contains("GUILD_ID") && problem.contains("/oauth2/authorize?client_id="), "{problem}");
     assert!(site.runs(true).await.is_empty());
-    site.discord.world(|world| world.bot_is_invited());
+    site.discord.world(World::bot_is_invited);
     robot.stands(&Standing::Connected).await;
     site.no_problem("bot_guild").await;
     assert_eq!(site.fetches(1).await[0].state, RunState::Succeeded);
     site.discord.until("its commands are registered", |world| (world.commands.len() == 2).then_some(())).await;
-    site.discord.world(|world| world.bot_is_removed());
+    site.discord.world(World::bot_is_removed);
     robot.stands(&Standing::NotInGuild).await;
     site.problem("bot_guild").await;
     robot.stop().await;
