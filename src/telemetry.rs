@@ -18,9 +18,9 @@ pub struct TelemetryError {
 }
 
 /// Directives that `log.level` comes on top of: crates that tell at `info` what nobody needs. What apalis says of its workers, `queue` says in
-/// its own words.
+/// its own words, and what serenity says holds tokens of replies and members' names.
 const QUIET: &str = "sqlx=warn,poem=warn,apalis=off,apalis_core=off,apalis_redis=warn,hyper=warn,redis=warn,actix=warn,\
-     serenity=error,tungstenite=error,tokio_tungstenite=error";
+     serenity=off,tungstenite=warn,tokio_tungstenite=warn";
 
 /// Begins to log. Does nothing if somebody else in this process has begun already.
 ///

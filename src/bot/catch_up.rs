@@ -75,10 +75,7 @@ impl CatchUp {
 
 /// Does what is to be done about a wish; answers how long to wait before it is looked at again, or `None` if it is met.
 async fn next_step(desk: &Desk, since: DateTime<Utc>) -> Option<TimeDelta> {
-    let last = match timeout(STEP, desk.tools.read.last_fetch()).await {
-        Ok(Ok(last)) => last,
-        Ok(Err(_)) | Err(_) => return Some(AGAIN),
-    };
+    let Ok(Ok(last)) = timeout(STEP, desk.tools.read.last_fetch()).await else { return Some(AGAIN) };
     match judge(last.as_ref(), since, desk.tools.clock.now(), desk.options.pace.full_sync) {
         Next::Covered => None,
         Next::Wait(rest) => Some(rest),
@@ -87,25 +84,24 @@ async fn next_step(desk: &Desk, since: DateTime<Utc>) -> Option<TimeDelta> {
                 tracing::info!(%run, "filed a full sync, to catch up on what the gateway may not have told");
                 None
             }
-            // It began too early: looked at again, it counts for the time since its beginning only.
-            Ok(Ok(Fetch::Joined(_))) => Some(AGAIN),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "a full sync could not be filed; the next try follows");
                 Some(AGAIN)
             }
-            Err(_) => Some(AGAIN),
+            // What was joined began too early: looked at again, it counts for the time since its beginning only.
+            Ok(Ok(Fetch::Joined(_))) | Err(_) => Some(AGAIN),
         },
     }
 }
 
 /// What is to be done about a wish of `since`, where `last` is the full sync from Discord that was filed last.
-fn judge(last: Option<&Run>, since: DateTime<Utc>, now: DateTime<Utc>, least: TimeDelta) -> Next {
+fn judge(last: Option<&Run>, since: DateTime<Utc>, now: DateTime<Utc>, distance: TimeDelta) -> Next {
     let Some(last) = last else { return Next::File };
     // What is still queued will begin later than any wish.
     if last.state == RunState::Queued || last.started_at.unwrap_or(last.created_at) >= since {
         return Next::Covered;
     }
-    let due = last.created_at + least;
+    let due = last.created_at + distance;
     if due > now { Next::Wait(due - now) } else { Next::File }
 }
 

@@ -73,9 +73,9 @@ impl<'a> Duty<'a> {
     /// Lets go of the duty, so that another process has it at once.
     pub async fn let_go(&self) {
         let Desk { options, tools, .. } = self.desk;
-        match timeout(TRY, tools.leases.drop_lease(self.name, &options.process)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => tracing::debug!(duty = self.name, "the duty was not let go of; it runs out by itself"),
+        let dropped = timeout(TRY, tools.leases.drop_lease(self.name, &options.process)).await;
+        if !matches!(dropped, Ok(Ok(()))) {
+            tracing::debug!(duty = self.name, "the duty was not let go of; it runs out by itself");
         }
     }
 }

@@ -8,7 +8,7 @@ use serenity::all::{Context, Event, GatewayIntents, RawEventHandler};
 use serenity::http::{Http, HttpBuilder};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::commands::{self, Commands};
@@ -24,9 +24,11 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_INTENT_PAUSE: Duration = Duration::from_hours(1);
 /// Notices of sessions that may wait.
 const NOTICES: usize = 256;
-/// More sessions than this within [`RESTLESS`] are too many: Discord takes 1,000 a day.
-const MOST_SESSIONS: usize = 5;
+/// More sessions than this within [`RESTLESS`] are too many: Discord takes 1,000 a day, and then resets the token.
+const MOST_SESSIONS: usize = 3;
 const RESTLESS: Duration = Duration::from_mins(10);
+/// How long a session may take to be closed.
+const LEAVE: Duration = Duration::from_secs(10);
 
 /// Discord refuses the token.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,8 +44,10 @@ pub(super) struct Gateway {
     intent_pause: Duration,
     /// How long until the next session after a failure.
     pause: Duration,
-    /// When the last session was begun.
-    begun: Option<Instant>,
+    /// When a session was last asked for.
+    asked: Option<Instant>,
+    /// When sessions began, also those that serenity began of its own accord, within [`RESTLESS`].
+    begun: Vec<Instant>,
 }
 
 /// Why a session is over.
@@ -69,7 +73,9 @@ impl RawEventHandler for Ears {
         match events::read(event, self.desk.options.guild) {
             None => {}
             Some(Told::Member(Ok(seen))) => self.desk.collector.add(seen, self.desk.tools.clock.now()),
-            Some(Told::Member(Err(odd))) => tracing::warn!("a change of a member cannot be kept and is left out: {odd}"),
+            Some(Told::Member(Err(odd))) => {
+                tracing::warn!(fault = odd.fault, "what was told of a member cannot be kept and is left out");
+            }
             // Discord waits for 3 s, so nothing may stand before it.
             Some(Told::Command(command)) => self.commands.answer(*command, &self.main),
             Some(Told::Unreadable(kind)) => {
@@ -78,11 +84,16 @@ impl RawEventHandler for Ears {
                     "Discord sent an event that this version of the bot cannot read; is there a newer version?"
                 );
             }
-            Some(notice) => {
-                if self.notices.try_send(notice).is_err() {
-                    tracing::warn!("a notice of the gateway found no room");
-                }
-            }
+            Some(notice) => self.hand_on(notice),
+        }
+    }
+}
+
+impl Ears {
+    /// Hands on what a session tells of itself. It is little, and whoever takes it never waits.
+    fn hand_on(&self, notice: Told) {
+        if self.notices.try_send(notice).is_err() {
+            tracing::warn!("a notice of the gateway found no room");
         }
     }
 }
@@ -96,7 +107,7 @@ impl Gateway {
             .ratelimiter_disabled(true)
             .build();
         let (pause, intent_pause) = (FIRST_PAUSE, desk.options.pace.intent);
-        Self { desk, http: Arc::new(http), privileged: true, intent_pause, pause, begun: None }
+        Self { desk, http: Arc::new(http), privileged: true, intent_pause, pause, asked: None, begun: Vec::new() }
     }
 
     /// Keeps a session up until `stop`.
@@ -119,7 +130,7 @@ impl Gateway {
                 Over::Closed(Closed::WrongToken) => return self.wrong_token(),
                 Over::Closed(Closed::IntentRefused) if self.privileged => {
                     self.privileged = false;
-                    self.desk.troubles.note(Trouble::Intent, say::intent());
+                    self.desk.troubles.note(Trouble::Intent, &say::intent());
                 }
                 Over::AskForIntent => {
                     self.privileged = true;
@@ -128,7 +139,8 @@ impl Gateway {
                 Over::Closed(Closed::IntentRefused) => self.fail("Discord refuses an intent that nobody asked for", stop).await,
                 Over::Closed(Closed::Broken(reason)) => self.fail(&reason, stop).await,
                 Over::Restless => {
-                    self.pause = self.desk.options.pace.longest_pause;
+                    self.pause = self.desk.options.pace.longest_pause * 2;
+                    self.begun.clear();
                     self.fail(&say::restless(), stop).await;
                 }
             }
@@ -137,8 +149,8 @@ impl Gateway {
 
     /// Waits until a session may be begun, and asks where.
     async fn next_url(&mut self) -> Result<String, NoGateway> {
-        if let Some(begun) = self.begun {
-            sleep_until(begun + self.desk.options.pace.identify).await;
+        if let Some(asked) = self.asked {
+            sleep_until(asked + self.desk.options.pace.identify).await;
         }
         // Away is what it stays until there is a connection again.
         self.desk.standing.send_if_modified(|standing| {
@@ -154,7 +166,7 @@ impl Gateway {
     /// Says that there is no connection, and pauses.
     async fn fail(&mut self, reason: &str, stop: &CancellationToken) {
         self.desk.standing.send_replace(Standing::Away(reason.to_owned()));
-        self.desk.troubles.note(Trouble::Gateway, say::gateway(reason));
+        self.desk.troubles.note(Trouble::Gateway, &say::gateway(reason));
         // Spread by up to a half, so that not all bots of the world come back at one moment.
         let spread = f64::from((self.desk.tools.random)()[0]) / 512.0;
         let _ = stop.run_until_cancelled(sleep(self.pause.mul_f64(1.0 + spread))).await;
@@ -163,7 +175,7 @@ impl Gateway {
 
     fn wrong_token(&self) -> Result<(), WrongToken> {
         self.desk.standing.send_replace(Standing::WrongToken);
-        self.desk.troubles.note(Trouble::Token, say::token());
+        self.desk.troubles.note(Trouble::Token, &say::token());
         Err(WrongToken)
     }
 
@@ -178,7 +190,7 @@ impl Gateway {
         };
         let members = if self.privileged { GatewayIntents::GUILD_MEMBERS } else { GatewayIntents::empty() };
         let closing = stop.child_token();
-        self.begun = Some(Instant::now());
+        self.asked = Some(Instant::now());
         let opening = Opening {
             url,
             http: self.http.clone(),
@@ -187,10 +199,17 @@ impl Gateway {
             patience: self.desk.options.pace.patience,
         };
         let mut closed = session::open(opening, closing.clone());
-        let over = self.attend(&mut closed, &mut notices).await;
+        let stuck = async {
+            stop.cancelled().await;
+            sleep(LEAVE).await;
+        };
+        let over = tokio::select! {
+            over = self.attend(&mut closed, &mut notices) => over,
+            () = stuck => Over::Closed(Closed::Stopped),
+        };
         closing.cancel();
-        if !matches!(over, Over::Closed(_)) {
-            let _ = closed.await;
+        if !matches!(over, Over::Closed(_)) && timeout(LEAVE, closed).await.is_err() {
+            tracing::warn!("a session did not close in time; it is left behind");
         }
         over
     }
@@ -198,8 +217,7 @@ impl Gateway {
     /// Attends to a session until it ends, or is to be ended.
     async fn attend(&mut self, closed: &mut oneshot::Receiver<Closed>, notices: &mut mpsc::Receiver<Told>) -> Over {
         let ask_again = Instant::now() + self.intent_pause;
-        let mut attending =
-            Attending { gateway: self, sessions: Vec::new(), application: 0, in_guild: false, registering: JoinSet::new() };
+        let mut attending = Attending { gateway: self, application: 0, in_guild: false, registering: JoinSet::new() };
         loop {
             tokio::select! {
                 closed = &mut *closed => {
@@ -207,7 +225,7 @@ impl Gateway {
                 }
                 () = sleep_until(ask_again), if !attending.gateway.privileged => return Over::AskForIntent,
                 Some(notice) = notices.recv() => {
-                    if attending.take(notice) {
+                    if attending.take(&notice) {
                         return Over::Restless;
                     }
                 }
@@ -219,8 +237,6 @@ impl Gateway {
 /// What a session has told of itself.
 struct Attending<'a> {
     gateway: &'a mut Gateway,
-    /// When serenity began sessions of its own accord.
-    sessions: Vec<Instant>,
     application: u64,
     in_guild: bool,
     /// Registers the commands; ends with the session.
@@ -229,20 +245,20 @@ struct Attending<'a> {
 
 impl Attending<'_> {
     /// Acts on a notice; answers whether sessions follow one another too quickly.
-    fn take(&mut self, notice: Told) -> bool {
+    fn take(&mut self, notice: &Told) -> bool {
         match notice {
             Told::Ready { application, in_guild } => {
-                self.sessions.retain(|begun| begun.elapsed() < RESTLESS);
-                self.sessions.push(Instant::now());
-                self.application = application;
-                self.ready(in_guild);
+                self.gateway.begun.retain(|begun| begun.elapsed() < RESTLESS);
+                self.gateway.begun.push(Instant::now());
+                self.application = *application;
+                self.ready(*in_guild);
             }
             Told::Resumed => self.connected(),
             Told::GuildHere if !self.in_guild => self.arrived(),
             Told::GuildGone => self.missing(),
             _ => {}
         }
-        self.sessions.len() > MOST_SESSIONS
+        self.gateway.begun.len() > MOST_SESSIONS
     }
 
     /// A session has begun: what happened before it is not known.
@@ -277,7 +293,7 @@ impl Attending<'_> {
         self.connected();
         let desk = &self.gateway.desk;
         let invitation = commands::invitation(&desk.options.api_url, self.application);
-        desk.troubles.note(Trouble::Guild, say::guild(desk.options.guild, &invitation));
+        desk.troubles.note(Trouble::Guild, &say::guild(desk.options.guild, &invitation));
     }
 
     /// There is a connection.

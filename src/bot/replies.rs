@@ -92,14 +92,14 @@ async fn complete(desk: &Desk, reply: &Reply) {
     let expiry = Instant::now() + left;
     let followed = timeout_at(expiry, follow(desk, reply, &address)).await;
     let in_time = followed.is_ok();
-    let followed = match followed {
-        Ok(followed) => followed,
-        Err(_) => {
-            if !left.is_zero() {
-                let _ = timeout(STEP, edit(desk, reply, &say::overdue(desk.options.report_channel.is_some(), &address))).await;
-            }
-            to_end(desk, reply.run, |_| {}).await
+    let followed = if let Ok(followed) = followed {
+        followed
+    } else {
+        if !left.is_zero() {
+            let said = say::overdue(desk.options.report_channel.is_some(), &address);
+            let _ = timeout(STEP, edit(desk, reply, &said)).await;
         }
+        to_end(desk, reply.run, |_| {}).await
     };
     let said = match &followed {
         Followed::Ended(run) => say::outcome(run, &address),

@@ -9,7 +9,7 @@ use crate::domain::{Run, RunState};
 
 /// Runs that are reported in one go.
 const MOST: i64 = 20;
-/// What ended longer ago is not told: a bot that comes back after days would fill the channel with old news.
+/// What ended longer ago is told the log alone: a bot that comes back after days would fill the channel with old news.
 const NEWS: TimeDelta = TimeDelta::days(1);
 
 /// Reports as long as it is let.
@@ -27,11 +27,6 @@ pub(super) async fn tell_all(desk: &Desk) {
 /// Reports a run that was held or has failed, once: it is marked before it is told, so that a crash between costs a line and doubles none.
 async fn tell(desk: &Desk, run: &Run) {
     if !mark(desk, run).await {
-        return;
-    }
-    let old = run.finished_at.is_some_and(|ended| desk.tools.clock.now() - ended > NEWS);
-    if old {
-        tracing::info!(run = %run.id, state = %run.state, "ended a while ago, and is not reported any more");
         return;
     }
     let address = say::address(&desk.options.public_url, run.id);
@@ -53,12 +48,13 @@ async fn mark(desk: &Desk, run: &Run) -> bool {
 
 /// Posts a text in the report channel; without one, or if it cannot be written to, the log has it.
 async fn post(desk: &Desk, run: &Run, text: &str) {
-    let Some(channel) = desk.options.report_channel else { return log(run, text) };
+    let old = run.finished_at.is_some_and(|ended| desk.tools.clock.now() - ended > NEWS);
+    let Some(channel) = desk.options.report_channel.filter(|_| !old) else { return log(run, text) };
     let fault = match timeout(STEP * 3, desk.tools.rest.post_message(channel, text)).await {
         Ok(Ok(())) => return desk.troubles.clear(Trouble::Channel),
         Ok(Err(error)) => {
             if !error.is_transient() {
-                desk.troubles.note(Trouble::Channel, say::channel(channel, &error.to_string()));
+                desk.troubles.note(Trouble::Channel, &say::channel(channel, &error.to_string()));
             }
             error.to_string()
         }

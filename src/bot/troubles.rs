@@ -65,8 +65,8 @@ impl Troubles {
     }
 
     /// Says that a condition holds. The log is told when that is news.
-    pub fn note(&self, trouble: Trouble, message: String) {
-        if self.set(trouble, Some(message.clone())) {
+    pub fn note(&self, trouble: Trouble, message: &str) {
+        if self.set(trouble, Some(message.to_owned())) {
             tracing::warn!(code = trouble.code(), "{message}");
         }
     }

@@ -24,7 +24,7 @@ use crate::domain::DiscordId;
 /// Commands that are carried out at once.
 const AT_ONCE: usize = 16;
 /// How long one command may take until its reply is kept, or its answer given.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 /// Pauses between tries to register the commands, doubled from the first to the last.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(10));
 /// With this pause it has failed so often that a person should know.
@@ -123,7 +123,7 @@ pub(super) async fn register(desk: Arc<Desk>, http: Arc<Http>, application: u64)
             Ok(()) => return desk.troubles.clear(Trouble::Commands),
             // Discord fails now and then; that is no news.
             Err(Unregistered { fault, refused }) if refused || pause >= WORTH_NOTING => {
-                desk.troubles.note(Trouble::Commands, say::commands(&fault, &invitation(&desk.options.api_url, application)));
+                desk.troubles.note(Trouble::Commands, &say::commands(&fault, &invitation(&desk.options.api_url, application)));
                 pause = PAUSES.1;
             }
             Err(_) => {}

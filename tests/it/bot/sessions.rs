@@ -154,3 +154,19 @@ async fn a_session_whose_heartbeats_nobody_answers_is_begun_anew() {
     site.fetches(2).await;
     robot.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_follow_one_another_too_quickly_are_spaced() {
+    let site = Site::of(1).await;
+    // Asked for again and again, the intent makes a session after the other.
+    site.discord.world(|world| world.members_intent = false);
+    let robot = site.bot_with(Pace { intent: Duration::from_millis(50), ..quick() });
+    robot.stands_so("away", |standing| standing.to_string().contains("same token")).await;
+    assert!(site.problem("bot_gateway").await.contains("another program"));
+    // Four that began, and the refusals between them.
+    assert!(identifies(&site) <= 9, "{}", identifies(&site));
+    site.discord.world(|world| world.members_intent = true);
+    robot.stands(&Standing::Connected).await;
+    site.no_problem("bot_gateway").await;
+    robot.stop().await;
+}
