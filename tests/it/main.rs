@@ -4,6 +4,7 @@
 mod api;
 mod cli;
 mod corpus;
+mod discord;
 mod fleet;
 mod pages;
 mod queue;

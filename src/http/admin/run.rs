@@ -86,7 +86,9 @@ fn meaning(state: RunState, mode: Mode) -> &'static str {
     match state {
         RunState::Succeeded if mode == Mode::DryRun => "It was a dry run: this is what the list would do. Nothing was changed.",
         RunState::Queued => "It waits for a worker, or for an earlier list to be done.",
-        RunState::Fetching => "Its list is being fetched from Discord, and applied as it comes. Nobody is marked as left before all of it is.",
+        RunState::Fetching => {
+            "Its list is being fetched from Discord, and applied as it comes. Nobody is marked as left before all of it is."
+        }
         RunState::Applying => "Its members are being applied. Nobody is marked as left before all of them are.",
         RunState::Finishing => "All members are applied. Now departures and accounts are looked at.",
         RunState::Succeeded => "Everything is done.",
