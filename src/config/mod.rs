@@ -12,8 +12,8 @@ use std::path::PathBuf;
 pub use effective::effective;
 pub use layers::{Environment, Flags, PLAIN_VARIABLES};
 pub use sections::{
-    Api, Bot, Config, Database, Discord, GuardSection, GuildSection, Http, Log, LogFormat, Login, Redis, RetentionSection, Schedule,
-    Shutdown, Worker,
+    Api, Bot, Config, Database, Discord, GuardSection, GuildSection, Http, Log, LogFormat, Login, Redis, RetentionSection,
+    Schedule, Shutdown, Worker,
 };
 
 /// The compiled-in defaults, which are also the manual.

@@ -197,8 +197,8 @@ mod tests {
             &["8 tries to list the members failed", "it answered 503"],
         );
         says(&DiscordError::BadAnswer { action, tries, fault }, "bad_answer", true, &["8 tries", "DISCORD_API_URL"]);
-        let (waited, wanted) = (Duration::from_secs(840), Duration::from_secs(3_600));
-        says(&DiscordError::StoodStill { action, waited, wanted }, "stood_still", true, &["840 s", "3600 s", "rate limit"]);
+        let stood = DiscordError::StoodStill { action, waited: Duration::from_mins(14), wanted: Duration::from_hours(1) };
+        says(&stood, "stood_still", true, &["840 s", "3600 s", "rate limit"]);
         says(&DiscordError::Refused { action, status: 400, code: 0, message: message() }, "refused", false, &["400"]);
         let (setting, fault, remedy) = ("DISCORD_API_URL", "it is no address".into(), "leave it out");
         says(&DiscordError::BadAddress { setting, fault, remedy }, "bad_address", false, &["DISCORD_API_URL does not lead"]);

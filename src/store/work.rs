@@ -229,7 +229,9 @@ pub(super) fn judge(guard: Guard, counts: &mut Counts, roster: Judged) -> (Optio
             counts.departures_held = match reason {
                 // It speaks of nobody in particular, so of everyone.
                 HeldReason::EmptyList => active,
-                HeldReason::MassDeparture | HeldReason::IncompleteRoster | HeldReason::Verification => i64::try_from(departed).unwrap_or(i64::MAX),
+                HeldReason::MassDeparture | HeldReason::IncompleteRoster | HeldReason::Verification => {
+                    i64::try_from(departed).unwrap_or(i64::MAX)
+                }
             };
             (Some(reason), None)
         }

@@ -138,7 +138,7 @@ async fn fetch(tools: &Tools, AskGuild { rest, guild }: &AskGuild, claim: FetchC
             )));
         }
         after = page.last.max(after);
-        members += page.members.len() as i64 + page.odd.iter().filter(|odd| odd.id.is_some()).count() as i64;
+        members += count(page.members.len() + page.odd.iter().filter(|odd| odd.id.is_some()).count());
         if page.received > 0 {
             tools.work.stage_page(&claim, &fetched_page(page, batch)?, tools.clock.now()).await?;
             tools.ring.ring(&[Job::Batch(claim.run, batch)]).await;
@@ -163,7 +163,6 @@ async fn fetch(tools: &Tools, AskGuild { rest, guild }: &AskGuild, claim: FetchC
 fn fetched_page(page: RosterPage, batch: i32) -> Result<FetchedPage, StoreError> {
     let mut members: Vec<Member> = page.members;
     members.sort_by_key(|member| member.id);
-    let count = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
     let warnings = page.odd.iter().map(|odd| match odd.id {
         Some(id) => format!("The member {id} was skipped, and is left as it is: {}.", odd.fault),
         None => format!("A member was skipped: {}.", odd.fault),
@@ -177,6 +176,10 @@ fn fetched_page(page: RosterPage, batch: i32) -> Result<FetchedPage, StoreError>
         skipped: count(page.odd.len()),
         batch: StagedBatch { batch, members: count(members.len()), payload: encode_payload(&members)? },
     })
+}
+
+fn count(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
 }
 
 fn error(code: &str, message: &str) -> RunError {

@@ -1,17 +1,16 @@
 -- Takes note of what an answer says of its bucket, by the clock of Redis.
 -- KEYS: 1 the bucket of the route, 2 its window
 -- ARGV: 1 the bucket's name, 2 its limit, 3 what remains of it, 4 after how many ms it is filled again,
---       5 how much later the end of the same window may be told, in ms, 6 how long an idle window is kept, in ms
+--       5 how long an idle window is kept, in ms
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local remaining, after, idle = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
+local remaining, after, idle = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local ends, length = now + after, after
 
 local known = redis.call('HMGET', KEYS[2], 'remaining', 'ends', 'length')
 if known[1] then
-    local known_end = tonumber(known[2])
-    if now < known_end and ends <= known_end + ARGV[5] then
-        -- Of the same window we also know requests that are under way.
+    if now < tonumber(known[2]) then
+        -- While a window lasts we also know of requests that are under way.
         remaining = math.min(remaining, tonumber(known[1]))
     end
     length = math.max(length, tonumber(known[3]))

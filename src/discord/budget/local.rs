@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::kept::Kept;
-use super::{Budget, GLOBAL_LIMIT, GLOBAL_WINDOW, LONGEST_PAUSE, Limits, Route, SAME_WINDOW, Scope};
+use super::{Budget, GLOBAL_LIMIT, GLOBAL_WINDOW, LONGEST_PAUSE, Limits, Route, Scope};
 
 /// A budget within this process.
 #[derive(Debug, Default)]
@@ -57,11 +57,10 @@ impl Window {
     }
 
     fn learn(&mut self, limits: &Limits, now: Instant) {
-        let ends = now + limits.reset_after;
-        let is_same = now < self.ends && ends <= self.ends + SAME_WINDOW;
-        // Of the same window we also know requests that are under way.
-        self.remaining = if is_same { self.remaining.min(limits.remaining) } else { limits.remaining };
-        (self.limit, self.ends, self.length) = (limits.limit, ends, self.length.max(limits.reset_after));
+        // While a window lasts we also know of requests that are under way.
+        self.remaining = if now < self.ends { self.remaining.min(limits.remaining) } else { limits.remaining };
+        (self.limit, self.ends) = (limits.limit, now + limits.reset_after);
+        self.length = self.length.max(limits.reset_after);
     }
 }
 

@@ -21,8 +21,6 @@ use super::Route;
 pub(super) const GLOBAL_LIMIT: usize = 50;
 /// A second, and a little for requests that overtake each other on their way.
 pub(super) const GLOBAL_WINDOW: Duration = Duration::from_millis(1_100);
-/// How much later than the one we know a window may end and still be the same: answers take their time.
-const SAME_WINDOW: Duration = Duration::from_millis(250);
 /// Longest pause or window that is kept. A longer one fails whoever asks long before it ends.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 /// Longest name of a bucket, in bytes; Discord's have 32.

@@ -12,7 +12,7 @@ use redis::{Client, FromRedisValue, RedisResult, Script, ScriptInvocation};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, timeout};
 
-use super::{Budget, GLOBAL_LIMIT, GLOBAL_WINDOW, LONGEST_PAUSE, Limits, LocalBudget, Route, SAME_WINDOW, Scope};
+use super::{Budget, GLOBAL_LIMIT, GLOBAL_WINDOW, LONGEST_PAUSE, Limits, LocalBudget, Route, Scope};
 use crate::discord::DiscordError;
 
 /// How long a command may take. Half a second, as `redis` has it, would make an outage of each slow moment.
@@ -163,7 +163,7 @@ impl Budget for RedisBudget {
         call.key(self.bucket_key(route));
         call.key(format!("{}{}{}", self.window_prefix(), limits.bucket, route.resource()));
         call.arg(&limits.bucket).arg(limits.limit).arg(limits.remaining).arg(millis(limits.reset_after));
-        call.arg(millis(SAME_WINDOW)).arg(millis(IDLE));
+        call.arg(millis(IDLE));
         self.run::<()>(&call).await;
     }
 

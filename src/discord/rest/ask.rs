@@ -17,6 +17,8 @@ use crate::discord::{DiscordError, Route};
 
 /// Largest body of an answer that is read. A thousand members with all the roles a guild can have are a third of that.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// A wait as long as this, somebody may wonder about.
+const WORTH_TELLING: Duration = Duration::from_secs(5);
 /// What a bot needs where no permission is asked for.
 const INVITED: &str = "the permissions that its invite link asks for";
 
@@ -133,7 +135,14 @@ impl Rest {
                 },
                 Meaning::Again { fault, is_edge } => self.again(ask, &mut course, fault, is_edge).await?,
                 Meaning::Wait { named, is_global } => {
-                    tracing::debug!(route = ask.route.name(), is_global, "Discord asks to wait {} ms", named.as_millis());
+                    if named >= WORTH_TELLING {
+                        let seconds = named.as_secs();
+                        tracing::info!(
+                            route = ask.route.name(),
+                            is_global,
+                            "Discord's rate limit is met: it asks to wait {seconds} s"
+                        );
+                    }
                     let scope = if is_global { Scope::Global } else { Scope::Route(&ask.route) };
                     self.budget.pause(scope, named).await;
                     course.told_to_wait(named)

@@ -94,8 +94,8 @@ mod tests {
             for pause in pauses {
                 assert_eq!(course.failed(Fault::Unavailable("x".into())), Ok(Duration::from_millis(pause)));
             }
-            let last = course.failed(Fault::BadAnswer("y".into()));
-            assert_eq!(last, Err(DiscordError::BadAnswer { action: "to ask", tries: 8, fault: "y".into() }));
+            let eighth = course.failed(Fault::BadAnswer("y".into()));
+            assert_eq!(eighth, Err(DiscordError::BadAnswer { action: "to ask", tries: 8, fault: "y".into() }));
         }
     }
 
@@ -116,8 +116,9 @@ mod tests {
         let course = Course::new("to ask", Patience::default(), &random);
         course.wait(Duration::from_mins(14)).await.unwrap();
         course.wait(Duration::from_mins(1)).await.unwrap();
-        let (waited, wanted) = (Duration::from_mins(15), Duration::from_secs(1));
-        assert_eq!(course.wait(wanted).await, Err(DiscordError::StoodStill { action: "to ask", waited, wanted }));
+        let wanted = Duration::from_secs(1);
+        let error = DiscordError::StoodStill { action: "to ask", waited: Duration::from_mins(15), wanted };
+        assert_eq!(course.wait(wanted).await, Err(error));
 
         // A wait that is too long is not begun.
         let course = Course::new("to ask", Patience::default(), &random);

@@ -22,13 +22,13 @@ async fn a_worker_killed_in_the_middle_of_a_fetch_is_followed_by_another_within_
     let guild = i64::try_from(discord::GUILD).unwrap().try_into().unwrap();
     let site = Site::new(database.url(), guild).with_redis().set("DISCORD_TOKEN", TOKEN).set("DISCORD_API_URL", fake.url());
     let mut first = site.serve("http,worker").await;
-    let begin = reqwest::Client::new()
+    let wish = reqwest::Client::new()
         .post(format!("http://{}/api/dbot/sync_runs", first.door.address))
         .header("X-API-Key", KEY)
         .header("X-Guild-Id", discord::GUILD.to_string())
         .header("Content-Type", "application/json")
         .body(r#"{"source":"discord"}"#);
-    let begun = read(begin.send().await.unwrap()).await;
+    let begun = read(wish.send().await.unwrap()).await;
     assert_eq!(begun.status, 202, "{begun:?}");
     ledger.wait_for("two pages are staged", 2, "SELECT batches_total FROM sync_runs").await;
     first.process.sigkill();

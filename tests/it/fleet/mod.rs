@@ -9,6 +9,7 @@ mod order;
 mod outages;
 mod restarts;
 mod sharing;
+mod small;
 mod stopping;
 mod uploads;
 mod workers;

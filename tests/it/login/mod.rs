@@ -261,9 +261,9 @@ impl Browser {
 
     /// Goes to Discord, where whoever sits there answers, and says under which address it is to come back.
     async fn agree(&mut self, begin: &str) -> String {
-        let begun = self.get(begin).await;
-        assert_eq!(begun.status, 303, "{}", begun.body);
-        let agreed = self.client.get(begun.location()).send().await.unwrap();
+        let sent = self.get(begin).await;
+        assert_eq!(sent.status, 303, "{}", sent.body);
+        let agreed = self.client.get(sent.location()).send().await.unwrap();
         assert_eq!(agreed.status(), 302, "Discord does not take the way it was asked");
         let back = Url::parse(agreed.headers()[LOCATION].to_str().unwrap()).unwrap();
         assert!(back.as_str().starts_with(PUBLIC), "{back}");

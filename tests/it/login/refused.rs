@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{BEGIN, ME, Site, Store, person};
-use crate::support::discord::{CLIENT_SECRET, Route, Scope, Trouble, When};
+use crate::support::discord::{CLIENT_SECRET, Route, Scope, Trouble, When, World};
 
 const NELLY: u64 = 80_351_110_224_678_912;
 
@@ -98,7 +98,7 @@ async fn while_the_token_endpoint_is_down_nobody_is_logged_in(store: Store) {
         assert_eq!(answer.status, 502, "{trouble:?}");
         assert!(answer.body.contains("Discord cannot be reached") && answer.body.contains("Try again"), "{}", answer.body);
         assert!(browser.cookies.is_empty(), "{trouble:?}");
-        site.discord.world(|world| world.untroubled());
+        site.discord.world(World::untroubled);
     }
     site.discord.world(|world| world.oauth.client_secret = "another".into());
     let (_, answer) = site.log_in(&person(NELLY, "nelly")).await;
