@@ -2,9 +2,8 @@
 
 use actix::prelude::*;
 
-use super::{Tools, lease};
+use super::{Tools, failing, lease};
 use crate::domain::{Member, RunError, RunId};
-use crate::queue::Job;
 use crate::store::{BatchClaim, MAX_CLAIMS, StoreError, decode_payload};
 
 /// Applies batches, one at a time.
@@ -131,7 +130,6 @@ async fn fail(tools: &Tools, claim: &BatchClaim, error: &StoreError) -> Result<(
     if !tools.work.renew_batch(claim, tools.clock.now() + tools.pace.lease).await? {
         return Ok(());
     }
-    tracing::error!(run = %claim.run, batch = claim.batch, %error, "the run fails: a batch cannot be applied");
     let error = RunError {
         code: "batch_failed".into(),
         message: format!(
@@ -140,8 +138,5 @@ async fn fail(tools: &Tools, claim: &BatchClaim, error: &StoreError) -> Result<(
             claim.batch
         ),
     };
-    let next = tools.work.fail_run(claim.run, &error, tools.clock.now()).await?;
-    tools.ring.notify(claim.run).await;
-    tools.ring.ring(&next.into_iter().map(Job::Run).collect::<Vec<_>>()).await;
-    Ok(())
+    failing::fail(tools, claim.run, &error).await
 }

@@ -2,7 +2,7 @@
 
 use actix::prelude::*;
 
-use super::{Tools, lease, verification};
+use super::{Tools, failing, lease, verification};
 use crate::discord::DiscordError;
 use crate::domain::{RunError, RunId, RunState};
 use crate::queue::Job;
@@ -161,9 +161,5 @@ async fn fail_with(tools: &Tools, claim: &FinishClaim, error: RunError) -> Resul
     if !tools.work.renew_finish(claim, tools.clock.now() + tools.pace.lease).await? {
         return Ok(());
     }
-    tracing::error!(run = %claim.run, code = error.code, "the run fails: {}", error.message);
-    let next = tools.work.fail_run(claim.run, &error, tools.clock.now()).await?;
-    tools.ring.notify(claim.run).await;
-    tools.ring.ring(&next.into_iter().map(Job::Run).collect::<Vec<_>>()).await;
-    Ok(())
+    failing::fail(tools, claim.run, &error).await
 }

@@ -17,6 +17,7 @@
 
 mod batch_writer;
 mod crew;
+mod failing;
 mod finisher;
 mod guild_sync;
 mod lease;

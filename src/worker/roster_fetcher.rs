@@ -10,7 +10,7 @@
 use actix::prelude::*;
 use chrono::TimeDelta;
 
-use super::{AskGuild, Tools, lease};
+use super::{AskGuild, Tools, failing, lease};
 use crate::discord::{DiscordError, RosterPage};
 use crate::domain::{Member, RunError, RunId};
 use crate::queue::Job;
@@ -217,11 +217,7 @@ async fn fail(tools: &Tools, claim: &FetchClaim, error: RunError) -> Result<(), 
     if !tools.work.renew_fetch(claim, tools.clock.now() + tools.pace.lease).await? {
         return Ok(());
     }
-    tracing::error!(run = %claim.run, code = error.code, "the run fails: {}", error.message);
-    let next = tools.work.fail_run(claim.run, &error, tools.clock.now()).await?;
-    tools.ring.notify(claim.run).await;
-    tools.ring.ring(&next.into_iter().map(Job::Run).collect::<Vec<_>>()).await;
-    Ok(())
+    failing::fail(tools, claim.run, &error).await
 }
 
 async fn clear_problem(tools: &Tools) {
@@ -243,11 +239,7 @@ async fn leave_to_others(tools: &Tools, run: RunId) {
         "no_token",
         "No worker has a token to ask Discord with. Nothing was changed. Set DISCORD_TOKEN for at least one process with the role worker.",
     );
-    match tools.work.fail_run(run, &error, now).await {
-        Ok(next) => {
-            tools.ring.notify(run).await;
-            tools.ring.ring(&next.into_iter().map(Job::Run).collect::<Vec<_>>()).await;
-        }
-        Err(error) => tracing::warn!(%run, %error, "the run could not be failed"),
+    if let Err(error) = failing::fail(tools, run, &error).await {
+        tracing::warn!(%run, %error, "the run could not be failed");
     }
 }
