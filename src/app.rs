@@ -14,6 +14,7 @@ use chrono::TimeDelta;
 use tokio::task::JoinHandle;
 
 use crate::config::{Config, ConfigError};
+use crate::discord::Patience;
 use crate::domain::{Clock, DiscordId, Random, SystemClock};
 use crate::intake::{Follow, Intake, IntakeLimits};
 use crate::queue::{self, Queue, RedisOptions};
@@ -158,7 +159,7 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
     let listener = if roles.contains(&Role::Http) { Some(http_server::listen(config).await?) } else { None };
     let (stores, guild) = open_ledger(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let rest = rest(config, redis.as_ref())?;
+    let rest = rest(config, redis.as_ref(), Patience::default())?;
     let queue = match redis {
         Some(options) => queue::redis(options, clock.clone()).await?,
         None => queue::local(),

@@ -21,7 +21,7 @@ use crate::store::Stores;
 ///
 /// # Errors
 /// If the settings cannot be used.
-pub fn rest(config: &Config, redis: Option<&RedisOptions>) -> anyhow::Result<Option<Rest>> {
+pub fn rest(config: &Config, redis: Option<&RedisOptions>, patience: Patience) -> anyhow::Result<Option<Rest>> {
     let Some(token) = config.discord.bot_token() else { return Ok(None) };
     let budget: Arc<dyn Budget> = match redis {
         Some(redis) => Arc::new(RedisBudget::new(&redis.url, &redis.prefix)?),
@@ -32,7 +32,7 @@ pub fn rest(config: &Config, redis: Option<&RedisOptions>) -> anyhow::Result<Opt
         token: token.clone(),
         home: config.public_url().to_owned(),
         random: random(),
-        patience: Patience::default(),
+        patience,
     };
     Ok(Some(Rest::new(options, budget)?))
 }

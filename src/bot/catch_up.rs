@@ -24,9 +24,9 @@ pub(super) struct CatchUp {
 /// What is to be done about a wish.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
-    /// A sync begins, or began, late enough.
+    /// A sync that began late enough has brought its list, or has failed for good.
     Covered,
-    /// It is too early for another one.
+    /// It is too early for another one, or one is under way.
     Wait(TimeDelta),
     /// File one.
     File,
@@ -82,7 +82,8 @@ async fn next_step(desk: &Desk, since: DateTime<Utc>) -> Option<TimeDelta> {
         Next::File => match timeout(STEP, desk.tools.intake.file_fetch(String::new(), false)).await {
             Ok(Ok(Fetch::New(run))) => {
                 tracing::info!(%run, "filed a full sync, to catch up on what the gateway may not have told");
-                None
+                // Met once it has brought its list.
+                Some(AGAIN)
             }
             Ok(Err(error)) => {
                 tracing::warn!(%error, "a full sync could not be filed; the next try follows");
@@ -99,10 +100,21 @@ fn judge(last: Option<&Run>, since: DateTime<Utc>, now: DateTime<Utc>, distance:
     let Some(last) = last else { return Next::File };
     // What is still queued will begin later than any wish.
     if last.state == RunState::Queued || last.started_at.unwrap_or(last.created_at) >= since {
-        return Next::Covered;
+        match last.state {
+            RunState::Queued | RunState::Fetching | RunState::Applying | RunState::Finishing => return Next::Wait(AGAIN),
+            RunState::Failed if is_passing(last) => {}
+            // What failed for a reason that will not pass would fail again.
+            _ => return Next::Covered,
+        }
     }
     let due = last.created_at + distance;
     if due > now { Next::Wait(due - now) } else { Next::File }
+}
+
+/// Whether a sync failed because Discord was away for a while.
+fn is_passing(run: &Run) -> bool {
+    const PASSING: [&str; 4] = ["discord_unavailable", "stood_still", "bad_answer", "blocked"];
+    run.error.as_ref().is_some_and(|error| PASSING.contains(&error.code.as_str()))
 }
 
 #[cfg(test)]

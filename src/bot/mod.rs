@@ -249,6 +249,8 @@ impl Desk {
             gateway_closed.cancel();
             ended
         };
+        // Whatever was wrong with the channel may be mended; if not, the next report says so.
+        self.troubles.clear(troubles::Trouble::Channel);
         let collecting = self.collector.run(&self, &gateway_closed);
         let catching_up = self.catch_up.run(&self, &stopping);
         let replying = replies::run(&self, &stopping);

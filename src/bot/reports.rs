@@ -7,6 +7,8 @@ use super::troubles::Trouble;
 use super::{Desk, STEP, say};
 use crate::domain::{Run, RunState};
 
+/// How long reports rest while Discord is away.
+const AWAY: std::time::Duration = std::time::Duration::from_secs(30);
 /// Runs that are reported in one go.
 const MOST: i64 = 20;
 /// What ended longer ago is told the log alone: a bot that comes back after days would fill the channel with old news.
@@ -17,7 +19,11 @@ pub(super) async fn tell_all(desk: &Desk) {
     loop {
         if let Ok(Ok(runs)) = timeout(STEP, desk.tools.replies.unreported(MOST)).await {
             for run in runs {
-                tell(desk, &run).await;
+                if !tell(desk, &run).await {
+                    // Discord is away; what waits behind this would not come through either.
+                    sleep(AWAY).await;
+                    break;
+                }
             }
         }
         sleep(desk.options.pace.look).await;
@@ -25,12 +31,17 @@ pub(super) async fn tell_all(desk: &Desk) {
 }
 
 /// Reports a run that was held or has failed, once: it is marked before it is told, so that a crash between costs a line and doubles none.
-async fn tell(desk: &Desk, run: &Run) {
+/// `false` if Discord did not take it and it is to be told later.
+async fn tell(desk: &Desk, run: &Run) -> bool {
     if !mark(desk, run).await {
-        return;
+        return true;
     }
     let address = say::address(&desk.options.public_url, run.id);
-    post(desk, run, &say::report(run, &address)).await;
+    let told = post(desk, run, &say::report(run, &address)).await;
+    if !told && !matches!(timeout(STEP, desk.tools.replies.unmark_reported(run.id)).await, Ok(Ok(()))) {
+        tracing::warn!(run = %run.id, "the report will not be tried again; the log has it");
+    }
+    told
 }
 
 /// Reports the result of a run whose reply can no longer be changed. One that was held or has failed is reported once for all.
@@ -46,22 +57,29 @@ async fn mark(desk: &Desk, run: &Run) -> bool {
     matches!(timeout(STEP, desk.tools.replies.mark_reported(run.id, desk.tools.clock.now())).await, Ok(Ok(true)))
 }
 
-/// Posts a text in the report channel; without one, or if it cannot be written to, the log has it.
-async fn post(desk: &Desk, run: &Run, text: &str) {
+/// Posts a text in the report channel; without one, or if it cannot be written to, the log has it. `false` if it may come through later.
+async fn post(desk: &Desk, run: &Run, text: &str) -> bool {
     let old = run.finished_at.is_some_and(|ended| desk.tools.clock.now() - ended > NEWS);
-    let Some(channel) = desk.options.report_channel.filter(|_| !old) else { return log(run, text) };
-    let fault = match timeout(STEP * 3, desk.tools.rest.post_message(channel, text)).await {
-        Ok(Ok(())) => return desk.troubles.clear(Trouble::Channel),
+    let Some(channel) = desk.options.report_channel.filter(|_| !old) else {
+        log(run, text);
+        return true;
+    };
+    let (fault, passing) = match timeout(STEP * 3, desk.tools.rest.post_message(channel, text)).await {
+        Ok(Ok(())) => {
+            desk.troubles.clear(Trouble::Channel);
+            return true;
+        }
         Ok(Err(error)) => {
             if !error.is_transient() {
                 desk.troubles.note(Trouble::Channel, &say::channel(channel, &error.to_string()));
             }
-            error.to_string()
+            (error.to_string(), error.is_transient())
         }
-        Err(_) => "no answer in time".to_owned(),
+        Err(_) => ("no answer in time".to_owned(), true),
     };
     tracing::warn!(run = %run.id, fault, "the report channel could not be told");
     log(run, text);
+    !passing
 }
 
 fn log(run: &Run, text: &str) {

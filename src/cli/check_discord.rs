@@ -1,10 +1,21 @@
 //! The doctor's look at Discord: token, intent, guild, member list, login.
 
+use std::time::Duration;
+
 use super::check::{Findings, fine, note};
 use crate::app;
 use crate::config::Config;
-use crate::discord::{DiscordError, Rest};
+use crate::discord::{DiscordError, Patience, Rest};
 use crate::domain::DiscordId;
+
+/// A person is waiting.
+const PATIENCE: Patience = Patience {
+    connect: Duration::from_secs(3),
+    answer: Duration::from_secs(5),
+    stand_still: Duration::from_secs(10),
+    first_pause: Duration::from_millis(500),
+    longest_pause: Duration::from_secs(5),
+};
 
 /// Looks at all that these settings want of Discord.
 pub(super) async fn check_discord(config: &Config, guild: Option<DiscordId>, findings: &mut Findings) {
@@ -16,14 +27,25 @@ pub(super) async fn check_discord(config: &Config, guild: Option<DiscordId>, fin
         note("DISCORD_CLIENT_ID is not set: nobody can log in with Discord");
     }
     let redis = app::redis_options(config);
-    match app::rest(config, redis.as_ref()) {
+    match app::rest(config, redis.as_ref(), PATIENCE) {
         Ok(None) => note("DISCORD_TOKEN is not set: no bot, and no member list from Discord"),
         Ok(Some(rest)) => {
             if let Err(error) = check_bot(&rest, guild, findings).await {
-                findings.problem(&format!("Discord: {error}"), "do that, then run `guildsync check` again");
+                tell(&error, config.discord.api_url(), findings);
             }
         }
         Err(error) => findings.problem(&format!("Discord: {error}"), "correct the setting"),
+    }
+}
+
+/// Discord's errors say themselves what to do; those that pass need nobody.
+fn tell(error: &DiscordError, api_url: &str, findings: &mut Findings) {
+    if error.is_transient() {
+        let remedy =
+            "see whether this machine reaches it, and look at https://discordstatus.com; what needs Discord waits meanwhile";
+        findings.problem(&format!("Discord ({api_url}) does not answer as it should just now"), remedy);
+    } else {
+        findings.problem(&error.to_string(), "then run `guildsync check` again");
     }
 }
 

@@ -268,6 +268,8 @@ fn tell(run: &Run, begun: chrono::DateTime<Utc>) -> Outcome {
         ("Linked", counts.linked),
         ("Unlinked", counts.unlinked),
         ("Duplicates", counts.duplicates),
+        ("Skipped", counts.skipped),
+        ("Deferred", counts.deferred),
         ("Active", counts.total_active),
     ] {
         println!("{name:<12} {count:>9}");

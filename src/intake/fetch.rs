@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{Intake, Refusal};
 use crate::domain::{Mode, RunId, Source};
 use crate::queue::Job;
-use crate::store::{Filed, Idempotency, NewRun};
+use crate::store::{Filed, Idempotency, NewRun, StoreError};
 
 /// What became of a wish for a list from Discord.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,12 @@ impl Intake {
     async fn fetch(&self, requested_by: String, dry_run: bool, idempotency: Option<Idempotency>) -> Result<Fetch, Refusal> {
         let mode = if dry_run { Mode::DryRun } else { Mode::Full };
         let run = NewRun { mode, idempotency, ..self.small(Source::Discord, requested_by) };
-        let filed = match self.filing.file_run(&run, &[], &[]).await {
+        let mut filed = self.filing.file_run(&run, &[], &[]).await;
+        if matches!(filed, Err(StoreError::JustEnded)) {
+            // Once more: whatever it would have joined has made room.
+            filed = self.filing.file_run(&run, &[], &[]).await;
+        }
+        let filed = match filed {
             Err(error) if error.is_transient() => self.after_lost_answer(run.id, error).await.map(|()| Filed::New)?,
             filed => filed?,
         };

@@ -44,6 +44,9 @@ pub trait Replies: Send + Sync + 'static {
 
     /// Notes that a run has been reported; `false` if somebody else did.
     async fn mark_reported(&self, run: RunId, now: DateTime<Utc>) -> Result<bool, StoreError>;
+
+    /// The report did not come through: it is to be tried again.
+    async fn unmark_reported(&self, run: RunId) -> Result<(), StoreError>;
 }
 
 /// Something that is wrong and will not mend itself.

@@ -6,6 +6,9 @@ pub enum StoreError {
     /// The database cannot be reached or is too busy; the same call may succeed later. Nothing was changed.
     #[error("the database cannot be reached just now ({0}); nothing was changed, try again")]
     Unavailable(String),
+    /// The run that was to be joined ended at that very moment. Nothing was changed; the same call succeeds.
+    #[error("another sync has just ended; nothing was changed, try again")]
+    JustEnded,
     /// The step was claimed by someone else meanwhile. Nothing was changed.
     #[error("another worker has taken this step over; nothing was changed")]
     ClaimLost,
@@ -24,7 +27,7 @@ impl StoreError {
     /// Whether the same call may succeed later without anybody doing anything.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::JustEnded)
     }
 }
 

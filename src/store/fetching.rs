@@ -39,11 +39,11 @@ pub struct FetchedPage {
     pub duplicates: i64,
     /// Entries that could not be used.
     pub skipped: i64,
-    /// What a person should know of them. Only the first [`MAX_WARNINGS`] of a run are kept.
+    /// What a person should know of them. Once a run has [`MAX_WARNINGS`], no more are kept.
     pub warnings: Vec<String>,
 }
 
-/// Most warnings of one run that pages of its list leave; `skipped` counts on.
+/// Once a run has so many warnings, further pages of its list leave none; `skipped` counts on.
 pub const MAX_WARNINGS: i32 = 20;
 
 /// The departures of a fetched list, before they are judged.

@@ -60,6 +60,7 @@ handle!(Work {
     release_finish(claim: &FinishClaim, blameless: bool, now: DateTime<Utc>) -> () = release_end;
     fail_run(run: RunId, error: &RunError, now: DateTime<Utc>) -> Vec<RunId> = fail;
     set_aside(run: RunId, error: &RunError, now: DateTime<Utc>) -> Vec<RunId> = set_exhausted_aside;
+    fail_unclaimed(run: RunId, error: &RunError, now: DateTime<Utc>, since: DateTime<Utc>) -> Option<Vec<RunId>> = fail_unfetched;
     due(now: DateTime<Utc>, rung_before: DateTime<Utc>, limit: i64) -> Vec<Due> = due_steps;
     exhausted(now: DateTime<Utc>) -> Vec<RunId> = exhausted_runs;
 });
@@ -88,6 +89,7 @@ handle!(Replies {
     open_replies(limit: i64) -> Vec<Reply> = list_replies;
     drop_reply(reply: &Reply) -> bool = delete_reply;
     unreported(limit: i64) -> Vec<Run> = unreported_runs;
+    unmark_reported(run: RunId) -> () = note_unreported;
     mark_reported(run: RunId, now: DateTime<Utc>) -> bool = note_reported;
 });
 

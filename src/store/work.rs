@@ -174,6 +174,15 @@ pub trait Work: Send + Sync + 'static {
     /// As [`fail_run`](Self::fail_run), if a step of the run is still exhausted; see [`exhausted`](Self::exhausted).
     async fn set_aside(&self, run: RunId, error: &RunError, now: DateTime<Utc>) -> Result<Vec<RunId>, StoreError>;
 
+    /// As [`fail_run`](Self::fail_run), if the run's list was to be fetched since before `since` and nobody has ever claimed that.
+    async fn fail_unclaimed(
+        &self,
+        run: RunId,
+        error: &RunError,
+        now: DateTime<Utc>,
+        since: DateTime<Utc>,
+    ) -> Result<Option<Vec<RunId>>, StoreError>;
+
     /// Steps that nobody seems to be working on (a batch that waits while others of its run are being applied is none) and that were last rung before `rung_before`, oldest first, at most `limit`; they
     /// count as rung now.
     async fn due(&self, now: DateTime<Utc>, rung_before: DateTime<Utc>, limit: i64) -> Result<Vec<Due>, StoreError>;

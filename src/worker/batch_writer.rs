@@ -69,12 +69,16 @@ async fn claim_and_apply(tools: Tools, run: RunId, batch: i32) -> Option<i64> {
         .await
     };
     match applied {
-        Ok(Ok(done)) => {
+        Ok(None) => {
+            tracing::info!(%run, batch, "another worker took the batch over, or its run has ended");
+            None
+        }
+        Ok(Some(Ok(done))) => {
             tracing::debug!(%run, batch, remaining = done.remaining, "batch applied");
             tools.ring.notify(run).await;
             Some(done.remaining)
         }
-        Ok(Err(error)) => {
+        Ok(Some(Err(error))) => {
             give_up(&tools, &claim, &error).await;
             None
         }

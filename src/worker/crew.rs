@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::prelude::*;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Tools;
 use super::batch_writer::{ApplyBatch, BatchWriter};
@@ -50,7 +50,9 @@ impl Crew {
     /// Fetches the list of a run from Discord, unless somebody else does, and has the run finished if all of it is applied by then.
     pub async fn fetch(&self, run: RunId) {
         let tools = self.tools.clone();
-        let fetched = self.fetchers.ask(&self.arbiter, || RosterFetcher::new(tools), FetchRoster(run)).await;
+        // One that is at it must not be waited for: jobs that wait take the places of others. The sweeper rings again.
+        let Ok(turn) = self.fetchers.free.try_acquire() else { return };
+        let fetched = self.fetchers.send(turn, &self.arbiter, || RosterFetcher::new(tools), FetchRoster(run)).await;
         if fetched.flatten() == Some(0) {
             self.finish(run).await;
         }
@@ -85,7 +87,24 @@ where
         A: Handler<M>,
         A::Context: actix::dev::ToEnvelope<A, M>,
     {
-        let _turn = self.free.acquire().await.ok()?;
+        let turn = self.free.acquire().await.ok()?;
+        self.send(turn, arbiter, make, message).await
+    }
+
+    /// As [`ask`](Self::ask) for who has the turn.
+    async fn send<M>(
+        &self,
+        _turn: SemaphorePermit<'_>,
+        arbiter: &ArbiterHandle,
+        make: impl FnOnce() -> A + Send + 'static,
+        message: M,
+    ) -> Option<M::Result>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        A: Handler<M>,
+        A::Context: actix::dev::ToEnvelope<A, M>,
+    {
         let idle = self.addresses.lock().unwrap_or_else(PoisonError::into_inner).pop().filter(Addr::connected);
         let address = idle.unwrap_or_else(|| A::start_in_arbiter(arbiter, |_| make()));
         let answer = address.send(message).await;

@@ -1,12 +1,17 @@
 //! `Finisher`: judges departures once all batches are applied, and ends the run. Of a small run it does all.
 
 use actix::prelude::*;
+use chrono::TimeDelta;
 
-use super::{Tools, failing, lease, verification};
+use super::verification::{Unverified, verify};
+use super::{Tools, failing, lease};
 use crate::discord::DiscordError;
 use crate::domain::{RunError, RunId, RunState};
 use crate::queue::Job;
 use crate::store::{FinishClaim, Finished, MAX_CLAIMS, StoreError};
+
+/// How long after its fetch began a list waits for a worker that can verify its departures. The largest guilds take an hour to fetch.
+const NO_TOKEN: TimeDelta = TimeDelta::hours(6);
 
 /// Finishes runs, one at a time.
 pub(super) struct Finisher {
@@ -65,9 +70,11 @@ async fn claim_and_finish(tools: Tools, run: RunId) {
         .await
     };
     match finished {
-        Ok(Ok(finished)) => conclude(&tools, run, finished).await,
-        Ok(Err(Unfinished::Store(error))) => give_up(&tools, &claim, &error).await,
-        Ok(Err(Unfinished::Discord(error))) => unverified(&tools, &claim, &error).await,
+        Ok(None) => tracing::info!(%run, "another worker took the finish over, or the run has ended"),
+        Ok(Some(Ok(finished))) => conclude(&tools, run, finished).await,
+        Ok(Some(Err(Unfinished::Store(error)))) => give_up(&tools, &claim, &error).await,
+        Ok(Some(Err(Unfinished::Unverified(Unverified::NoToken)))) => leave_to_others(&tools, &claim).await,
+        Ok(Some(Err(Unfinished::Unverified(Unverified::Discord(error))))) => unverified(&tools, &claim, &error).await,
         Err(panic) => tracing::error!(%run, attempt = claim.attempt, %panic, "finishing the run panicked"),
     }
 }
@@ -75,8 +82,8 @@ async fn claim_and_finish(tools: Tools, run: RunId) {
 /// Why a finish did not come about.
 enum Unfinished {
     Store(StoreError),
-    /// Discord did not say whether departures are true.
-    Discord(DiscordError),
+    /// It is not known whether the departures are true.
+    Unverified(Unverified),
 }
 
 impl From<StoreError> for Unfinished {
@@ -89,7 +96,7 @@ async fn judge(tools: &Tools, claim: &FinishClaim) -> Result<Finished, Unfinishe
     let Some(departing) = tools.work.departing(claim, tools.guard).await? else {
         return Ok(tools.work.finish_run(claim, tools.guard, tools.clock.now()).await?);
     };
-    let findings = verification::verify(tools, claim.run, &departing).await.map_err(Unfinished::Discord)?;
+    let findings = verify(tools, claim.run, &departing).await.map_err(Unfinished::Unverified)?;
     Ok(tools.work.finish_fetched(claim, tools.guard, &findings, tools.clock.now()).await?)
 }
 
@@ -133,6 +140,22 @@ async fn give_up(tools: &Tools, claim: &FinishClaim, error: &StoreError) {
     };
     if let Err(error) = result {
         tracing::warn!(%run, %error, "the finish could not be given back; its lease will run out");
+    }
+}
+
+/// Gives the finish of a list from Discord back: a worker with a token finds it. If there is none any more, it must not go round for ever.
+async fn leave_to_others(tools: &Tools, claim: &FinishClaim) {
+    let now = tools.clock.now();
+    let result = if now - claim.observed_at < NO_TOKEN {
+        tracing::debug!(run = %claim.run, "DISCORD_TOKEN is not set here; another worker may verify the departures");
+        tools.work.release_finish(claim, true, now).await
+    } else {
+        let message = "No worker has a token to ask Discord whether the departures are true. What had been applied is kept, nobody was marked as \
+                       left. Set DISCORD_TOKEN for every process with the role worker.";
+        fail_with(tools, claim, RunError { code: "no_token".into(), message: message.into() }).await
+    };
+    if let Err(error) = result {
+        tracing::warn!(run = %claim.run, %error, "the finish could not be given back; its lease will run out");
     }
 }
 

@@ -11,6 +11,9 @@ use crate::store::StoreError;
 /// Does `work` on the runtime and keeps its claim renewed meanwhile. Renewal is a task of its own, because the work may hold the very
 /// connection that renewal waits for.
 ///
+/// Work whose claim is lost has no effect any more; it is given a moment to find that out and is then ended, so that it does not keep the one who
+/// does it from the next. `None` then.
+///
 /// # Errors
 /// The panic of `work`, contained.
 pub(super) async fn hold<T, R>(
@@ -18,23 +21,33 @@ pub(super) async fn hold<T, R>(
     pace: Pace,
     renew: impl Fn() -> R + Send + 'static,
     work: impl Future<Output = T> + Send + 'static,
-) -> Result<T, JoinError>
+) -> Result<Option<T>, JoinError>
 where
     T: Send + 'static,
     R: Future<Output = Result<bool, StoreError>> + Send,
 {
-    let renewing = runtime.spawn(async move {
+    let mut renewing = runtime.spawn(async move {
         loop {
             tokio::time::sleep(pace.renew).await;
             match renew().await {
                 Ok(true) => {}
-                // The conclusion of the work will find that out, too, and change nothing.
                 Ok(false) => return,
                 Err(error) => tracing::debug!(%error, "a claim could not be renewed just now"),
             }
         }
     });
-    let done = runtime.spawn(work).await;
+    let mut working = runtime.spawn(work);
+    let done = tokio::select! {
+        done = &mut working => done.map(Some),
+        // It may just have been concluded: by this work.
+        _ = &mut renewing => match tokio::time::timeout(pace.renew, &mut working).await {
+            Ok(done) => done.map(Some),
+            Err(_) => {
+                working.abort();
+                Ok(None)
+            }
+        },
+    };
     renewing.abort();
     done
 }

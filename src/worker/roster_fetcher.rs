@@ -7,6 +7,8 @@
 //! A fetch that dies is claimed by another worker and goes on behind the last page that was staged. A list that breaks off fails its run: what
 //! had come is applied, nobody is marked as left.
 
+use std::time::Duration;
+
 use actix::prelude::*;
 use chrono::TimeDelta;
 
@@ -18,8 +20,11 @@ use crate::store::{FetchClaim, FetchedPage, StagedBatch, StoreError, encode_payl
 
 /// What standing problems of the fetch stand under.
 const PROBLEM: &str = "roster";
-/// How long a run waits for a worker that has a token.
+/// How long a run whose turn it is waits for a worker that has a token.
 const NO_TOKEN: TimeDelta = TimeDelta::minutes(15);
+
+/// How long the names of the roles may take.
+const ROLES: Duration = Duration::from_secs(15);
 
 /// Fetches lists, one at a time.
 pub(super) struct RosterFetcher {
@@ -101,12 +106,16 @@ async fn claim_and_fetch(tools: Tools, run: RunId) -> Option<i64> {
     )
     .await;
     match fetched {
-        Ok(Ok(remaining)) => {
+        Ok(None) => {
+            tracing::info!(%run, "another worker took the fetch over, or its run has ended");
+            None
+        }
+        Ok(Some(Ok(remaining))) => {
             clear_problem(&tools).await;
             tools.ring.notify(run).await;
             Some(remaining)
         }
-        Ok(Err(broken)) => {
+        Ok(Some(Err(broken))) => {
             give_up(&tools, &claim, broken).await;
             None
         }
@@ -119,10 +128,11 @@ async fn claim_and_fetch(tools: Tools, run: RunId) -> Option<i64> {
 
 async fn fetch(tools: &Tools, AskGuild { rest, guild }: &AskGuild, claim: FetchClaim) -> Result<i64, Broken> {
     tracing::info!(run = %claim.run, batches = claim.batches, "fetching the members from Discord");
-    match rest.roles(*guild).await {
-        Ok(roles) => tools.roles.replace_roles(&roles).await?,
-        // Names of roles are no reason to fail; what matters fails below.
-        Err(error) => tracing::warn!(%error, "the names of the roles could not be fetched"),
+    // Names of roles are no reason to wait long or to fail; what matters fails below.
+    match tokio::time::timeout(ROLES, rest.roles(*guild)).await {
+        Ok(Ok(roles)) => tools.roles.replace_roles(&roles).await?,
+        Ok(Err(error)) => tracing::warn!(%error, "the names of the roles could not be fetched"),
+        Err(_) => tracing::warn!("the names of the roles did not come in time"),
     }
     if let Some(expected) = rest.guild(*guild).await?.approximate_member_count {
         tools.work.expect_members(&claim, expected).await?;
@@ -229,17 +239,16 @@ async fn clear_problem(tools: &Tools) {
 /// Without a token of its own this process leaves the fetch to others; if there are none, the run must not wait for ever.
 async fn leave_to_others(tools: &Tools, run: RunId) {
     let now = tools.clock.now();
-    let found = tools.read.run(run).await;
-    let Ok(Some(found)) = found.inspect_err(|error| tracing::warn!(%run, %error, "the run could not be read")) else { return };
-    if found.state.has_ended() || found.started_at.is_none_or(|start| now - start < NO_TOKEN) {
-        tracing::debug!(%run, "DISCORD_TOKEN is not set here; another worker may fetch the list");
-        return;
-    }
     let error = error(
         "no_token",
         "No worker has a token to ask Discord with. Nothing was changed. Set DISCORD_TOKEN for at least one process with the role worker.",
     );
-    if let Err(error) = failing::fail(tools, run, &error).await {
-        tracing::warn!(%run, %error, "the run could not be failed");
+    match tools.work.fail_unclaimed(run, &error, now, now - NO_TOKEN).await {
+        Ok(None) => tracing::debug!(%run, "DISCORD_TOKEN is not set here; another worker may fetch the list"),
+        Ok(Some(next)) => {
+            tools.ring.notify(run).await;
+            tools.ring.ring(&next.into_iter().map(Job::Run).collect::<Vec<_>>()).await;
+        }
+        Err(error) => tracing::warn!(%run, %error, "the run could not be failed"),
     }
 }

@@ -8,16 +8,34 @@ use crate::store::{Departing, Findings};
 /// Departures that are asked for one by one. 100 requests take Discord some 20 s.
 const MOST: usize = 100;
 
+/// Why nothing was found out.
+pub(super) enum Unverified {
+    /// Discord does not say.
+    Discord(DiscordError),
+    /// This worker cannot ask.
+    NoToken,
+}
+
+impl From<DiscordError> for Unverified {
+    fn from(error: DiscordError) -> Self {
+        Self::Discord(error)
+    }
+}
+
 /// What is found out about these departures.
-pub(super) async fn verify(tools: &Tools, run: RunId, departing: &Departing) -> Result<Findings, DiscordError> {
+pub(super) async fn verify(tools: &Tools, run: RunId, departing: &Departing) -> Result<Findings, Unverified> {
     let whole = departing.expected.is_none_or(|expected| is_complete(departing.listed, expected, tools.completeness));
     if !whole {
         return Ok(Findings { doubt: Some(HeldReason::IncompleteRoster), gone: None });
     }
-    // What the guard will hold anyway, and what is only a plan, is not worth the requests.
-    let (Some(discord), true, Mode::Full) = (&tools.discord, departing.believed, departing.mode) else {
+    if departing.departed.is_empty() || departing.mode != Mode::Full {
         return Ok(Findings::default());
-    };
+    }
+    if !departing.believed {
+        // Held, even if a departure less makes them few enough meanwhile: nobody has asked.
+        return Ok(Findings { doubt: Some(HeldReason::MassDeparture), gone: None });
+    }
+    let Some(discord) = &tools.discord else { return Err(Unverified::NoToken) };
     let all = departing.departed.len() <= MOST;
     let mut gone = Vec::new();
     for id in departing.departed.iter().take(MOST) {

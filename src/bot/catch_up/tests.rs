@@ -51,8 +51,8 @@ fn at_most_one_in_ten_minutes() {
 
 #[test]
 fn one_that_begins_late_enough_serves() {
-    assert_eq!(judge(Some(&full(RunState::Queued, -100, None)), at(0), at(5), LEAST), Next::Covered);
-    assert_eq!(judge(Some(&full(RunState::Fetching, -100, Some(0))), at(0), at(5), LEAST), Next::Covered);
+    assert_eq!(judge(Some(&full(RunState::Queued, -100, None)), at(0), at(5), LEAST), Next::Wait(AGAIN));
+    assert_eq!(judge(Some(&full(RunState::Fetching, -100, Some(0))), at(0), at(5), LEAST), Next::Wait(AGAIN));
     assert_eq!(judge(Some(&full(RunState::Succeeded, 3, Some(4))), at(0), at(5), LEAST), Next::Covered);
     let early = full(RunState::Fetching, -100, Some(-1));
     assert_eq!(
@@ -71,4 +71,16 @@ fn a_newer_wish_outlives_an_older_one() {
     assert_eq!(*wishes.since(), Some(at(1)));
     wishes.met(at(1));
     assert_eq!(*wishes.since(), None);
+}
+
+#[test]
+fn one_that_discord_failed_is_tried_again_and_one_that_a_person_must_mend_is_not() {
+    let failed = |code: &str| Run {
+        error: Some(crate::domain::RunError { code: code.into(), message: String::new() }),
+        ..full(RunState::Failed, 3, Some(4))
+    };
+    assert_eq!(judge(Some(&failed("discord_unavailable")), at(0), at(5), LEAST), Next::Wait(TimeDelta::seconds(598)));
+    assert_eq!(judge(Some(&failed("discord_unavailable")), at(0), at(603), LEAST), Next::File);
+    assert_eq!(judge(Some(&failed("missing_access")), at(0), at(603), LEAST), Next::Covered);
+    assert_eq!(judge(Some(&full(RunState::Cancelled, 3, Some(4))), at(0), at(603), LEAST), Next::Covered);
 }

@@ -44,7 +44,9 @@ fn tone(id: DiscordId) -> i64 {
 /// A hash is free text as far as we know, so only what looks like one goes into an address.
 fn address(id: DiscordId, hash: &str) -> String {
     if !hash.is_empty() && hash.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-        format!("{AVATARS}/avatars/{id}/{hash}.png?size=64")
+        // Discord's sign of a moving picture.
+        let kind = if hash.starts_with("a_") { "webp?size=64&animated=true" } else { "png?size=64" };
+        format!("{AVATARS}/avatars/{id}/{hash}.{kind}")
     } else {
         format!("{AVATARS}/embed/avatars/{}.png", tone(id))
     }
@@ -58,7 +60,11 @@ mod tests {
     fn only_what_looks_like_a_hash_goes_into_an_address() {
         let id = DiscordId::try_from(80_351_110_224_678_912_i64).unwrap();
         let own = address(id, "a_8342729096ea3675442027381ff50dfe");
-        assert_eq!(own, "https://cdn.discordapp.com/avatars/80351110224678912/a_8342729096ea3675442027381ff50dfe.png?size=64");
+        assert_eq!(
+            own,
+            "https://cdn.discordapp.com/avatars/80351110224678912/a_8342729096ea3675442027381ff50dfe.webp?size=64&animated=true"
+        );
+        assert_eq!(address(id, "83427290"), "https://cdn.discordapp.com/avatars/80351110224678912/83427290.png?size=64");
         for odd in ["", "../../x", "a\" onerror=", "ä"] {
             assert_eq!(address(id, odd), "https://cdn.discordapp.com/embed/avatars/5.png", "{odd}");
         }

@@ -55,4 +55,9 @@ impl Postgres {
             .await?;
         Ok(done.rows_affected() == 1)
     }
+
+    pub(in crate::store) async fn note_unreported(&self, run: RunId) -> Result<(), StoreError> {
+        sqlx::query("UPDATE sync_runs SET reported_at = NULL WHERE id = $1").bind(run.uuid()).execute(&self.pool).await?;
+        Ok(())
+    }
 }

@@ -195,6 +195,33 @@ impl Postgres {
         Ok(next)
     }
 
+    pub(in crate::store) async fn fail_unfetched(
+        &self,
+        run: RunId,
+        error: &RunError,
+        now: DateTime<Utc>,
+        since: DateTime<Utc>,
+    ) -> Result<Option<Vec<RunId>>, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        lock_guild(&mut tx).await?;
+        lock_evidence(&mut tx).await?;
+        // Locked, so that nobody claims it meanwhile.
+        let unclaimed = sqlx::query(
+            "SELECT 1 FROM sync_runs WHERE id = $1 AND state = 'fetching' AND attempts = 0 AND lease_until IS NULL AND started_at < $2 FOR UPDATE",
+        )
+        .bind(run.uuid())
+        .bind(since)
+        .fetch_optional(&mut *tx)
+        .await?;
+        if unclaimed.is_none() {
+            return Ok(None);
+        }
+        break_off(&mut tx, run, RunState::Failed, Some(error), now).await?;
+        let next = may_go_on(&mut tx).await?;
+        tx.commit().await?;
+        Ok(Some(next))
+    }
+
     pub(in crate::store) async fn cancel(
         &self,
         run: RunId,

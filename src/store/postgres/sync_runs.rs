@@ -92,7 +92,7 @@ async fn open_fetch(connection: &mut PgConnection, run: &NewRun) -> Result<Filed
         .fetch_optional(connection)
         .await?;
     // It may have ended between the two looks.
-    let open = open.ok_or_else(|| StoreError::Unavailable("another run has just ended".into()))?;
+    let open = open.ok_or(StoreError::JustEnded)?;
     Ok(Filed::Joined(open.run_id("id")?))
 }
 
@@ -142,7 +142,13 @@ impl Postgres {
         .execute(&mut *tx)
         .await?;
         if filed.rows_affected() == 0 {
-            return open_fetch(&mut tx, run).await;
+            let joined = open_fetch(&mut tx, run).await?;
+            if let (Some(idempotency), Filed::Joined(joined)) = (&run.idempotency, joined) {
+                // Who comes again with the key finds the run that fulfils its wish.
+                idempotency_keys::lead_to(&mut tx, &idempotency.key, joined).await?;
+                tx.commit().await?;
+            }
+            return Ok(joined);
         }
         tx.commit().await?;
         Ok(Filed::New)

@@ -36,3 +36,13 @@ pub(super) async fn take(
     let same = row.try_get::<Vec<u8>, _>("body_hash")? == idempotency.body_hash;
     Ok(if same { Filed::Repeat(row.run_id("run_id")?) } else { Filed::KeyReused })
 }
+
+/// Has a key lead to the run that was joined.
+pub(super) async fn lead_to(connection: &mut SqliteConnection, key: &str, run: RunId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE idempotency_keys SET run_id = ?2 WHERE key = ?1")
+        .bind(key)
+        .bind(run.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -193,6 +193,30 @@ impl Sqlite {
         Ok(next)
     }
 
+    pub(in crate::store) async fn fail_unfetched(
+        &self,
+        run: RunId,
+        error: &RunError,
+        now: DateTime<Utc>,
+        since: DateTime<Utc>,
+    ) -> Result<Option<Vec<RunId>>, StoreError> {
+        let mut tx = self.begin().await?;
+        let unclaimed = sqlx::query(
+            "SELECT 1 FROM sync_runs WHERE id = ?1 AND state = 'fetching' AND attempts = 0 AND lease_until IS NULL AND started_at < ?2",
+        )
+        .bind(run.to_string())
+        .bind(micros(since))
+        .fetch_optional(&mut *tx)
+        .await?;
+        if unclaimed.is_none() {
+            return Ok(None);
+        }
+        break_off(&mut tx, run, RunState::Failed, Some(error), now).await?;
+        let next = may_go_on(&mut tx).await?;
+        tx.commit().await?;
+        Ok(Some(next))
+    }
+
     pub(in crate::store) async fn cancel(
         &self,
         run: RunId,

@@ -7,7 +7,7 @@ use guildsync::domain::SystemClock;
 
 use serde_json::{Value, json};
 
-use super::{Answer, KEY, Service, list, members, picked, send};
+use super::{Answer, Database, KEY, Service, list, members, picked, send};
 use crate::support::discord::{self, Fake, Person, Route, Scope, TOKEN, Trouble, When};
 
 const RUNS: &str = "/api/dbot/sync_runs";
@@ -158,6 +158,17 @@ async fn of_many_departures_one_that_is_none_holds_them_all() {
     let run = service.fetch().await;
     assert_eq!((&run["state"], counts(&run, ["marked_left"])), (&json!("succeeded"), [150]), "{run}");
     discord.world(|world| assert_eq!(world.asked(Route::Member).count(), 100));
+    // What the guard does not believe is asked of nobody.
+    discord.world(|world| {
+        world.approximate_member_count = Some(2_000);
+        world.trouble(Route::Members, When::Nth(2), Trouble::CutShort(900));
+    });
+    let run = service.fetch().await;
+    assert_eq!((&run["state"], &run["counts"]["held_reason"]), (&json!("held"), &json!("mass_departure")), "{run}");
+    discord.world(|world| {
+        assert_eq!(world.asked(Route::Member).count(), 100);
+        world.untroubled();
+    });
     // Now as many are left out of the list, and Discord knows them, though it counts few.
     discord.world(|world| {
         world.approximate_member_count = Some(2_700);
@@ -305,5 +316,59 @@ async fn a_tick_of_the_schedule_is_one_run_however_many_processes_have_it() {
     }
     let keys = service.column("SELECT key FROM idempotency_keys WHERE key LIKE 'schedule %'").await;
     assert_eq!(service.column(runs).await.len(), keys.len());
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fetch_that_is_cancelled_while_discord_says_nothing_holds_nobody_up() {
+    let discord = guild_of(50).await;
+    let service = Service::with_discord(&discord).await;
+    discord.world(|world| world.trouble(Route::Members, When::Next(1), Trouble::Hang));
+    let first = service.begin(json!({ "source": "discord" })).await.json();
+    discord.until("the page is asked for", |world| (world.asked(Route::Members).count() > 0).then_some(())).await;
+    let begun = std::time::Instant::now();
+    let path = format!("{RUNS}/{}/cancel", first["id"].as_str().unwrap());
+    send(service.client.post(service.url(&path)).header("X-API-Key", KEY).header("X-Guild-Id", &service.guild)).await.counts();
+    let next = service.fetch().await;
+    assert_eq!((&next["state"], counts(&next, ["created"])), (&json!("succeeded"), [50]), "{next}");
+    // One answer is waited for half a minute.
+    assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn departures_wait_for_a_worker_that_can_ask_discord() {
+    let discord = guild_of(100).await;
+    let service = Service::with_discord(&discord).await;
+    service.fetch().await;
+    discord.world(|world| {
+        world.remove(FIRST);
+        world.trouble(Route::Member, When::Every(1), Trouble::Hang);
+    });
+    let begun = service.begin(json!({ "source": "discord" })).await;
+    discord.until("it is being asked about", |world| (world.asked(Route::Member).count() > 0).then_some(())).await;
+    // The worker ends in the middle of its questions; the next one has no token.
+    let Service { running, database, .. } = service;
+    running.stop().await;
+    let Database::Sqlite(place) = database else { panic!("it is SQLite") };
+    let url = place.url();
+    let settings = settings(&discord.url());
+    let without = [settings[0], ("DISCORD_TOKEN", ""), settings[2]];
+    let blind = Service::on(Database::Sqlite(place), &url, &without).await;
+    let rung = "SELECT CAST(rung_at AS TEXT) FROM sync_runs WHERE state = 'finishing'";
+    let mut seen = std::collections::BTreeSet::new();
+    crate::support::eventually("it was given back again and again", async || {
+        seen.extend(blind.column(rung).await);
+        seen.len() > 3
+    })
+    .await;
+    assert_eq!(blind.active().await, 100);
+    let Service { running, database, .. } = blind;
+    running.stop().await;
+    discord.world(discord::World::untroubled);
+    let Database::Sqlite(place) = database else { panic!("it is SQLite") };
+    let service = Service::on(Database::Sqlite(place), &url, &settings).await;
+    let run = service.ended(begun.header("location")).await;
+    assert_eq!((&run["state"], counts(&run, ["marked_left"])), (&json!("succeeded"), [1]), "{run}");
     service.stop().await;
 }

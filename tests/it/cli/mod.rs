@@ -1,6 +1,7 @@
 //! The command line, through the built program.
 
 mod check;
+mod check_discord;
 mod demo;
 mod help;
 mod serve;

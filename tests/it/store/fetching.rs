@@ -18,6 +18,7 @@ on_both!(
     whoever_was_found_present_is_deferred_and_a_doubt_holds_all,
     whoever_could_not_be_read_is_not_taken_for_gone,
     a_tick_is_one_run,
+    a_fetch_is_given_up_for_want_of_a_token_only_if_nobody_ever_claimed_it,
 );
 
 const LEASE: TimeDelta = TimeDelta::seconds(6);
@@ -199,4 +200,33 @@ async fn a_tick_is_one_run(ledger: &Ledger) {
     assert_eq!(ledger.filing.file_run(&key(wish(1, Mode::Full)), &[], &[]).await.unwrap(), Filed::Repeat(first.id));
     ledger.filing.cancel_run(first.id, "", at(2)).await.unwrap();
     assert_eq!(ledger.filing.file_run(&key(wish(3, Mode::Full)), &[], &[]).await.unwrap(), Filed::Repeat(first.id));
+    // A tick that joined a sync was met by it, also for those who come late with it.
+    let asked = wish(10, Mode::Full);
+    assert_eq!(ledger.filing.file_run(&asked, &[], &[]).await.unwrap(), Filed::New);
+    let tick = |seconds| NewRun {
+        idempotency: Some(guildsync::store::Idempotency { key: "schedule 8".into(), body_hash: [0; 32] }),
+        ..wish(seconds, Mode::Full)
+    };
+    assert_eq!(ledger.filing.file_run(&tick(11), &[], &[]).await.unwrap(), Filed::Joined(asked.id));
+    ledger.filing.cancel_run(asked.id, "", at(12)).await.unwrap();
+    assert_eq!(ledger.filing.file_run(&tick(13), &[], &[]).await.unwrap(), Filed::Repeat(asked.id));
+}
+
+async fn a_fetch_is_given_up_for_want_of_a_token_only_if_nobody_ever_claimed_it(ledger: &Ledger) {
+    let error = RunError { code: "no_token".into(), message: "x".into() };
+    let run = wish(0, Mode::Full);
+    ledger.filing.file_run(&run, &[], &[]).await.unwrap();
+    ledger.work.claim_run(run.id, at(1)).await.unwrap();
+    assert_eq!(ledger.work.fail_unclaimed(run.id, &error, at(9), at(1)).await.unwrap(), None, "too early");
+    let fetch = claim(ledger, run.id, 2).await.unwrap();
+    assert_eq!(ledger.work.fail_unclaimed(run.id, &error, at(900), at(800)).await.unwrap(), None);
+    ledger.work.release_fetch(&fetch, true, at(3)).await.unwrap();
+    assert_eq!(ledger.work.fail_unclaimed(run.id, &error, at(900), at(800)).await.unwrap(), None, "somebody has a token");
+    ledger.filing.cancel_run(run.id, "", at(901)).await.unwrap();
+
+    let run = wish(1_000, Mode::Full);
+    ledger.filing.file_run(&run, &[], &[]).await.unwrap();
+    ledger.work.claim_run(run.id, at(1_001)).await.unwrap();
+    assert_eq!(ledger.work.fail_unclaimed(run.id, &error, at(2_000), at(1_002)).await.unwrap(), Some(Vec::new()));
+    assert_eq!(read(ledger, run.id).await.error.map(|error| error.code).as_deref(), Some("no_token"));
 }

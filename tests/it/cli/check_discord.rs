@@ -1,0 +1,52 @@
+//! What the doctor says of Discord: each thing that may be wrong names the switch to turn.
+
+use super::{GUILD, Home};
+use crate::support::discord::{self, Fake, TOKEN};
+
+async fn home(fake: &Fake) -> Home {
+    let home = Home::new()
+        .with("DISCORD_API_URL", &fake.url())
+        .with("DISCORD_TOKEN", TOKEN)
+        .with("GUILD_ID", &discord::GUILD.to_string());
+    home.run(["migrate"]).await.exits(0);
+    home
+}
+
+#[tokio::test]
+async fn each_step_is_confirmed() {
+    let fake = Fake::start().await;
+    fake.world(|world| world.put_many(1_000, 7));
+    let told = home(&fake).await.run(["check"]).await;
+    let told = told.says(&[
+        "Discord knows the token",
+        "the Server Members Intent is on",
+        "The Fake Guild",
+        "about 7 members",
+        "7 on the first page",
+    ]);
+    assert!(!told.out.contains(TOKEN), "{told:?}");
+}
+
+#[tokio::test]
+async fn what_is_wrong_names_the_switch() {
+    let fake = Fake::start().await;
+    let home = home(&fake).await;
+    fake.world(|world| world.members_intent = false);
+    home.run(["check"]).await.exits(1).says(&["PROBLEM", "Privileged Gateway Intents > Server Members Intent"]);
+    fake.world(|world| (world.members_intent, world.in_guild) = (true, false));
+    home.run(["check"]).await.exits(1).says(&["not in the server of GUILD_ID", "URL Generator"]);
+    fake.world(|world| world.token = "another".into());
+    home.run(["check"]).await.exits(1).says(&["Bot > Reset Token", "DISCORD_TOKEN"]);
+}
+
+#[tokio::test]
+async fn without_a_token_or_a_discord_it_says_so_soon() {
+    let home = Home::new().with("GUILD_ID", GUILD);
+    home.run(["migrate"]).await.exits(0);
+    home.run(["check"]).await.says(&["DISCORD_TOKEN is not set"]);
+    let fake = Fake::start().await;
+    let gone = fake.url();
+    drop(fake);
+    let home = Home::new().with("DISCORD_API_URL", &gone).with("DISCORD_TOKEN", TOKEN);
+    home.run(["check"]).await.exits(1).says(&["does not answer as it should", &gone]);
+}
