@@ -25,6 +25,8 @@ pub(super) enum Told {
     Resumed,
     /// The guild is there: the session begins, an outage is over, or the bot was invited.
     GuildHere,
+    /// Discord cannot serve the guild just now.
+    GuildAway,
     /// The bot was removed from the guild.
     GuildGone,
     /// A command was called.
@@ -45,8 +47,10 @@ pub(super) fn read(event: Event, guild: DiscordId) -> Option<Told> {
         Event::GuildMemberUpdate(event) => member("GUILD_MEMBER_UPDATE", &json(&event), guild),
         Event::GuildMemberRemove(event) => member("GUILD_MEMBER_REMOVE", &json(&event), guild),
         Event::GuildCreate(event) => is(guild, event.guild.id.get()).then_some(Told::GuildHere),
-        Event::GuildDelete(event) if event.guild.unavailable => None,
-        Event::GuildDelete(event) => is(guild, event.guild.id.get()).then_some(Told::GuildGone),
+        Event::GuildDelete(event) => {
+            let told = if event.guild.unavailable { Told::GuildAway } else { Told::GuildGone };
+            is(guild, event.guild.id.get()).then_some(told)
+        }
         Event::InteractionCreate(event) => match event.interaction {
             Interaction::Command(command) => Some(Told::Command(Box::new(command))),
             _ => None,
@@ -61,8 +65,9 @@ fn unknown(kind: &str, value: &Value, guild: DiscordId) -> Option<Told> {
     match kind {
         "GUILD_MEMBER_ADD" | "GUILD_MEMBER_UPDATE" | "GUILD_MEMBER_REMOVE" => member(kind, value, guild),
         "GUILD_CREATE" => names(value, "id", guild).then_some(Told::GuildHere),
-        "GUILD_DELETE" if value.get("unavailable") != Some(&Value::Bool(true)) => {
-            names(value, "id", guild).then_some(Told::GuildGone)
+        "GUILD_DELETE" => {
+            let away = value.get("unavailable") == Some(&Value::Bool(true));
+            names(value, "id", guild).then_some(if away { Told::GuildAway } else { Told::GuildGone })
         }
         "READY" => Some(Told::Unreadable("READY")),
         "INTERACTION_CREATE" => Some(Told::Unreadable("INTERACTION_CREATE")),

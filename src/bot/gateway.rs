@@ -7,11 +7,11 @@ use secrecy::ExposeSecret as _;
 use serenity::all::{Context, Event, GatewayIntents, RawEventHandler};
 use serenity::http::{Http, HttpBuilder};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::commands::{self, Commands};
+use super::attending::Attending;
+use super::commands::Commands;
 use super::discover::{NoGateway, discover};
 use super::events::{self, Told};
 use super::session::{self, Closed, Opening};
@@ -24,9 +24,6 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_INTENT_PAUSE: Duration = Duration::from_hours(1);
 /// Notices of sessions that may wait.
 const NOTICES: usize = 256;
-/// More sessions than this within [`RESTLESS`] are too many: Discord takes 1,000 a day, and then resets the token.
-const MOST_SESSIONS: usize = 3;
-const RESTLESS: Duration = Duration::from_mins(10);
 /// How long a session may take to be closed.
 const LEAVE: Duration = Duration::from_secs(10);
 
@@ -36,18 +33,18 @@ pub(super) struct WrongToken;
 
 /// What the leader knows of its sessions.
 pub(super) struct Gateway {
-    desk: Arc<Desk>,
-    http: Arc<Http>,
-    /// Whether the next session asks for the Server Members Intent.
-    privileged: bool,
+    pub desk: Arc<Desk>,
+    pub http: Arc<Http>,
+    /// Whether this session, or else the next, asks for the Server Members Intent.
+    pub privileged: bool,
     /// How long until the intent is asked for again.
     intent_pause: Duration,
     /// How long until the next session after a failure.
     pause: Duration,
     /// When a session was last asked for.
     asked: Option<Instant>,
-    /// When sessions began, also those that serenity began of its own accord, within [`RESTLESS`].
-    begun: Vec<Instant>,
+    /// When sessions began of late, also those that serenity began of its own accord.
+    pub begun: Vec<Instant>,
 }
 
 /// Why a session is over.
@@ -110,9 +107,19 @@ impl Gateway {
         Self { desk, http: Arc::new(http), privileged: true, intent_pause, pause, asked: None, begun: Vec::new() }
     }
 
+    /// All is well: what failed has failed long ago.
+    pub fn recovered(&mut self) {
+        self.pause = FIRST_PAUSE;
+    }
+
+    /// Discord grants the intent.
+    pub fn granted(&mut self) {
+        self.intent_pause = self.desk.options.pace.intent;
+    }
+
     /// Keeps a session up until `stop`.
     pub async fn run(&mut self, stop: &CancellationToken) -> Result<(), WrongToken> {
-        self.pause = FIRST_PAUSE;
+        self.recovered();
         loop {
             let tried = stop.run_until_cancelled(self.next_url()).await;
             let url = match tried {
@@ -217,13 +224,13 @@ impl Gateway {
     /// Attends to a session until it ends, or is to be ended.
     async fn attend(&mut self, closed: &mut oneshot::Receiver<Closed>, notices: &mut mpsc::Receiver<Told>) -> Over {
         let ask_again = Instant::now() + self.intent_pause;
-        let mut attending = Attending { gateway: self, application: 0, in_guild: false, registering: JoinSet::new() };
+        let mut attending = Attending::new(self);
         loop {
             tokio::select! {
                 closed = &mut *closed => {
                     return Over::Closed(closed.unwrap_or_else(|_| Closed::Broken("the gateway's thread has ended".into())));
                 }
-                () = sleep_until(ask_again), if !attending.gateway.privileged => return Over::AskForIntent,
+                () = sleep_until(ask_again), if !attending.is_privileged() => return Over::AskForIntent,
                 Some(notice) = notices.recv() => {
                     if attending.take(&notice) {
                         return Over::Restless;
@@ -231,80 +238,5 @@ impl Gateway {
                 }
             }
         }
-    }
-}
-
-/// What a session has told of itself.
-struct Attending<'a> {
-    gateway: &'a mut Gateway,
-    application: u64,
-    in_guild: bool,
-    /// Registers the commands; ends with the session.
-    registering: JoinSet<()>,
-}
-
-impl Attending<'_> {
-    /// Acts on a notice; answers whether sessions follow one another too quickly.
-    fn take(&mut self, notice: &Told) -> bool {
-        match notice {
-            Told::Ready { application, in_guild } => {
-                self.gateway.begun.retain(|begun| begun.elapsed() < RESTLESS);
-                self.gateway.begun.push(Instant::now());
-                self.application = *application;
-                self.ready(*in_guild);
-            }
-            Told::Resumed => self.connected(),
-            Told::GuildHere if !self.in_guild => self.arrived(),
-            Told::GuildGone => self.missing(),
-            _ => {}
-        }
-        self.gateway.begun.len() > MOST_SESSIONS
-    }
-
-    /// A session has begun: what happened before it is not known.
-    fn ready(&mut self, in_guild: bool) {
-        tracing::info!(members = self.gateway.privileged, "connected to Discord");
-        let troubles = &self.gateway.desk.troubles;
-        troubles.clear(Trouble::Token);
-        if self.gateway.privileged {
-            self.gateway.intent_pause = self.gateway.desk.options.pace.intent;
-            troubles.clear(Trouble::Intent);
-        }
-        if in_guild { self.arrived() } else { self.missing() }
-    }
-
-    /// The bot is in the guild.
-    fn arrived(&mut self) {
-        self.in_guild = true;
-        self.connected();
-        self.gateway.desk.troubles.clear(Trouble::Guild);
-        // Without the intent the list would be refused, too.
-        if self.gateway.privileged {
-            self.gateway.desk.catch_up.wish(self.gateway.desk.tools.clock.now());
-        }
-        self.registering.abort_all();
-        self.registering.spawn(commands::register(self.gateway.desk.clone(), self.gateway.http.clone(), self.application));
-    }
-
-    /// The bot is not in the guild.
-    fn missing(&mut self) {
-        self.in_guild = false;
-        self.registering.abort_all();
-        self.connected();
-        let desk = &self.gateway.desk;
-        let invitation = commands::invitation(&desk.options.api_url, self.application);
-        desk.troubles.note(Trouble::Guild, &say::guild(desk.options.guild, &invitation));
-    }
-
-    /// There is a connection.
-    fn connected(&mut self) {
-        self.gateway.pause = FIRST_PAUSE;
-        let standing = match (self.in_guild, self.gateway.privileged) {
-            (false, _) => Standing::NotInGuild,
-            (true, true) => Standing::Connected,
-            (true, false) => Standing::WithoutIntent,
-        };
-        self.gateway.desk.standing.send_replace(standing);
-        self.gateway.desk.troubles.clear(Trouble::Gateway);
     }
 }

@@ -15,6 +15,7 @@
 //! What may be lost at any moment is only in memory for a quarter of a second; after a restart, and after every session that could not be
 //! resumed, a full sync says what was missed.
 
+mod attending;
 mod catch_up;
 mod collector;
 mod commands;

@@ -145,6 +145,20 @@ async fn after_a_break_that_is_not_resumed_a_full_sync_says_what_was_missed() {
     robot.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn after_an_outage_of_the_guild_a_full_sync_says_what_was_missed() {
+    let site = Site::of(1).await;
+    let robot = site.settled().await;
+    site.discord.world(|world| {
+        world.dispatch("GUILD_DELETE", &json!({ "id": GUILD.to_string(), "unavailable": true }));
+        world.put(&nelly());
+        world.bot_is_invited();
+    });
+    site.row(77, "she is here", |row| row.date_left.is_none()).await;
+    site.fetches(2).await;
+    robot.stop().await;
+}
+
 /// Files nothing while it is told to fail, as a database that is away would.
 struct Flaky {
     filing: Arc<dyn Filing>,
