@@ -39,7 +39,7 @@ pub struct FetchedPage {
     pub duplicates: i64,
     /// Entries that could not be used.
     pub skipped: i64,
-    /// What a person should know of them. Once a run has [`MAX_WARNINGS`], no more are kept.
+    /// What a person should know of them. Once a run has twenty, further pages leave none.
     pub warnings: Vec<String>,
 }
 

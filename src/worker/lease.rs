@@ -40,13 +40,14 @@ where
     let done = tokio::select! {
         done = &mut working => done.map(Some),
         // It may just have been concluded: by this work.
-        _ = &mut renewing => match tokio::time::timeout(pace.renew, &mut working).await {
-            Ok(done) => done.map(Some),
-            Err(_) => {
+        _ = &mut renewing => {
+            if let Ok(done) = tokio::time::timeout(pace.renew, &mut working).await {
+                done.map(Some)
+            } else {
                 working.abort();
                 Ok(None)
             }
-        },
+        }
     };
     renewing.abort();
     done

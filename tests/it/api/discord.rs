@@ -160,7 +160,7 @@ async fn of_many_departures_one_that_is_none_holds_them_all() {
     discord.world(|world| assert_eq!(world.asked(Route::Member).count(), 100));
     // What the guard does not believe is asked of nobody.
     discord.world(|world| {
-        world.approximate_member_count = Some(2_000);
+        world.approximate_member_count = Some(1_900);
         world.trouble(Route::Members, When::Nth(2), Trouble::CutShort(900));
     });
     let run = service.fetch().await;
@@ -352,7 +352,8 @@ async fn departures_wait_for_a_worker_that_can_ask_discord() {
     running.stop().await;
     let Database::Sqlite(place) = database else { panic!("it is SQLite") };
     let url = place.url();
-    let settings = settings(&discord.url());
+    let address = discord.url();
+    let settings = settings(&address);
     let without = [settings[0], ("DISCORD_TOKEN", ""), settings[2]];
     let blind = Service::on(Database::Sqlite(place), &url, &without).await;
     let rung = "SELECT CAST(rung_at AS TEXT) FROM sync_runs WHERE state = 'finishing'";

@@ -16,6 +16,7 @@ use chrono::TimeDelta;
 use guildsync::app::{self, Carrier, Role, Running};
 use guildsync::bot::{Bot, BotOptions, BotTools, Ended, Pace, Standing};
 use guildsync::config::{Config, Flags};
+use guildsync::discord::Patience;
 use guildsync::domain::{DiscordId, MemberRow, Mode, Run, RunState, Source, SystemClock};
 use guildsync::intake::Intake;
 use guildsync::store::{MemberPage, Stores};
@@ -128,7 +129,7 @@ impl Site {
             replies: stores.replies.clone(),
             problems: stores.problems.clone(),
             leases: stores.upkeep.clone(),
-            rest: app::rest(&self.config, None).unwrap().unwrap(),
+            rest: app::rest(&self.config, None, Patience::default()).unwrap().unwrap(),
             clock: Arc::new(SystemClock),
             random: app::random(),
         }
