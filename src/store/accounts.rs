@@ -116,7 +116,7 @@ pub trait Accounts: Send + Sync + 'static {
     /// Claims that could not be met, by account name.
     async fn conflicts(&self, limit: i64) -> Result<Vec<AccountConflict>, StoreError>;
 
-    /// Makes or updates the account of a person who has logged in with Discord, notes the login, and links the member at once, in one
+    /// Makes or updates the account of a person who has logged in with Discord, notes the login (unless the account is deactivated), and links the member at once, in one
     /// transaction. A taken name gets a number behind it. The account may be deactivated: that is the caller's to judge.
     async fn log_in_with_discord(&self, login: &DiscordLogin, now: DateTime<Utc>) -> Result<Account, StoreError>;
 }

@@ -145,7 +145,8 @@ impl Postgres {
         // Of two first logins of one person the second finds the account of the first.
         lock_evidence(&mut tx).await?;
         let known = sqlx::query(
-            "UPDATE users SET discord_username = $2, email = COALESCE($3, email), last_login = $4 WHERE discord_id = $1 RETURNING *",
+            "UPDATE users SET discord_username = $2, email = COALESCE($3, email), last_login = CASE WHEN is_active THEN $4 ELSE last_login END
+             WHERE discord_id = $1 RETURNING *",
         )
         .bind(login.id.get())
         .bind(&login.username)

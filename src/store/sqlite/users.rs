@@ -114,7 +114,8 @@ impl Sqlite {
     pub(in crate::store) async fn log_in(&self, login: &DiscordLogin, now: DateTime<Utc>) -> Result<Account, StoreError> {
         let mut tx = self.begin().await?;
         let known = sqlx::query(
-            "UPDATE users SET discord_username = ?2, email = COALESCE(?3, email), last_login = ?4 WHERE discord_id = ?1 RETURNING *",
+            "UPDATE users SET discord_username = ?2, email = COALESCE(?3, email), last_login = iif(is_active, ?4, last_login)
+             WHERE discord_id = ?1 RETURNING *",
         )
         .bind(login.id.get())
         .bind(&login.username)

@@ -10,7 +10,7 @@ use crate::support::redis::{unique_prefix, url as redis};
 use crate::support::sqlite::sqlite;
 
 /// A Discord with so many members, and limits that stand in nobody's way.
-async fn guild_of(members: u64) -> Fake {
+pub(super) async fn guild_of(members: u64) -> Fake {
     let discord = Fake::start().await;
     discord.world(|world| {
         world.put_many(1_000_000, members);
@@ -21,7 +21,7 @@ async fn guild_of(members: u64) -> Fake {
 }
 
 /// A process with these roles, about to be started.
-fn serve(roles: &str, discord: &Fake, database: &str) -> Launch {
+pub(super) fn serve(roles: &str, discord: &Fake, database: &str) -> Launch {
     Guildsync::with(["serve", "--role", roles])
         .var("DATABASE_URL", database)
         .var("GUILD_ID", GUILD.to_string())
@@ -30,10 +30,10 @@ fn serve(roles: &str, discord: &Fake, database: &str) -> Launch {
         .var("HTTP_BIND", "127.0.0.1:0")
 }
 
-const CONNECTED: &str = "connected to Discord";
+pub(super) const CONNECTED: &str = "connected to Discord";
 
 /// Waits until the first list has come in whole.
-async fn first_sync(discord: &Fake, process: &Guildsync) {
+pub(super) async fn first_sync(discord: &Fake, process: &Guildsync) {
     discord.until("the first list is fetched", |world| (world.asked(Route::Members).count() >= 3).then_some(())).await;
     process.wait_for_line("succeeded").await;
 }

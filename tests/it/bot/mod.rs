@@ -3,6 +3,7 @@
 
 mod commands;
 mod events;
+mod hosts;
 mod kills;
 mod replies;
 mod sessions;
