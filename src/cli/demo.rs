@@ -132,6 +132,8 @@ impl Demo {
         let staff =
             NewStaff { username: "demo".into(), password_hash: super::staff::hash(&password.into())?, is_superuser: true };
         running.stores.accounts.create_staff(&staff, SystemClock.now()).await?;
+        // As a fetch from Discord would bring them.
+        running.stores.roles.replace_roles(&guild.guild_roles()).await?;
         let roster = folder.join("roster.json");
         let begun = std::time::Instant::now();
         let run = sync(guild, running, intake, &roster).await?;

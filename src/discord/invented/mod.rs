@@ -22,7 +22,7 @@ mod words;
 use chrono::{DateTime, Utc};
 use rand::{RngExt as _, SeedableRng as _};
 
-use crate::domain::{DiscordId, Member};
+use crate::domain::{DiscordId, GuildRole, Member};
 
 pub use accounts::InventedAccount;
 pub use churn::Churn;
@@ -90,6 +90,12 @@ impl InventedGuild {
     #[must_use]
     pub fn roster(&self) -> &[Member] {
         &self.present
+    }
+
+    /// Its roles by name, the highest first.
+    #[must_use]
+    pub fn guild_roles(&self) -> Vec<GuildRole> {
+        self.inventor.roles()
     }
 
     /// Whether nobody known here, present or not, has this id.

@@ -28,6 +28,11 @@ impl Inventor {
         Self { random, roles, birth, taken: HashSet::new() }
     }
 
+    /// The guild's roles by name.
+    pub fn roles(&self) -> Vec<crate::domain::GuildRole> {
+        self.roles.named()
+    }
+
     /// Someone who has been in the guild for a while.
     pub fn member(&mut self, id: DiscordId, now: i64) -> Member {
         let is_bot = self.random.random_ratio(15, 1_000);

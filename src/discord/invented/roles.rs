@@ -4,9 +4,9 @@ use rand::RngExt as _;
 use rand::seq::IndexedRandom as _;
 
 use super::{Random, snowflake};
-use crate::domain::Roles;
+use crate::domain::{GuildRole, Roles};
 
-/// The roles, highest first. Their names are for this code alone: a roster carries ids.
+/// The roles, highest first. A roster carries their ids alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Moderator,
@@ -21,6 +21,26 @@ enum Role {
     Verified,
     Member,
     Newcomer,
+}
+
+impl Role {
+    /// Its name, and its colour as 24 bits of red, green and blue.
+    fn shown(self) -> (&'static str, i32) {
+        match self {
+            Self::Moderator => ("Moderator", 0x00e7_4c3c),
+            Self::Bot => ("Bot", 0x0034_98db),
+            Self::Booster => ("Booster", 0x00f4_7fff),
+            Self::Veteran => ("Veteran", 0x00f1_c40f),
+            Self::Artist => ("Artist", 0x009b_59b6),
+            Self::Events => ("Events", 0x00e6_7e22),
+            Self::Europe => ("Europe", 0x001a_bc9c),
+            Self::Americas => ("Americas", 0x002e_cc71),
+            Self::Pacific => ("Pacific", 0x0020_6694),
+            Self::Verified => ("Verified", 0),
+            Self::Member => ("Member", 0),
+            Self::Newcomer => ("Newcomer", 0x0095_a5a6),
+        }
+    }
 }
 
 const ALL: [Role; 12] = [
@@ -53,6 +73,18 @@ impl GuildRoles {
             let made = birth + random.random_range(1..30 * snowflake::DAY);
             snowflake::id_at(made, random).to_string()
         }))
+    }
+
+    /// The roles as Discord would list them.
+    pub fn named(&self) -> Vec<GuildRole> {
+        let positions = (1..=ALL.len()).rev().filter_map(|position| i32::try_from(position).ok());
+        let roles = self.0.iter().zip(ALL).zip(positions);
+        roles
+            .filter_map(|((id, role), position)| {
+                let (name, color) = role.shown();
+                Some(GuildRole { id: id.parse().ok()?, name: name.to_owned(), color, position })
+            })
+            .collect()
     }
 
     /// What someone holds who has been here for `days`.

@@ -291,3 +291,11 @@ fn a_hundred_thousand_members_are_no_trouble() {
     assert_eq!(guild.roster().len(), 100_000 + churn.joined + churn.returned - churn.left);
     assert_accounts(&guild.accounts(60_000));
 }
+
+#[test]
+fn every_role_that_somebody_holds_has_a_name() {
+    let guild = guild(2_000);
+    let names: std::collections::HashSet<String> = guild.guild_roles().iter().map(|role| role.id.to_string()).collect();
+    assert_eq!(names.len(), 12);
+    assert!(guild.roster().iter().flat_map(|member| member.roles.to_vec()).all(|role| names.contains(&role)));
+}
