@@ -61,6 +61,7 @@ fn retention(config: &Config) -> Retention {
         // Longer than any body may take.
         staged: TimeDelta::seconds(config.api.body_total_secs.cast_signed()) + TimeDelta::minutes(5),
         sessions: TimeDelta::minutes(i64::from(config.login.session_max_mins)),
+        staff_log: TimeDelta::days(i64::from(config.retention.staff_log_days)),
         processes: TimeDelta::days(1),
     }
 }
@@ -194,7 +195,7 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
         config,
         roles,
         discord::Parts {
-            rest,
+            rest: rest.clone(),
             stores: stores.clone(),
             intake: intake.clone(),
             follow: follow.clone(),
@@ -207,6 +208,7 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
         stores: stores.clone(),
         intake: intake.clone(),
         follow: follow.clone(),
+        rest,
         clock,
         random: random(),
         discord: entries.standing(),

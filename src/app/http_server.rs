@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::discord::{OAuth, OAuthOptions};
+use crate::discord::{OAuth, OAuthOptions, Rest};
 use crate::domain::{Clock, Random};
 use crate::http::{self, ApiState, DISCORD_CALLBACK, PagesState};
 use crate::intake::{Follow, Intake};
@@ -23,6 +23,7 @@ pub(super) struct Parts {
     pub stores: Stores,
     pub intake: Option<Intake>,
     pub follow: Follow,
+    pub rest: Option<Rest>,
     pub clock: Arc<dyn Clock>,
     pub random: Random,
     /// How the bot of this process stands with Discord.
@@ -63,8 +64,8 @@ impl HttpServer {
     pub fn start(listener: TcpListener, config: &Config, parts: Parts) -> anyhow::Result<Self> {
         let (stopping, hurry, stop) = (Arc::new(AtomicBool::new(false)), CancellationToken::new(), CancellationToken::new());
         let api = ApiState {
-            intake: parts.intake,
-            follow: parts.follow,
+            intake: parts.intake.clone(),
+            follow: parts.follow.clone(),
             read: parts.stores.read.clone(),
             clock: parts.clock.clone(),
             keys: config.api.keys(),
@@ -79,6 +80,11 @@ impl HttpServer {
             read: parts.stores.read.clone(),
             accounts: parts.stores.accounts.clone(),
             sessions: parts.stores.sessions.clone(),
+            staff_log: parts.stores.staff_log.clone(),
+            intake: parts.intake.clone(),
+            follow: parts.follow.clone(),
+            rest: parts.rest,
+            hurry: hurry.clone(),
             clock: parts.clock,
             random: parts.random,
             login: config.login.clone(),

@@ -15,6 +15,7 @@ mod ids;
 mod member;
 mod role;
 mod run;
+mod staff_act;
 
 pub use account::{Account, AccountNameError, ConflictKind, MAX_USERNAME, check_username, username_key};
 pub use chance::Random;
@@ -30,3 +31,4 @@ pub use member::{
 };
 pub use role::GuildRole;
 pub use run::{Act, HeldReason, Mode, Progress, Run, RunError, RunState, Source};
+pub use staff_act::{StaffAct, StaffEntry, Target};

@@ -1,6 +1,6 @@
 //! All pages under their addresses, and what is around each of them.
 //!
-//! Enters: a browser's request. Leaves: a page, without script and under a strict policy, also for an address that we do not have.
+//! Enters: a browser's request. Leaves: a page, under a strict policy that runs no script but our own files, also for an address that we do not have.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ struct Pages<E> {
     app: Arc<App>,
 }
 
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' https://cdn.discordapp.com; form-action 'self'; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' https://cdn.discordapp.com; form-action 'self'; \
                       base-uri 'none'; frame-ancestors 'none'";
 
 impl<E: Endpoint<Output = Response>> Endpoint for Pages<E> {

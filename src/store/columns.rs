@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{AccountConflict, Credentials, Problem, Process, Reply, StoreError};
 use crate::domain::{
     Account, Action, Change, ConflictKind, Counts, DiscordId, Event, Fields, GuildRole, Member, MemberRow, Progress, Roles, Run,
-    RunError, RunId,
+    RunError, RunId, StaffAct, StaffEntry,
 };
 
 /// Reads the columns of a row by name.
@@ -226,4 +226,16 @@ pub(super) fn reply(row: &impl Columns) -> Result<Reply, StoreError> {
 
 pub(super) fn problem(row: &impl Columns) -> Result<Problem, StoreError> {
     Ok(Problem { code: row.text("code")?, message: row.text("message")?, noted_at: row.time("noted_at")? })
+}
+
+pub(super) fn staff_entry(row: &impl Columns) -> Result<StaffEntry, StoreError> {
+    Ok(StaffEntry {
+        id: row.int("id")?,
+        at: row.time("at")?,
+        account: row.opt_int("account")?,
+        name: row.text("name")?,
+        act: word(&row.text("act")?, StaffAct::from_word, "act of staff")?,
+        target: row.text("target")?,
+        detail: row.text("detail")?,
+    })
 }

@@ -9,10 +9,10 @@ use super::sqlite::Sqlite;
 use super::{
     AccountConflict, Accounts, BatchApplied, BatchClaim, Cancelled, ChangeCursor, Credentials, Departing, DiscordLogin, Dropped,
     Due, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, ImportRow, Imported, Lease, MemberPage,
-    MemberTotals, NewRun, NewStaff, Problem, Problems, Process, Read, Replies, Reply, Retention, Roles, RunClaim, SessionLimits,
-    Sessions, StagedBatch, StoreError, Swept, Upkeep, Work,
+    MemberTotals, NewRun, NewStaff, NewStaffEntry, Problem, Problems, Process, Read, Replies, Reply, Retention, Roles, RunClaim,
+    SessionLimits, Sessions, StaffLog, StaffLogPage, StagedBatch, StoreError, Swept, Upkeep, Work,
 };
-use crate::domain::{Account, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId};
+use crate::domain::{Account, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId, StaffEntry};
 
 /// Implements a handle for both databases by naming, for each of its calls, the function that answers it.
 macro_rules! handle {
@@ -113,6 +113,11 @@ handle!(Sessions {
     open_session(id: &[u8; 32], account: i64, now: DateTime<Utc>) -> () = insert_session;
     session(id: &[u8; 32], limits: SessionLimits, now: DateTime<Utc>) -> Option<Account> = use_session;
     close_session(id: &[u8; 32]) -> () = delete_session;
+});
+
+handle!(StaffLog {
+    note_act(entry: NewStaffEntry<'_>, now: DateTime<Utc>) -> () = insert_act;
+    acts(page: &StaffLogPage) -> Vec<StaffEntry> = list_acts;
 });
 
 handle!(Upkeep {

@@ -32,6 +32,7 @@ mod serving;
 mod sessions;
 mod small_payload;
 mod sqlite;
+mod staff_log;
 mod upkeep;
 mod work;
 
@@ -48,6 +49,7 @@ pub use read::{ChangeCursor, MemberPage, MemberTotals, Read};
 pub use serving::ServingLock;
 pub use sessions::{SessionLimits, Sessions};
 pub use small_payload::{encode_ids, encode_sightings};
+pub use staff_log::{NewStaffEntry, StaffLog, StaffLogPage};
 pub use upkeep::{Lease, Process, Retention, Swept, Upkeep};
 pub use work::{BatchApplied, BatchClaim, Due, FinishClaim, Finished, MAX_CLAIMS, RunClaim, Work};
 
@@ -77,6 +79,8 @@ pub struct Stores {
     pub accounts: Arc<dyn Accounts>,
     /// For logins.
     pub sessions: Arc<dyn Sessions>,
+    /// For the acts of staff.
+    pub staff_log: Arc<dyn StaffLog>,
     /// For whoever asks Discord.
     pub roles: Arc<dyn Roles>,
     /// For the bot.
@@ -140,7 +144,7 @@ pub fn missing_file(connect: &Connect) -> Option<std::path::PathBuf> {
 
 fn handles<S>(store: Arc<S>) -> Stores
 where
-    S: Filing + Work + Read + Accounts + Sessions + Roles + Replies + Problems + Upkeep,
+    S: Filing + Work + Read + Accounts + Sessions + StaffLog + Roles + Replies + Problems + Upkeep,
 {
     Stores {
         filing: store.clone(),
@@ -148,6 +152,7 @@ where
         read: store.clone(),
         accounts: store.clone(),
         sessions: store.clone(),
+        staff_log: store.clone(),
         roles: store.clone(),
         replies: store.clone(),
         problems: store.clone(),

@@ -51,6 +51,8 @@ pub struct Retention {
     pub staged: TimeDelta,
     /// Sessions, since they were opened.
     pub sessions: TimeDelta,
+    /// The log of staff's acts.
+    pub staff_log: TimeDelta,
     /// Processes, since their last heartbeat.
     pub processes: TimeDelta,
 }

@@ -10,10 +10,11 @@ mod members;
 mod overview;
 mod run;
 mod runs;
+mod staff_log;
 
 use poem::{RouteMethod, get};
 
-use super::pages::addresses::{ADMIN, LOGIN, MEMBERS, RUN, RUNS};
+use super::pages::addresses::{ADMIN, LOGIN, MEMBERS, RUN, RUNS, STAFF_LOG};
 
 /// The pages with their addresses.
 pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
@@ -23,5 +24,6 @@ pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
         (MEMBERS, get(members::show)),
         (RUNS, get(runs::show)),
         (RUN, get(run::show)),
+        (STAFF_LOG, get(staff_log::show)),
     ]
 }

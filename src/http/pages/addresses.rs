@@ -8,6 +8,11 @@ use url::form_urlencoded::byte_serialize;
 
 pub(in crate::http) const ADMIN: &str = "/admin/";
 pub(in crate::http) const MEMBERS: &str = "/admin/accounts/guildmember/";
+pub(in crate::http) const MEMBER: &str = "/admin/accounts/guildmember/:id/";
+pub(in crate::http) const COMPARISON: &str = "/admin/accounts/guildmember/comparison/";
+pub(in crate::http) const ACCOUNTS: &str = "/admin/accounts/user/";
+pub(in crate::http) const STAFF_LOG: &str = "/admin/log/";
+pub(in crate::http) const WORKERS: &str = "/admin/workers/";
 pub(in crate::http) const RUNS: &str = "/admin/sync/";
 pub(in crate::http) const RUN: &str = "/admin/sync/:id/";
 pub(in crate::http) const LOGIN: &str = "/admin/login/";

@@ -1,4 +1,4 @@
-//! The style sheet and the icon, compiled in.
+//! The style sheet, the scripts and the icon, compiled in.
 //!
 //! Pages name them with the hash of their content, so browsers may keep them for good; a new version has a new address.
 
@@ -36,12 +36,15 @@ pub(in crate::http) static STYLE: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("admin.css", "text/css; charset=utf-8", include_str!("../assets/admin.css")));
 pub(in crate::http) static ICON: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("icon.svg", "image/svg+xml", include_str!("../assets/icon.svg")));
+/// Of all pages.
+pub(in crate::http) static SCRIPT: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("admin.js", "text/javascript; charset=utf-8", include_str!("../assets/admin.js")));
 
 /// An asset by its name.
 #[handler]
 pub(in crate::http) fn serve(request: &Request) -> poem::Result<Response> {
     let name = request.raw_path_param("name").unwrap_or_default();
-    let asset = [&STYLE, &ICON].into_iter().find(|asset| asset.name == name).ok_or(poem::error::NotFoundError)?;
+    let asset = [&STYLE, &ICON, &SCRIPT].into_iter().find(|asset| asset.name == name).ok_or(poem::error::NotFoundError)?;
     let tag = format!("\"{}\"", asset.version);
     // Under its hash the content never changes; under the bare name a browser must ask again.
     let is_pinned = request.uri().query().is_some_and(|query| query == format!("v={}", asset.version));

@@ -23,8 +23,8 @@ const MAX_FORM: usize = 16 * 1024;
 /// How long a form may take to come in.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The fields of a form; of a field sent twice the first. It has no `Debug`, because passwords travel in it.
-pub(in crate::http) struct Form(HashMap<String, String>);
+/// The fields of a form. It has no `Debug`, because passwords travel in it.
+pub(in crate::http) struct Form(HashMap<String, Vec<String>>);
 
 impl Form {
     /// Reads a form that one of our own pages posted.
@@ -44,14 +44,19 @@ impl Form {
         };
         let mut fields = HashMap::new();
         for (name, value) in parse(&bytes) {
-            fields.entry(name.into_owned()).or_insert_with(|| value.into_owned());
+            fields.entry(name.into_owned()).or_insert_with(Vec::new).push(value.into_owned());
         }
         Ok(Self(fields))
     }
 
-    /// A field, or empty.
+    /// A field, or empty; of one sent twice the first.
     pub(in crate::http) fn field(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", String::as_str)
+        self.fields(name).first().map_or("", String::as_str)
+    }
+
+    /// All values of a field, such as those of ticked boxes.
+    pub(in crate::http) fn fields(&self, name: &str) -> &[String] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
     }
 }
 

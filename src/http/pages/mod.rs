@@ -6,23 +6,28 @@
 //!
 //! The pages themselves stand in `admin` and `account`, which import this; it must not import them.
 
+pub(in crate::http) mod acting;
 pub(in crate::http) mod addresses;
 pub(in crate::http) mod assets;
 pub(in crate::http) mod attempts;
 pub(in crate::http) mod avatar;
 pub(in crate::http) mod chips;
 pub(in crate::http) mod forms;
+pub(in crate::http) mod query;
 pub(in crate::http) mod refusal;
 pub(in crate::http) mod session;
 pub(in crate::http) mod shell;
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::password::PasswordCheck;
 use crate::config;
-use crate::discord::OAuth;
+use crate::discord::{OAuth, Rest};
 use crate::domain::{Clock, Random};
-use crate::store::{Accounts, Read, SessionLimits, Sessions};
+use crate::intake::{Follow, Intake};
+use crate::store::{Accounts, Read, SessionLimits, Sessions, StaffLog};
 use attempts::Attempts;
 
 /// What the pages need.
@@ -34,6 +39,16 @@ pub struct PagesState {
     pub accounts: Arc<dyn Accounts>,
     /// Who is logged in.
     pub sessions: Arc<dyn Sessions>,
+    /// What staff did.
+    pub staff_log: Arc<dyn StaffLog>,
+    /// Takes lists and wishes in; `None` while the program does not know its guild.
+    pub intake: Option<Intake>,
+    /// Follows runs.
+    pub follow: Follow,
+    /// Asks Discord; `None` without a token.
+    pub rest: Option<Rest>,
+    /// Cancelled when the server is about to stop: what streams or waits ends then.
+    pub hurry: CancellationToken,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Session tokens are made of it.

@@ -10,7 +10,7 @@ use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
 use poem::http::{StatusCode, header};
 
 use super::App;
-use super::addresses::{LOGIN, ME, MEMBERS, RUNS, allowed, see_other, with_next};
+use super::addresses::{ACCOUNTS, LOGIN, ME, MEMBERS, RUNS, allowed, see_other, with_next};
 use super::session::{Token, Viewer};
 use super::shell::{Section, Shell, html};
 use crate::http::password::Busy;
@@ -26,8 +26,14 @@ pub(in crate::http) enum Refusal {
     },
     #[error("not a staff account")]
     NotStaff,
+    #[error("an account that may only look")]
+    MayNotAct,
     #[error("there is no sync with this id")]
     NoRun,
+    #[error("there is no member with this id")]
+    NoMember,
+    #[error("there is no account with this number")]
+    NoAccount,
     #[error("{0}")]
     Query(String),
     #[error("a form of another site")]
@@ -72,8 +78,8 @@ impl ResponseError for Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::Stranger { .. } => StatusCode::SEE_OTHER,
-            Self::NotStaff | Self::ForeignForm | Self::StaleForm => StatusCode::FORBIDDEN,
-            Self::NoRun => StatusCode::NOT_FOUND,
+            Self::NotStaff | Self::MayNotAct | Self::ForeignForm | Self::StaleForm => StatusCode::FORBIDDEN,
+            Self::NoRun | Self::NoMember | Self::NoAccount => StatusCode::NOT_FOUND,
             Self::Query(_) => StatusCode::BAD_REQUEST,
             Self::NoForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::LargeForm => StatusCode::PAYLOAD_TOO_LARGE,
@@ -98,6 +104,7 @@ struct RefusalPage<'a> {
 
 const TO_MEMBERS: (&str, &str) = (MEMBERS, "See the members");
 const TO_SYNCS: (&str, &str) = (RUNS, "See the syncs");
+const TO_ACCOUNTS: (&str, &str) = (ACCOUNTS, "See the accounts");
 const TO_LOGIN: (&str, &str) = (LOGIN, "Log in");
 const TO_ME: (&str, &str) = (ME, "See your account");
 
@@ -150,6 +157,8 @@ fn ways(
     let is_staff = viewer.map(|viewer| viewer.account.is_staff);
     match refusal {
         Some(Refusal::NoRun) => &[TO_SYNCS, TO_MEMBERS],
+        Some(Refusal::NoMember) => &[TO_MEMBERS],
+        Some(Refusal::NoAccount) => &[TO_ACCOUNTS, TO_MEMBERS],
         // Nobody was asked who is looking.
         _ if status.is_server_error() && path.starts_with("/accounts/") => &[TO_ME],
         _ if status.is_server_error() || is_staff == Some(true) => &[TO_MEMBERS],
@@ -170,6 +179,14 @@ fn words(error: &poem::Error, refusal: Option<&Refusal>) -> (&'static str, Strin
         Some(Refusal::NoRun) => (
             "There is no such sync",
             "No sync has this id. It may have been swept after its time was up, or the address was cut short.",
+        ),
+        Some(Refusal::NoMember) => {
+            ("There is no such member", "Nobody with this id was ever seen in the guild, or the address was cut short.")
+        }
+        Some(Refusal::NoAccount) => ("There is no such account", "No account has this number. It may have been removed."),
+        Some(Refusal::MayNotAct) => (
+            "This account may look, not act",
+            "Nothing was done. Someone who may act here can do it, or let you act, too (Accounts, your name, “may act”).",
         ),
         Some(Refusal::ForeignForm) => (
             "This form did not come from here",

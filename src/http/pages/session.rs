@@ -19,7 +19,7 @@ use subtle::ConstantTimeEq as _;
 use super::App;
 use super::addresses::{ADMIN, ME, see_other};
 use super::refusal::Refusal;
-use crate::domain::Account;
+use crate::domain::{Account, StaffAct};
 use crate::store::StoreError;
 
 const COOKIE: &str = "guildsync_session";
@@ -114,6 +114,9 @@ impl App {
     pub(in crate::http) async fn open_session(&self, headers: &HeaderMap, account: &Account) -> Result<Token, StoreError> {
         if let Some(old) = Token::of(headers) {
             self.state.sessions.close_session(&old.session_id()).await?;
+        }
+        if account.is_staff {
+            self.note(account, StaffAct::LogIn, "", "").await?;
         }
         let token = Token::new((self.state.random)());
         self.state.sessions.open_session(&token.session_id(), account.id, self.state.clock.now()).await?;

@@ -8,8 +8,8 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use poem::Response;
 use poem::http::StatusCode;
 
-use super::addresses::{ADMIN, LOGOUT, ME, MEMBERS, RUNS};
-use super::assets::{ICON, STYLE};
+use super::addresses::{ADMIN, LOGOUT, ME, MEMBERS, RUNS, STAFF_LOG};
+use super::assets::{ICON, SCRIPT, STYLE};
 use super::session::{Viewer, landing};
 use crate::domain::{Act, Mode, Run, RunState, Source};
 
@@ -19,8 +19,19 @@ pub(in crate::http) enum Section {
     None,
     Overview,
     Members,
+    Comparison,
+    Accounts,
     Syncs,
+    Workers,
+    StaffLog,
 }
+
+const NAVIGATION: [(&str, &str, Section); 4] = [
+    (ADMIN, "Overview", Section::Overview),
+    (MEMBERS, "Members", Section::Members),
+    (RUNS, "Syncs", Section::Syncs),
+    (STAFF_LOG, "Log", Section::StaffLog),
+];
 
 /// The frame around a page; its template is `shell.html`.
 pub(in crate::http) struct Shell<'a> {
@@ -28,6 +39,7 @@ pub(in crate::http) struct Shell<'a> {
     section: Section,
     pub(in crate::http) style: &'static str,
     pub(in crate::http) icon: &'static str,
+    pub(in crate::http) script: &'static str,
     /// Where the name of the program leads.
     pub(in crate::http) home: &'static str,
     pub(in crate::http) me: &'static str,
@@ -37,13 +49,21 @@ pub(in crate::http) struct Shell<'a> {
 impl<'a> Shell<'a> {
     pub(in crate::http) fn new(viewer: Option<&'a Viewer>, section: Section) -> Self {
         let home = viewer.map_or("/", |viewer| landing(&viewer.account, None));
-        Self { viewer, section, style: STYLE.address(), icon: ICON.address(), home, me: ME, logout: LOGOUT }
+        Self {
+            viewer,
+            section,
+            style: STYLE.address(),
+            icon: ICON.address(),
+            script: SCRIPT.address(),
+            home,
+            me: ME,
+            logout: LOGOUT,
+        }
     }
 
     /// Address, words, and whether this is where we are.
-    pub(in crate::http) fn nav(&self) -> [(&'static str, &'static str, bool); 3] {
-        [(ADMIN, "Overview", Section::Overview), (MEMBERS, "Members", Section::Members), (RUNS, "Syncs", Section::Syncs)]
-            .map(|(address, words, section)| (address, words, self.section == section))
+    pub(in crate::http) fn nav(&self) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+        NAVIGATION.into_iter().map(|(address, words, section)| (address, words, self.section == section))
     }
 }
 

@@ -160,6 +160,7 @@ impl Postgres {
         sqlx::query("DELETE FROM replies WHERE expires_at < $1").bind(now - retention.deltas).execute(&mut *tx).await?;
         sqlx::query("DELETE FROM problems WHERE noted_at < $1").bind(now - retention.runs).execute(&mut *tx).await?;
         sqlx::query("DELETE FROM idempotency_keys WHERE created_at < $1").bind(now - KEY_LIFETIME).execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM staff_log WHERE at < $1").bind(now - retention.staff_log).execute(&mut *tx).await?;
         let sessions =
             sqlx::query("DELETE FROM sessions WHERE created_at < $1").bind(now - retention.sessions).execute(&mut *tx).await?;
         let processes =

@@ -15,6 +15,7 @@ mod problems;
 mod replies;
 mod roles;
 mod sessions;
+mod staff_log;
 mod sync_batches;
 mod sync_run_ends;
 mod sync_runs;

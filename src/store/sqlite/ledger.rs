@@ -177,6 +177,7 @@ impl Sqlite {
             .bind(micros(now - KEY_LIFETIME))
             .execute(&mut *tx)
             .await?;
+        sqlx::query("DELETE FROM staff_log WHERE at < ?1").bind(micros(now - retention.staff_log)).execute(&mut *tx).await?;
         let sessions = sqlx::query("DELETE FROM sessions WHERE created_at < ?1")
             .bind(micros(now - retention.sessions))
             .execute(&mut *tx)

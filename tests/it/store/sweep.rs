@@ -30,6 +30,7 @@ const fn all_for(time: TimeDelta) -> Retention {
         deltas: time,
         events: time,
         failed_payloads: time,
+        staff_log: time,
         staged: time,
         sessions: time,
         processes: time,

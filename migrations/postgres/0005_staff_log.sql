@@ -1,0 +1,13 @@
+-- What staff did, and who of them. account: null once the account is gone; name stays. target: what it was done to, by act an id of a
+-- run, a member or an account.
+CREATE TABLE staff_log (
+    id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at      timestamptz NOT NULL,
+    account bigint REFERENCES users (id) ON DELETE SET NULL,
+    name    text NOT NULL,
+    act     text NOT NULL,
+    target  text NOT NULL DEFAULT '',
+    detail  text NOT NULL DEFAULT ''
+);
+CREATE INDEX staff_log_account ON staff_log (account, id);
+CREATE INDEX staff_log_at ON staff_log (at);

@@ -1,0 +1,44 @@
+// What pages gain where script runs: keys to get about, and times in the reader's own zone. Nothing depends on it.
+"use strict";
+
+// "/" goes to the search, "j" and "k" through the rows of a list, Enter follows the link that has the focus.
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  const isWriting = event.target.closest("input, select, textarea");
+  if (isWriting) return;
+  if (event.key === "/") {
+    const search = document.querySelector("input[type=search]");
+    if (search) {
+      event.preventDefault();
+      search.focus();
+      search.select();
+    }
+  } else if (event.key === "j" || event.key === "k") {
+    const links = [...document.querySelectorAll("[data-row] a[data-open]")];
+    const here = links.indexOf(document.activeElement);
+    const next = here < 0 ? 0 : here + (event.key === "j" ? 1 : -1);
+    if (links[next]) {
+      event.preventDefault();
+      links[next].focus();
+      links[next].scrollIntoView({ block: "nearest" });
+    }
+  }
+});
+
+// Hovering over a time tells it in the reader's zone, and how long ago it was.
+const units = [["year", 31557600], ["month", 2629800], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+const ago = (date) => {
+  const seconds = (date - Date.now()) / 1000;
+  const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) ?? units[units.length - 1];
+  return new Intl.RelativeTimeFormat("en", { numeric: "auto" }).format(Math.round(seconds / size), unit);
+};
+
+document.addEventListener("mouseover", (event) => {
+  const time = event.target.closest?.("time[datetime]");
+  if (!time) return;
+  time.dataset.utc ??= time.title;
+  const date = new Date(time.dateTime);
+  const local = date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  time.title = `${time.dataset.utc}\n${local} where you are\n${ago(date)}`;
+});

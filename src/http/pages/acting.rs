@@ -1,0 +1,52 @@
+//! What staff do: who may, with which form, and the note in the log.
+//!
+//! Enters: a form that a member of staff sent. Leaves: an [`Acting`], by which an act is noted before it is done; or a refusal, and
+//! nothing was done.
+
+use poem::{Body, Request};
+
+use super::App;
+use super::forms::Form;
+use super::refusal::Refusal;
+use super::session::{Staff, Token, Viewer};
+use crate::domain::{Account, StaffAct};
+use crate::store::{NewStaffEntry, StoreError};
+
+/// A member of staff who may act and whose form it is. An address that changes something takes its form through this.
+pub(in crate::http) struct Acting {
+    pub(in crate::http) viewer: Viewer,
+    pub(in crate::http) form: Form,
+}
+
+impl Acting {
+    /// Reads the form of an act.
+    pub(in crate::http) async fn read(app: &App, staff: Staff, request: &Request, body: Body) -> Result<Self, Refusal> {
+        let viewer = Self::may_act(staff)?;
+        let form = Form::read(request.headers(), body, &app.state.public_url).await?;
+        let is_theirs = Token::of(request.headers()).is_some_and(|token| token.owns_form(form.field("form_word")));
+        if is_theirs { Ok(Self { viewer, form }) } else { Err(Refusal::StaleForm) }
+    }
+
+    /// Whoever may act.
+    pub(in crate::http) fn may_act(Staff(viewer): Staff) -> Result<Viewer, Refusal> {
+        if viewer.account.is_superuser { Ok(viewer) } else { Err(Refusal::MayNotAct) }
+    }
+
+    /// Notes what is about to be done.
+    pub(in crate::http) async fn note(&self, app: &App, act: StaffAct, target: &str, detail: &str) -> Result<(), Refusal> {
+        Ok(app.note(&self.viewer.account, act, target, detail).await?)
+    }
+
+    /// Who asks, as runs say it.
+    pub(in crate::http) fn who(&self) -> String {
+        self.viewer.account.username.clone()
+    }
+}
+
+impl App {
+    /// Notes an act of staff.
+    pub(in crate::http) async fn note(&self, who: &Account, act: StaffAct, target: &str, detail: &str) -> Result<(), StoreError> {
+        let entry = NewStaffEntry { account: who.id, name: &who.username, act, target, detail };
+        self.state.staff_log.note_act(entry, self.state.clock.now()).await
+    }
+}

@@ -1,0 +1,235 @@
+//! What an address asks of a list: search, filters, sorting, the length of a page and where in the list it begins.
+//!
+//! Enters: the query of an address. Leaves: its values, and addresses of neighbouring views. The whole state of a view is in its address,
+//! so that it can be kept and shared; a form that is sent with GET and leaves a field empty means the default.
+//!
+//! A list is paged by key: `after` names the last row of the page before, under a mark of the view it belongs to, so that a cursor
+//! cannot be carried over into another view, where it would silently skip rows.
+
+use chrono::NaiveDate;
+use poem::Request;
+use sha2::{Digest as _, Sha256};
+use url::form_urlencoded::{Serializer, parse};
+
+use super::refusal::Refusal;
+use super::session::hex;
+
+/// Lengths of a page that can be chosen. Rows.
+pub(in crate::http) const PAGE_SIZES: [i64; 4] = [25, 50, 100, 200];
+const DEFAULT_SIZE: i64 = 100;
+/// Longest value. Characters; no name, address or e-mail that is searched for is longer.
+const MAX_VALUE: usize = 200;
+
+const AFTER: &str = "after";
+const PAGE_SIZE: &str = "page_size";
+
+/// What an address asks, every key of it known and there once. Two that ask the same are equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::http) struct Query {
+    path: String,
+    /// By the order in which the list knows its keys.
+    values: Vec<(&'static str, String)>,
+}
+
+impl Query {
+    /// Reads the query of a request. `known` are the list's own keys; `after` and `page_size` every list knows.
+    pub(in crate::http) fn read(request: &Request, known: &'static [&'static str]) -> Result<Self, Refusal> {
+        Self::of(request.uri().path(), request.uri().query().unwrap_or_default(), known)
+    }
+
+    fn of(path: &str, query: &str, known: &'static [&'static str]) -> Result<Self, Refusal> {
+        let mut values: Vec<(&'static str, String)> =
+            known.iter().copied().chain([PAGE_SIZE, AFTER]).map(|name| (name, String::new())).collect();
+        let mut seen = Vec::new();
+        for (name, value) in parse(query.as_bytes()) {
+            let Some((name, place)) = values.iter_mut().find(|(known, _)| *known == name) else {
+                let name = name.chars().take(40).collect::<String>();
+                let known = known.iter().chain(&[PAGE_SIZE]).map(|known| format!("“{known}”")).collect::<Vec<_>>().join(", ");
+                return Err(Refusal::Query(format!("This list does not know “{name}”; it knows {known}.")));
+            };
+            if seen.contains(name) {
+                return Err(Refusal::Query(format!("“{name}” is given twice.")));
+            }
+            seen.push(*name);
+            let value = value.trim();
+            if value.chars().count() > MAX_VALUE || value.chars().any(char::is_control) {
+                return Err(Refusal::Query(format!(
+                    "“{name}” cannot be used: it must have at most {MAX_VALUE} characters, and no control characters."
+                )));
+            }
+            value.clone_into(place);
+        }
+        values.retain(|(_, value)| !value.is_empty());
+        Ok(Self { path: path.to_owned(), values })
+    }
+
+    /// A value, or empty.
+    pub(in crate::http) fn text(&self, name: &str) -> &str {
+        self.values.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+    }
+
+    /// One of the words that a key takes, as what it stands for; `None` if the address leaves it open.
+    pub(in crate::http) fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Result<Option<T>, Refusal> {
+        let text = self.text(name);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let found = choices.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
+        let words = || choices.iter().map(|(word, _)| format!("“{word}”")).collect::<Vec<_>>().join(", ");
+        found.map(Some).ok_or_else(|| Refusal::Query(format!("“{name}” must be one of {}.", words())))
+    }
+
+    /// A day, as browsers send it.
+    pub(in crate::http) fn date(&self, name: &str) -> Result<Option<NaiveDate>, Refusal> {
+        let text = self.text(name);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+        // Years that every database knows.
+        let day = day.filter(|day| ("1970-01-01"..="9999-12-31").contains(&day.to_string().as_str()));
+        day.map(Some).ok_or_else(|| Refusal::Query(format!("“{name}” must be a day, such as 2026-03-31.")))
+    }
+
+    /// Rows of a page.
+    pub(in crate::http) fn page_size(&self) -> Result<i64, Refusal> {
+        let choices = PAGE_SIZES.map(|size| (size.to_string(), size));
+        let choices = choices.each_ref().map(|(word, size)| (word.as_str(), *size));
+        Ok(self.choice(PAGE_SIZE, &choices)?.unwrap_or(DEFAULT_SIZE))
+    }
+
+    /// Whether this is the first page.
+    pub(in crate::http) fn is_first(&self) -> bool {
+        self.text(AFTER).is_empty()
+    }
+
+    /// Whether the view shows less than all there is: something is searched for or filtered by.
+    pub(in crate::http) fn is_narrowed(&self, by: &[&str]) -> bool {
+        by.iter().any(|name| !self.text(name).is_empty())
+    }
+
+    /// The key of the row this page begins after.
+    pub(in crate::http) fn after(&self) -> Result<Option<&str>, Refusal> {
+        let text = self.text(AFTER);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let key = text.split_once('.').filter(|(mark, _)| *mark == self.mark()).map(|(_, key)| key);
+        key.map(Some).ok_or_else(|| {
+            Refusal::Query(
+                "This place in the list belongs to another search or filter. Begin at the first page of this one.".into(),
+            )
+        })
+    }
+
+    /// The address of the page after the row with this key.
+    pub(in crate::http) fn next(&self, key: &str) -> String {
+        self.with(AFTER, &format!("{}.{key}", self.mark()))
+    }
+
+    /// The address of the first page of this view.
+    pub(in crate::http) fn first(&self) -> String {
+        self.with(AFTER, "")
+    }
+
+    /// The address of this view with another length of its pages, from its first page.
+    pub(in crate::http) fn with_page_size(&self, rows: i64) -> String {
+        self.with(PAGE_SIZE, &if rows == DEFAULT_SIZE { String::new() } else { rows.to_string() })
+    }
+
+    /// The address of the first page of the view in which one key has another value; empty leaves it open. `name` must be one that
+    /// [`read`](Self::read) was told of.
+    pub(in crate::http) fn with(&self, name: &'static str, value: &str) -> String {
+        let others = self.values.iter().filter(|(known, _)| *known != name && *known != AFTER);
+        let mut pairs: Vec<(&str, &str)> = others.map(|(known, value)| (*known, value.as_str())).collect();
+        if !value.is_empty() {
+            pairs.push((name, value));
+        }
+        self.address(&self.path, &pairs)
+    }
+
+    /// What another address is to be asked to speak of the same rows, such as an export: all but the paging.
+    pub(in crate::http) fn at(&self, path: &str) -> String {
+        let rows = self.values.iter().filter(|(known, _)| ![AFTER, PAGE_SIZE].contains(known));
+        self.address(path, &rows.map(|(known, value)| (*known, value.as_str())).collect::<Vec<_>>())
+    }
+
+    fn address(&self, path: &str, pairs: &[(&str, &str)]) -> String {
+        if pairs.is_empty() {
+            return path.to_owned();
+        }
+        format!("{path}?{}", Serializer::new(String::new()).extend_pairs(pairs).finish())
+    }
+
+    /// Tells this view from others, whatever its page.
+    fn mark(&self) -> String {
+        let mut pairs: Vec<_> = self.values.iter().filter(|(known, _)| ![AFTER, PAGE_SIZE].contains(known)).collect();
+        pairs.sort_unstable();
+        hex(&Sha256::digest(format!("{}{pairs:?}", self.path).as_bytes())[..4])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: &[&str] = &["q", "status", "since"];
+
+    fn read(query: &str) -> Result<Query, String> {
+        Query::of("/list/", query, KNOWN).map_err(|refusal| refusal.to_string())
+    }
+
+    #[test]
+    fn what_is_left_empty_is_not_asked() {
+        let query = read("q=+anna+&status=&page_size=25").unwrap();
+        assert_eq!((query.text("q"), query.text("status"), query.page_size().unwrap()), ("anna", "", 25));
+        assert_eq!(read("").unwrap().page_size().unwrap(), 100);
+    }
+
+    #[test]
+    fn neighbouring_views_have_addresses() {
+        let query = read("status=left&q=a+b%26&page_size=25").unwrap();
+        assert_eq!(query.with("status", ""), "/list/?q=a+b%26&page_size=25");
+        assert_eq!(query.with("status", "linked"), "/list/?q=a+b%26&page_size=25&status=linked");
+        assert_eq!(query.with_page_size(100), "/list/?q=a+b%26&status=left");
+        assert_eq!(query.at("/list/export.csv"), "/list/export.csv?q=a+b%26&status=left");
+        assert_eq!(read("").unwrap().first(), "/list/");
+    }
+
+    #[test]
+    fn a_cursor_belongs_to_its_view() {
+        let query = read("status=left&q=anna").unwrap();
+        let next = query.next("anna.17");
+        let next = next.split_once('?').unwrap().1;
+        let second = read(next).unwrap();
+        assert_eq!(second.after().unwrap(), Some("anna.17"));
+        assert_eq!(second.first(), "/list/?q=anna&status=left");
+        assert_eq!(read(&format!("{next}&page_size=25")).unwrap().after().unwrap(), Some("anna.17"));
+        for other in [next.replace("anna&", "ben&"), next.replace("status=left", "status="), "after=17".into(), "after=.".into()]
+        {
+            assert!(read(&other).unwrap().after().is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_asked_for_is_named() {
+        for (query, named) in [
+            ("nonsense=1", "“nonsense”"),
+            ("q=1&q=2", "“q” is given twice"),
+            ("q=%00", "“q”"),
+            (&format!("q={}", "x".repeat(201)), "“q”"),
+        ] {
+            let fault = read(query).unwrap_err();
+            assert!(fault.contains(named), "{query}: {fault}");
+        }
+        let query = read("status=gone&since=2026-02-30&page_size=7").unwrap();
+        let faults = [
+            query.choice("status", &[("left", 1)]).unwrap_err(),
+            query.date("since").unwrap_err(),
+            query.page_size().unwrap_err(),
+        ];
+        for (fault, named) in faults.iter().zip(["“left”", "“since”", "“page_size”"]) {
+            assert!(fault.to_string().contains(named), "{fault}");
+        }
+    }
+}

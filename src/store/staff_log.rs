@@ -1,0 +1,45 @@
+//! The handle of staff's acts: who did what, and when.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::StoreError;
+use crate::domain::{StaffAct, StaffEntry};
+
+/// An act about to be noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewStaffEntry<'a> {
+    /// Whose account.
+    pub account: i64,
+    /// What it is called.
+    pub name: &'a str,
+    /// What is done.
+    pub act: StaffAct,
+    /// What it is done to, or empty.
+    pub target: &'a str,
+    /// More about it in words, or empty.
+    pub detail: &'a str,
+}
+
+/// Which part of the log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StaffLogPage {
+    /// Only of this account.
+    pub account: Option<i64>,
+    /// Only acts of this kind.
+    pub act: Option<StaffAct>,
+    /// Only entries with an id below this.
+    pub before: Option<i64>,
+    /// At most this many.
+    pub limit: i64,
+}
+
+/// Notes and shows what staff do. Nothing changes an entry; retention removes it.
+#[async_trait]
+pub trait StaffLog: Send + Sync + 'static {
+    /// Notes an act. Whoever acts notes first and acts then, so that no act is missing from the log.
+    async fn note_act(&self, entry: NewStaffEntry<'_>, now: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// A page of the log, the newest first.
+    async fn acts(&self, page: &StaffLogPage) -> Result<Vec<StaffEntry>, StoreError>;
+}
