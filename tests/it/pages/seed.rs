@@ -5,7 +5,9 @@
 use std::sync::LazyLock;
 
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
-use guildsync::domain::{Counts, DiscordId, HeldReason, Member, Mode, Progress, Roles, Run, RunError, RunId, RunState, Source};
+use guildsync::domain::{
+    Act, Counts, DiscordId, HeldReason, Member, Mode, Progress, Roles, Run, RunError, RunId, RunState, Source,
+};
 use guildsync::store::{Claim, ImportRow, NewStaff, Stores};
 use secrecy::SecretString;
 use sqlx::{Connection as _, SqliteConnection};
@@ -214,7 +216,7 @@ async fn insert_run(connection: &mut SqliteConnection, run: &Run) {
     .bind(run.source.as_str())
     .bind(run.mode.as_str())
     .bind(run.state.as_str())
-    .bind(run.act.map(|act| act.as_str()))
+    .bind(run.act.map(Act::as_str))
     .bind(run.target_run_id.map(|id| id.to_string()))
     .bind(run.superseded_by.map(|id| id.to_string()))
     .bind(&run.requested_by)
@@ -224,7 +226,7 @@ async fn insert_run(connection: &mut SqliteConnection, run: &Run) {
     .bind(run.finished_at.map(micros))
     .bind(run.progress.members_total)
     .bind(run.progress.batches_total)
-    .bind(run.held_reason.map(|reason| reason.as_str()))
+    .bind(run.held_reason.map(HeldReason::as_str))
     .bind(serde_json::to_string(&run.warnings).unwrap())
     .bind(run.error.as_ref().map(|error| &error.code))
     .bind(run.error.as_ref().map(|error| &error.message))
