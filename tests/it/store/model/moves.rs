@@ -153,6 +153,7 @@ impl Drive<'_> {
             decision: None,
             allow_mass_departure: false,
             idempotency: None,
+            reply: None,
             requested_by: String::new(),
             observed_at,
             created_at: self.now,
