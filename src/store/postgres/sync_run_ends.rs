@@ -89,6 +89,7 @@ async fn break_off(
     }
     let mut counts = sync_batches::sum(&mut *connection, run).await?;
     counts.total_active = guild_members::active(&mut *connection).await?;
+    // A batch that is just being applied waits for this with rows of its own in hand; none of those is among these.
     (counts.linked, counts.unlinked) = link_made(&mut *connection, run, now).await?;
     end(connection, run, End { state, held: None, counts: &counts, warning: None, error }, now).await?;
     Ok(true)
