@@ -17,7 +17,8 @@ const MAX_MESSAGE: usize = 4 * 1024 * 1024;
 
 /// The code with which Discord ends a session begun like this; `None` if it begins one, or does not say.
 pub(super) async fn close_code(url: &str, token: &SecretString, intents: GatewayIntents) -> Option<u16> {
-    timeout(STEP, identify(url, token, intents)).await.ok().flatten()
+    // Boxed, for a handshake is large and this is rare.
+    timeout(STEP, Box::pin(identify(url, token, intents))).await.ok().flatten()
 }
 
 async fn identify(url: &str, token: &SecretString, intents: GatewayIntents) -> Option<u16> {

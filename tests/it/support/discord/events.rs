@@ -90,8 +90,9 @@ impl World {
 
     /// A role is removed, and the gateway tells.
     pub fn role_goes(&mut self, id: u64) {
-        self.roles.retain(|role| role["id"] != id.to_string());
-        self.dispatch("GUILD_ROLE_DELETE", &json!({ "guild_id": GUILD.to_string(), "role_id": id.to_string() }));
+        let id = id.to_string();
+        self.roles.retain(|role| role["id"] != id);
+        self.dispatch("GUILD_ROLE_DELETE", &json!({ "guild_id": GUILD.to_string(), "role_id": id }));
     }
 
     /// The bot is thrown out of the guild, and the gateway tells.
