@@ -120,6 +120,19 @@ fn the_bot_comes_and_goes() {
 }
 
 #[test]
+fn roles_are_others_also_where_serenity_cannot_read_them() {
+    let role = json!({ "id": "41", "name": "Staff", "permissions": "0", "position": 1, "color": 0, "hoist": false, "managed": false, "mentionable": false });
+    for data in [json!({ "guild_id": GUILD.to_string(), "role": role }), json!({ "guild_id": GUILD.to_string(), "role": {} })] {
+        for name in ["GUILD_ROLE_CREATE", "GUILD_ROLE_UPDATE"] {
+            assert!(matches!(heard(name, &data), Some(Told::RolesChanged)), "{name}");
+            assert!(heard(name, &with(data.clone(), json!({ "guild_id": "999" }))).is_none(), "{name}");
+        }
+    }
+    let gone = json!({ "guild_id": GUILD.to_string(), "role_id": "41" });
+    assert!(matches!(heard("GUILD_ROLE_DELETE", &gone), Some(Told::RolesChanged)));
+}
+
+#[test]
 fn what_should_be_readable_and_is_not_is_said() {
     assert!(matches!(heard("READY", &json!({ "v": 10 })), Some(Told::Unreadable("READY"))));
     assert!(matches!(heard("INTERACTION_CREATE", &json!({})), Some(Told::Unreadable("INTERACTION_CREATE"))));

@@ -13,7 +13,7 @@ use guildsync::store::{Cancelled, Dropped, Filed, Filing, NewRun, StagedBatch, S
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::discord::{GUILD, Person};
+use super::discord::{GUILD, Person, Route, Trouble, When, role};
 use super::{FIRST, Robot, Site, eventually, quick};
 use guildsync::app;
 
@@ -156,6 +156,49 @@ async fn after_an_outage_of_the_guild_a_full_sync_says_what_was_missed() {
     });
     site.row(77, "she is here", |row| row.date_left.is_none()).await;
     site.fetches(2).await;
+    robot.stop().await;
+}
+
+/// The names of the roles that pages show.
+async fn role_names(site: &Site) -> Vec<String> {
+    let mut roles = site.stores().read.roles().await.unwrap();
+    roles.sort_by_key(|role| role.id);
+    roles.into_iter().map(|role| role.name).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_names_of_roles_follow_the_gateway_and_a_burst_is_a_few_requests() {
+    let site = Site::of(1).await;
+    let robot = site.settled().await;
+    let asked = || site.discord.world(|world| world.asked(Route::Roles).count());
+    let become_so = async |names: &[&str]| {
+        eventually(&format!("the roles are {names:?}"), async || role_names(&site).await == names).await;
+    };
+    become_so(&["@everyone"]).await;
+    site.discord.world(|world| world.role_appears(&role(41, "Staff", 7)));
+    become_so(&["Staff", "@everyone"]).await;
+    site.discord.world(|world| world.role_changes(&role(41, "Crew", 7)));
+    become_so(&["Crew", "@everyone"]).await;
+    site.discord.world(|world| world.role_goes(41));
+    become_so(&["@everyone"]).await;
+
+    let before = asked();
+    site.discord.world(|world| (1..=200).for_each(|id| world.role_appears(&role(id, &format!("role {id}"), 0))));
+    eventually("all of them are named", async || role_names(&site).await.len() == 201).await;
+    assert!(asked() - before <= 3, "{} requests", asked() - before);
+    site.fetches(1).await;
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_roles_that_discord_does_not_tell_at_once_are_asked_for_again() {
+    let site = Site::of(1).await;
+    let robot = site.settled().await;
+    site.discord.world(|world| {
+        world.trouble(Route::Roles, When::Next(1), Trouble::Edge(403, None));
+        world.role_appears(&role(41, "Staff", 7));
+    });
+    eventually("the role is named", async || role_names(&site).await == ["Staff", "@everyone"]).await;
     robot.stop().await;
 }
 
