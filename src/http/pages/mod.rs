@@ -21,13 +21,15 @@ use std::sync::Arc;
 use super::password::PasswordCheck;
 use crate::config;
 use crate::discord::OAuth;
-use crate::domain::{Clock, Random};
+use crate::domain::{Clock, DiscordId, Random};
 use crate::store::{Accounts, Read, SessionLimits, Sessions};
 use attempts::Attempts;
 
 /// What the pages need.
 #[derive(Clone)]
 pub struct PagesState {
+    /// The guild, if one is set; pictures of members stand under its id.
+    pub guild: Option<DiscordId>,
     /// Members and runs.
     pub read: Arc<dyn Read>,
     /// Who may log in.
