@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::password::PasswordCheck;
 use crate::config;
 use crate::discord::{OAuth, Rest};
-use crate::domain::{Clock, Random};
+use crate::domain::{Clock, DiscordId, Random};
 use crate::intake::{Follow, Intake};
 use crate::store::{Accounts, Read, SessionLimits, Sessions, StaffLog};
 use attempts::Attempts;
@@ -33,6 +33,8 @@ use attempts::Attempts;
 /// What the pages need.
 #[derive(Clone)]
 pub struct PagesState {
+    /// The guild, if one is set; pictures of members stand under its id.
+    pub guild: Option<DiscordId>,
     /// Members and runs.
     pub read: Arc<dyn Read>,
     /// Who may log in.

@@ -238,6 +238,7 @@ pub fn member(id: i64, username: &str) -> MemberRow {
         display_name: String::new(),
         nickname: String::new(),
         avatar_hash: String::new(),
+        guild_avatar_hash: String::new(),
         roles: Roles::default(),
         joined_at: Some(Utc.with_ymd_and_hms(2021, 3, 4, 5, 6, 7).unwrap()),
         is_bot: false,
@@ -273,6 +274,7 @@ pub fn odd_members() -> Vec<MemberRow> {
     rows[2].member.nickname = "\u{202e}drowssap \u{5d0}\u{5d1}\u{5d2}".into();
     rows[3].member.nickname = "🎉🐉👩‍👩‍👧‍👦 Łucja".into();
     rows[3].member.joined_at = None;
+    rows[3].member.guild_avatar_hash = "a_0fa1c2e3aa1f5e5b8a3c1a4bd9a0c111".into();
     rows[4].member.nickname = "z\u{351}\u{36b}\u{343}\u{36a}\u{302}a\u{334}\u{310}\u{333}\u{348}lgo".repeat(4);
     rows[5].member.nickname = "W".repeat(100);
     rows[5].account = Some((8, "m".repeat(100)));
@@ -280,6 +282,7 @@ pub fn odd_members() -> Vec<MemberRow> {
     rows[7].date_left = Some(start());
     rows[7].account = Some((9, "gone_too".into()));
     rows[8].member.nickname = "\" onerror=\"alert(1)' & co".into();
+    rows[8].member.guild_avatar_hash = "../?\"><script>".into();
     rows[8].member.avatar_hash = "../../evil\" onerror=\"alert(1)".into();
     rows
 }

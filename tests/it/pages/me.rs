@@ -34,6 +34,7 @@ async fn a_member_sees_the_membership() {
     row.member.nickname = "Ben <of> the \u{202e}North".into();
     row.member.roles = Roles::from_iter(["1", "2", "3"]);
     row.member.avatar_hash = "8342729096ea3675442027381ff50dfe".into();
+    row.member.guild_avatar_hash = "0fa1c2e3aa1f5e5b8a3c1a4bd9a0c111".into();
     site.world.members.lock().unwrap().push(row);
     site.world.change("ben", |account| account.email = "ben@example.org".into());
     let answer = site.get(ME).await;

@@ -31,6 +31,8 @@ const LIST: &str = "/admin/accounts/guildmember/";
 const LOGIN: &str = "/admin/login/";
 const ADMIN: &str = "/admin/";
 const ME: &str = "/accounts/me/";
+/// The guild.
+const GUILD: i64 = 41_771_983_423_143_937;
 /// The application at Discord.
 const CLIENT_ID: i64 = 47_110_815;
 const CLIENT_SECRET: &str = "secret-of-the-tests";
@@ -98,6 +100,7 @@ impl Site {
         let clock = Arc::new(ManualClock::new(start()));
         let draws = Arc::clone(&world);
         let state = PagesState {
+            guild: Some(DiscordId::try_from(GUILD).unwrap()),
             read: Arc::<World>::clone(&world),
             accounts: Arc::<World>::clone(&world),
             sessions: Arc::<World>::clone(&world),
