@@ -12,7 +12,7 @@ const SCHEMA: [&str; 4] = [
     include_str!("../../migrations/sqlite/0001_ledger.sql"),
     include_str!("../../migrations/sqlite/0002_evidence.sql"),
     include_str!("../../migrations/sqlite/0003_discord.sql"),
-    include_str!("../../migrations/sqlite/0004_pages.sql"),
+    include_str!("../../migrations/sqlite/0004_guild_avatars.sql"),
 ];
 
 const UPSERT: &str = "

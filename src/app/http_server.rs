@@ -77,7 +77,6 @@ impl HttpServer {
             hurry: hurry.clone(),
         };
         let pages = PagesState {
-            guild: config.guild_id()?,
             read: parts.stores.read.clone(),
             accounts: parts.stores.accounts.clone(),
             sessions: parts.stores.sessions.clone(),

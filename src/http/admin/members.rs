@@ -132,7 +132,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
     let page = MembersPage {
         shell: Shell::new(Some(&staff.0), Section::Members),
         totals: figures(totals),
-        rows: members.into_iter().map(|row| Row::new(row, &names, app.state.guild)).collect(),
+        rows: members.into_iter().map(|row| Row::new(row, &names, app.guild())).collect(),
         sizes: PAGE_SIZES.map(|rows| Size {
             rows,
             address: View { page_size: rows, ..view }.address(),

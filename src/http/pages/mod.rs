@@ -33,8 +33,6 @@ use attempts::Attempts;
 /// What the pages need.
 #[derive(Clone)]
 pub struct PagesState {
-    /// The guild, if one is set; pictures of members stand under its id.
-    pub guild: Option<DiscordId>,
     /// Members and runs.
     pub read: Arc<dyn Read>,
     /// Who may log in.
@@ -77,6 +75,11 @@ impl App {
 
     pub(in crate::http) fn secure_cookies(&self) -> bool {
         self.state.public_url.starts_with("https:")
+    }
+
+    /// The guild, once the program knows it; pictures of members stand under its id.
+    pub(in crate::http) fn guild(&self) -> Option<DiscordId> {
+        self.state.intake.as_ref().map(Intake::guild)
     }
 
     fn session_limits(&self) -> SessionLimits {
