@@ -211,6 +211,7 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
         stores: stores.clone(),
         intake: intake.clone(),
         follow: follow.clone(),
+        depth: queue.depth.clone(),
         rest,
         clock,
         random: random(),

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::columns::{Columns, word};
 use super::StoreError;
+use super::columns::{Columns, word};
 use crate::domain::{Act, Mode, RunId, RunState, Source};
 
 /// A duty that one process has.

@@ -7,10 +7,11 @@ use secrecy::SecretString;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::{
-    AccountConflict, Accounts, Backlog, BatchApplied, BatchClaim, Cancelled, ChangeCursor, Credentials, DayCounts, Departing, DiscordLogin, Dropped,
-    Due, Duty, FetchClaim, FetchedPage, Filed, Filing, Findings, Fleet, Landmarks, OpenConflicts, Overview, FinishClaim, Finished, ImportRow, Imported, Lease, MemberPage,
-    MemberTotals, NewRun, NewStaff, NewStaffEntry, Problem, Problems, Process, Read, Replies, Reply, Retention, Roles, RunClaim,
-    SessionLimits, Sessions, StaffLog, StaffLogPage, StagedBatch, StoreError, Swept, Upkeep, Work,
+    AccountConflict, Accounts, Backlog, BatchApplied, BatchClaim, Cancelled, ChangeCursor, Comparison, Credentials, DayCounts,
+    Departing, DiscordLogin, Dropped, Due, Duty, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, Fleet,
+    ImportRow, Imported, Landmarks, Lease, MemberPage, MemberTotals, NewRun, NewStaff, NewStaffEntry, OpenConflicts, Overview,
+    Problem, Problems, Process, Read, Replies, Reply, Retention, Roles, RunClaim, SessionLimits, Sessions, StaffLog,
+    StaffLogPage, StagedBatch, StoreError, Swept, Upkeep, Work,
 };
 use crate::domain::{Account, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId, StaffEntry};
 
@@ -82,6 +83,7 @@ handle!(Read {
 
 handle!(Overview {
     days(since: NaiveDate) -> Vec<DayCounts> = list_days;
+    comparison() -> Comparison = count_comparison;
     landmarks() -> Landmarks = find_landmarks;
     open_conflicts() -> Option<OpenConflicts> = count_conflicts;
 });

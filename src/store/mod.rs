@@ -47,7 +47,7 @@ pub use error::StoreError;
 pub use fetching::{Departing, FetchClaim, FetchedPage, Findings};
 pub use filing::{Cancelled, Decision, Dropped, Filed, Filing, Idempotency, KEY_LIFETIME, NewRun, StagedBatch};
 pub use fleet::{Backlog, Duty, Fleet, OpenRun};
-pub use overview::{DayCounts, Landmarks, OpenConflicts, Overview};
+pub use overview::{Comparison, DayCounts, Landmarks, OpenConflicts, Overview};
 pub use payload::{decode as decode_payload, encode as encode_payload};
 pub use read::{ChangeCursor, MemberPage, MemberTotals, Read};
 pub use serving::ServingLock;

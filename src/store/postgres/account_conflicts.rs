@@ -41,7 +41,8 @@ pub(super) async fn settle_login(connection: &mut PgConnection, account: i64) ->
 
 impl Postgres {
     pub(in crate::store) async fn count_conflicts(&self) -> Result<Option<OpenConflicts>, StoreError> {
-        let row = sqlx::query("SELECT count(*) AS count, min(noted_at) AS since FROM account_conflicts").fetch_one(&self.pool).await?;
+        let row =
+            sqlx::query("SELECT count(*) AS count, min(noted_at) AS since FROM account_conflicts").fetch_one(&self.pool).await?;
         overview::open_conflicts(&row)
     }
 

@@ -10,7 +10,12 @@ use crate::store::{DayCounts, StoreError};
 
 /// Adds what a run that has just ended did to its day. Counting begins with the first full list that is applied, which is not counted itself.
 /// The day's row is locked until the transaction ends, so this comes last.
-pub(super) async fn add(connection: &mut PgConnection, run: RunId, counts: &Counts, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub(super) async fn add(
+    connection: &mut PgConnection,
+    run: RunId,
+    counts: &Counts,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO daily_counts (day, joined, departed)
          SELECT $2, CASE WHEN d.begun THEN $3::bigint ELSE 0 END, CASE WHEN d.begun THEN $4::bigint ELSE 0 END

@@ -43,7 +43,8 @@ pub(super) async fn settle_login(connection: &mut SqliteConnection, account: i64
 
 impl Sqlite {
     pub(in crate::store) async fn count_conflicts(&self) -> Result<Option<OpenConflicts>, StoreError> {
-        let row = sqlx::query("SELECT count(*) AS count, min(noted_at) AS since FROM account_conflicts").fetch_one(&self.read).await?;
+        let row =
+            sqlx::query("SELECT count(*) AS count, min(noted_at) AS since FROM account_conflicts").fetch_one(&self.read).await?;
         overview::open_conflicts(&row)
     }
 

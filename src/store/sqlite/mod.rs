@@ -5,6 +5,7 @@
 
 mod account_conflicts;
 mod backlog;
+mod comparison;
 mod daily_counts;
 mod decisions;
 mod deltas;

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use guildsync::domain::{Mode, RunState};
-use guildsync::store::{Jobs, Idempotency, KEY_LIFETIME, NewStaff, Process, Retention, RunClaim, Swept};
+use guildsync::store::{Idempotency, Jobs, KEY_LIFETIME, NewStaff, Process, Retention, RunClaim, Swept};
 
 use super::Ledger;
 use super::hand::{GUARD, List, MICRO, at, carry_out, file, id, members, mishap, renamed, rows, sync, take_up};

@@ -120,7 +120,7 @@ async fn processes_show_themselves(ledger: &Ledger) {
     }
     assert_eq!(ledger.read.processes(at(9)).await.unwrap(), [other.clone(), one.clone()], "by their start");
     assert_eq!(ledger.read.processes(at(10)).await.unwrap(), std::slice::from_ref(&other));
-    let later = Process { seen_at: at(30), ..one };
+    let later = Process { seen_at: at(30), jobs: Jobs { in_hand: 2, done: 3_000_000_000, failed: 1 }, ..one };
     ledger.upkeep.beat(&later).await.unwrap();
     assert_eq!(ledger.read.processes(at(25)).await.unwrap(), std::slice::from_ref(&later));
     for _ in 0..2 {
