@@ -19,7 +19,7 @@ use crate::http::pages::App;
 use crate::http::pages::addresses::RUNS;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
-use crate::http::pages::shell::{Badge, Section, Shell, When, duration, html, number, source};
+use crate::http::pages::shell::{Badge, Section, Shell, When, ago, duration, html, number, source};
 use attention::{Matter, Seen};
 use chart::Chart;
 use shares::Shares;
@@ -100,7 +100,7 @@ fn last(run: &Run, now: DateTime<Utc>) -> Last {
         source: source(run),
         state: run.state.into(),
         filed: run.created_at.into(),
-        age: duration(now - run.created_at),
+        age: ago(now - run.created_at),
     }
 }
 

@@ -46,13 +46,12 @@ impl Shares {
             .map(|(words, word, count)| {
                 // What is left when each that is not nothing has its least is shared out.
                 let width = if count > 0 { LEAST + (WIDTH - shown * LEAST) * count / all } else { 0 };
-                let percent = if all > 0 { count * 1_000 / all } else { 0 };
                 let part = Part {
                     words,
                     word,
                     address: format!("{COMPARISON}?status={word}"),
                     count: number(count),
-                    percent: format!("{}.{} %", percent / 10, percent % 10),
+                    percent: percent(count, all),
                     x,
                     width,
                 };
@@ -62,6 +61,13 @@ impl Shares {
             .collect();
         let told = parts.iter().map(|part| format!("{}: {} ({})", part.words, part.count, part.percent));
         Self { sentence: told.collect::<Vec<_>>().join(", "), parts, width: WIDTH, is_empty: all == 0 }
+    }
+}
+
+fn percent(count: i64, all: i64) -> String {
+    match if all > 0 { count * 1_000 / all } else { 0 } {
+        0 if count > 0 => "< 0.1 %".to_owned(),
+        share => format!("{}.{} %", share / 10, share % 10),
     }
 }
 
@@ -75,7 +81,10 @@ mod tests {
         let widths = |shares: &Shares| shares.parts.iter().map(|part| (part.x, part.width)).collect::<Vec<_>>();
         let shares = Shares::new(&counts);
         assert_eq!(widths(&shares), [(0, 991), (991, 4), (995, 4), (999, 0)]);
-        assert_eq!(shares.parts[0].percent, "99.9 %");
+        assert_eq!(
+            shares.parts.iter().map(|part| part.percent.as_str()).collect::<Vec<_>>(),
+            ["99.9 %", "< 0.1 %", "< 0.1 %", "0.0 %"]
+        );
         let none = Shares::new(&Comparison::default());
         assert!(none.is_empty && widths(&none).iter().all(|(_, width)| *width == 0));
     }
