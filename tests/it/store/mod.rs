@@ -22,6 +22,7 @@ macro_rules! on_both {
     };
 }
 
+mod accounts;
 mod batches;
 mod due;
 mod fetching;
@@ -37,6 +38,7 @@ mod opening;
 mod racing;
 mod runs;
 mod sessions;
+mod staff_log;
 mod sweep;
 mod texts;
 mod upkeep;
