@@ -44,7 +44,7 @@ use std::time::Duration;
 pub use account_desk::{AccountDesk, Changed, Decided, Settlement};
 pub use account_lists::{AccountLists, AccountPage, AccountRow, AccountTotals, Holder, Membership, OpenConflict, Rights};
 pub use accounts::{AccountConflict, Accounts, Claim, Credentials, DiscordLogin, ImportRow, Imported, NewStaff};
-pub use bot::{Problem, Problems, Replies, Reply, Roles};
+pub use bot::{Interaction, Problem, Problems, Replies, Reply, Roles};
 pub use error::StoreError;
 pub use fetching::{Departing, FetchClaim, FetchedPage, Findings};
 pub use filing::{Cancelled, Decision, Dropped, Filed, Filing, Idempotency, KEY_LIFETIME, NewRun, StagedBatch};
