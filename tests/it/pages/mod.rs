@@ -126,6 +126,8 @@ impl Site {
         let state = PagesState {
             read: stores.read.clone(),
             accounts: stores.accounts.clone(),
+            account_lists: stores.account_lists.clone(),
+            account_desk: stores.account_desk.clone(),
             sessions: stores.sessions.clone(),
             staff_log: stores.staff_log.clone(),
             intake: Some(intake(&stores, &queue, &clock)),
