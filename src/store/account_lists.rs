@@ -149,7 +149,7 @@ impl Search {
 }
 
 impl AccountPage {
-    /// The filters as conditions on the account `u` and the member `m` of its id. The same in both databases.
+    /// The filters as conditions on the account `u`. The same in both databases.
     pub(super) fn conditions(&self) -> String {
         let rights = match self.rights {
             None => "",
@@ -162,13 +162,14 @@ impl AccountPage {
             Some(true) => " AND u.is_active",
             Some(false) => " AND NOT u.is_active",
         };
+        let member = "EXISTS (SELECT 1 FROM guild_members m WHERE m.discord_id = u.discord_id";
         let membership = match self.membership {
-            None => "",
-            Some(Membership::Present) => " AND m.discord_id IS NOT NULL AND m.date_left IS NULL",
-            Some(Membership::Left) => " AND m.date_left IS NOT NULL",
-            Some(Membership::Never) => " AND u.discord_id IS NOT NULL AND m.discord_id IS NULL",
-            Some(Membership::NoDiscord) => " AND u.discord_id IS NULL",
+            None => String::new(),
+            Some(Membership::Present) => format!(" AND {member} AND m.date_left IS NULL)"),
+            Some(Membership::Left) => format!(" AND {member} AND m.date_left IS NOT NULL)"),
+            Some(Membership::Never) => format!(" AND u.discord_id IS NOT NULL AND NOT {member})"),
+            Some(Membership::NoDiscord) => " AND u.discord_id IS NULL".to_owned(),
         };
-        [rights, active, membership].concat()
+        format!("{rights}{active}{membership}")
     }
 }
