@@ -75,7 +75,7 @@ pub struct AccountTotals {
 
 /// A claim that could not be met, and who has the id now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenConflict {
+pub struct UnmetClaim {
     /// The account that claims.
     pub account: Account,
     /// Why its claim could not be met.
@@ -99,7 +99,7 @@ pub struct Holder {
     pub has_password: bool,
 }
 
-impl OpenConflict {
+impl UnmetClaim {
     /// The claimed id, if it is one: only such a claim can be met.
     #[must_use]
     pub fn claimed_id(&self) -> Option<DiscordId> {
@@ -122,11 +122,8 @@ pub trait AccountLists: Send + Sync + 'static {
     /// How many accounts there are.
     async fn account_totals(&self) -> Result<AccountTotals, StoreError>;
 
-    /// How many claims wait for a decision.
-    async fn count_conflicts(&self) -> Result<i64, StoreError>;
-
     /// Claims that wait for a decision by account number, those of accounts after a number.
-    async fn open_conflicts(&self, after: Option<i64>, limit: i64) -> Result<Vec<OpenConflict>, StoreError>;
+    async fn unmet_claims(&self, after: Option<i64>, limit: i64) -> Result<Vec<UnmetClaim>, StoreError>;
 }
 
 /// What a search looks for: texts from one to the other, which are those that begin like it, where texts are ordered by their code points.

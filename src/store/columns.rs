@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{
-    AccountConflict, AccountRow, Credentials, Holder, Interaction, Membership, OpenConflict, Problem, Process, Reply, StoreError,
+    AccountConflict, AccountRow, Credentials, Holder, Interaction, Jobs, Membership, Problem, Process, Reply, StoreError,
+    UnmetClaim,
 };
 use crate::domain::{
     Account, Action, Change, ConflictKind, Counts, DiscordId, Event, Fields, GuildRole, Member, MemberRow, Progress, Roles, Run,
@@ -180,12 +181,12 @@ pub(super) fn conflict(row: &impl Columns) -> Result<AccountConflict, StoreError
 }
 
 /// An account that claims, what it claims, and under `holder_…` who has that.
-pub(super) fn open_conflict(row: &impl Columns) -> Result<OpenConflict, StoreError> {
+pub(super) fn unmet_claim(row: &impl Columns) -> Result<UnmetClaim, StoreError> {
     let holder = match (row.opt_int("holder_id")?, row.opt_text("holder_name")?) {
         (Some(id), Some(username)) => Some(Holder { id, username, has_password: row.flag("holder_has_password")? }),
         _ => None,
     };
-    Ok(OpenConflict {
+    Ok(UnmetClaim {
         account: account(row)?,
         kind: word(&row.text("kind")?, ConflictKind::from_word, "kind of conflict")?,
         claimed: row.text("claimed")?,
@@ -237,6 +238,7 @@ pub(super) fn process(row: &impl Columns) -> Result<Process, StoreError> {
         version: row.text("version")?,
         started_at: row.time("started_at")?,
         seen_at: row.time("seen_at")?,
+        jobs: Jobs { in_hand: row.int("jobs_in_hand")?, done: row.int("jobs_done")?, failed: row.int("jobs_failed")? },
     })
 }
 

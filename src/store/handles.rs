@@ -1,17 +1,18 @@
 //! Ties the handles to the two databases: which function of which table answers which call. Said once for both.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use secrecy::SecretString;
 
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::{
-    AccountConflict, AccountDesk, AccountLists, AccountPage, AccountRow, AccountTotals, Accounts, BatchApplied, BatchClaim,
-    Cancelled, ChangeCursor, Changed, Credentials, Decided, Departing, DiscordLogin, Dropped, Due, FetchClaim, FetchedPage,
-    Filed, Filing, Findings, FinishClaim, Finished, ImportRow, Imported, Lease, MemberPage, MemberTotals, NewRun, NewStaff,
-    NewStaffEntry, OpenConflict, Problem, Problems, Process, Read, Replies, Reply, Retention, Roles, RunClaim, SessionLimits,
-    Sessions, Settlement, StaffLog, StaffLogPage, StagedBatch, StoreError, Swept, Upkeep, Work,
+    AccountConflict, AccountDesk, AccountLists, AccountPage, AccountRow, AccountTotals, Accounts, Backlog, BatchApplied,
+    BatchClaim, Cancelled, ChangeCursor, Changed, Comparison, Credentials, DayCounts, Decided, Departing, DiscordLogin, Dropped,
+    Due, Duty, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, Fleet, ImportRow, Imported, Landmarks,
+    Lease, MemberPage, MemberTotals, NewRun, NewStaff, NewStaffEntry, OpenConflicts, Overview, Problem, Problems, Process, Read,
+    Replies, Reply, Retention, Roles, RunClaim, SessionLimits, Sessions, Settlement, StaffLog, StaffLogPage, StagedBatch,
+    StoreError, Swept, UnmetClaim, Upkeep, Work,
 };
 use crate::domain::{
     Account, AccountChange, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId, StaffEntry,
@@ -83,6 +84,18 @@ handle!(Read {
     last_fetch() -> Option<Run> = newest_fetch;
 });
 
+handle!(Overview {
+    days(since: NaiveDate) -> Vec<DayCounts> = list_days;
+    comparison() -> Comparison = count_comparison;
+    landmarks() -> Landmarks = find_landmarks;
+    open_conflicts() -> Option<OpenConflicts> = count_conflicts;
+});
+
+handle!(Fleet {
+    duties(now: DateTime<Utc>) -> Vec<Duty> = list_duties;
+    backlog(now: DateTime<Utc>, limit: i64) -> Backlog = count_backlog;
+});
+
 handle!(Roles {
     replace_roles(roles: &[GuildRole]) -> () = store_roles;
 });
@@ -116,8 +129,7 @@ handle!(AccountLists {
     account(id: i64) -> Option<AccountRow> = account_by_id;
     open_sessions(account: i64, limits: SessionLimits, now: DateTime<Utc>) -> i64 = count_sessions;
     account_totals() -> AccountTotals = count_accounts;
-    count_conflicts() -> i64 = number_of_conflicts;
-    open_conflicts(after: Option<i64>, limit: i64) -> Vec<OpenConflict> = conflict_page;
+    unmet_claims(after: Option<i64>, limit: i64) -> Vec<UnmetClaim> = conflict_page;
 });
 
 handle!(AccountDesk {

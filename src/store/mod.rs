@@ -26,7 +26,9 @@ mod deltas;
 mod error;
 mod fetching;
 mod filing;
+mod fleet;
 mod handles;
+mod overview;
 mod payload;
 mod postgres;
 mod read;
@@ -42,19 +44,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use account_desk::{AccountDesk, Changed, Decided, Settlement};
-pub use account_lists::{AccountLists, AccountPage, AccountRow, AccountTotals, Holder, Membership, OpenConflict, Rights};
+pub use account_lists::{AccountLists, AccountPage, AccountRow, AccountTotals, Holder, Membership, Rights, UnmetClaim};
 pub use accounts::{AccountConflict, Accounts, Claim, Credentials, DiscordLogin, ImportRow, Imported, NewStaff};
 pub use bot::{Interaction, Problem, Problems, Replies, Reply, Roles};
 pub use error::StoreError;
 pub use fetching::{Departing, FetchClaim, FetchedPage, Findings};
 pub use filing::{Cancelled, Decision, Dropped, Filed, Filing, Idempotency, KEY_LIFETIME, NewRun, StagedBatch};
+pub use fleet::{Backlog, Duty, Fleet, OpenRun};
+pub use overview::{Comparison, DayCounts, Landmarks, OpenConflicts, Overview};
 pub use payload::{decode as decode_payload, encode as encode_payload};
 pub use read::{ChangeCursor, MemberPage, MemberTotals, Read};
 pub use serving::ServingLock;
 pub use sessions::{SessionLimits, Sessions};
 pub use small_payload::{encode_ids, encode_sightings};
 pub use staff_log::{NewStaffEntry, StaffLog, StaffLogPage};
-pub use upkeep::{Lease, Process, Retention, Swept, Upkeep};
+pub use upkeep::{GONE_AFTER, Jobs, Lease, Process, Retention, Swept, Upkeep};
 pub use work::{BatchApplied, BatchClaim, Due, FinishClaim, Finished, MAX_CLAIMS, RunClaim, Work};
 
 /// How to reach a database.
@@ -89,6 +93,10 @@ pub struct Stores {
     pub sessions: Arc<dyn Sessions>,
     /// For the acts of staff.
     pub staff_log: Arc<dyn StaffLog>,
+    /// For the overview.
+    pub overview: Arc<dyn Overview>,
+    /// For whoever looks after the processes.
+    pub fleet: Arc<dyn Fleet>,
     /// For whoever asks Discord.
     pub roles: Arc<dyn Roles>,
     /// For the bot.
@@ -152,7 +160,20 @@ pub fn missing_file(connect: &Connect) -> Option<std::path::PathBuf> {
 
 fn handles<S>(store: Arc<S>) -> Stores
 where
-    S: Filing + Work + Read + Accounts + AccountLists + AccountDesk + Sessions + StaffLog + Roles + Replies + Problems + Upkeep,
+    S: Filing
+        + Work
+        + Read
+        + Accounts
+        + AccountLists
+        + AccountDesk
+        + Sessions
+        + StaffLog
+        + Roles
+        + Replies
+        + Problems
+        + Upkeep
+        + Overview
+        + Fleet,
 {
     Stores {
         filing: store.clone(),
@@ -163,6 +184,8 @@ where
         account_desk: store.clone(),
         sessions: store.clone(),
         staff_log: store.clone(),
+        overview: store.clone(),
+        fleet: store.clone(),
         roles: store.clone(),
         replies: store.clone(),
         problems: store.clone(),

@@ -17,10 +17,10 @@ mod run;
 mod runs;
 mod staff_log;
 mod timeline;
+mod workers;
 
+use super::pages::addresses::{ACCOUNT, ACCOUNTS, ADMIN, CONFLICTS, LOGIN, MEMBER, MEMBERS, RUN, RUNS, STAFF_LOG, WORKERS};
 use poem::{RouteMethod, get};
-
-use super::pages::addresses::{ACCOUNT, ACCOUNTS, ADMIN, CONFLICTS, LOGIN, MEMBER, MEMBERS, RUN, RUNS, STAFF_LOG};
 
 /// The pages with their addresses.
 pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
@@ -34,6 +34,7 @@ pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
         (CONFLICTS, get(conflicts::show).post(conflicts::settle)),
         (RUNS, get(runs::show)),
         (RUN, get(run::show)),
+        (WORKERS, get(workers::show)),
         (STAFF_LOG, get(staff_log::show)),
     ]
 }

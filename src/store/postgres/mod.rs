@@ -3,6 +3,9 @@
 mod account_conflicts;
 mod account_desk;
 mod account_lists;
+mod backlog;
+mod comparison;
+mod daily_counts;
 mod decisions;
 mod deltas;
 mod fetches;
@@ -10,6 +13,7 @@ mod finishes;
 mod guild_members;
 mod held_departures;
 mod idempotency_keys;
+mod landmarks;
 mod ledger;
 mod links;
 mod member_events;

@@ -6,6 +6,9 @@
 mod account_conflicts;
 mod account_desk;
 mod account_lists;
+mod backlog;
+mod comparison;
+mod daily_counts;
 mod decisions;
 mod deltas;
 mod fetches;
@@ -13,6 +16,7 @@ mod finishes;
 mod guild_members;
 mod held_departures;
 mod idempotency_keys;
+mod landmarks;
 mod ledger;
 mod links;
 mod member_events;
