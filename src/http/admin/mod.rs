@@ -19,8 +19,9 @@ mod staff_log;
 mod timeline;
 mod workers;
 
-use super::pages::addresses::{ACCOUNT, ACCOUNTS, ADMIN, CONFLICTS, LOGIN, MEMBER, MEMBERS, RUN, RUNS, STAFF_LOG, WORKERS};
 use poem::{RouteMethod, get};
+
+use super::pages::addresses::{ACCOUNT, ACCOUNTS, ADMIN, CONFLICTS, LOGIN, MEMBER, MEMBERS, RUN, RUNS, STAFF_LOG, WORKERS};
 
 /// The pages with their addresses.
 pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
