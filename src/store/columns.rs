@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{
-    AccountConflict, AccountRow, Credentials, Holder, Interaction, Jobs, Membership, OpenConflict, Problem, Process, Reply,
-    StoreError,
+    AccountConflict, AccountRow, Credentials, Holder, Interaction, Jobs, Membership, Problem, Process, Reply, StoreError,
+    UnmetClaim,
 };
 use crate::domain::{
     Account, Action, Change, ConflictKind, Counts, DiscordId, Event, Fields, GuildRole, Member, MemberRow, Progress, Roles, Run,
@@ -181,12 +181,12 @@ pub(super) fn conflict(row: &impl Columns) -> Result<AccountConflict, StoreError
 }
 
 /// An account that claims, what it claims, and under `holder_…` who has that.
-pub(super) fn open_conflict(row: &impl Columns) -> Result<OpenConflict, StoreError> {
+pub(super) fn unmet_claim(row: &impl Columns) -> Result<UnmetClaim, StoreError> {
     let holder = match (row.opt_int("holder_id")?, row.opt_text("holder_name")?) {
         (Some(id), Some(username)) => Some(Holder { id, username, has_password: row.flag("holder_has_password")? }),
         _ => None,
     };
-    Ok(OpenConflict {
+    Ok(UnmetClaim {
         account: account(row)?,
         kind: word(&row.text("kind")?, ConflictKind::from_word, "kind of conflict")?,
         claimed: row.text("claimed")?,

@@ -10,9 +10,9 @@ use super::{
     AccountConflict, AccountDesk, AccountLists, AccountPage, AccountRow, AccountTotals, Accounts, Backlog, BatchApplied,
     BatchClaim, Cancelled, ChangeCursor, Changed, Comparison, Credentials, DayCounts, Decided, Departing, DiscordLogin, Dropped,
     Due, Duty, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, Fleet, ImportRow, Imported, Landmarks,
-    Lease, MemberPage, MemberTotals, NewRun, NewStaff, NewStaffEntry, OpenConflict, OpenConflicts, Overview, Problem, Problems,
-    Process, Read, Replies, Reply, Retention, Roles, RunClaim, SessionLimits, Sessions, Settlement, StaffLog, StaffLogPage,
-    StagedBatch, StoreError, Swept, Upkeep, Work,
+    Lease, MemberPage, MemberTotals, NewRun, NewStaff, NewStaffEntry, OpenConflicts, Overview, Problem, Problems, Process, Read,
+    Replies, Reply, Retention, Roles, RunClaim, SessionLimits, Sessions, Settlement, StaffLog, StaffLogPage, StagedBatch,
+    StoreError, Swept, UnmetClaim, Upkeep, Work,
 };
 use crate::domain::{
     Account, AccountChange, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId, StaffEntry,
@@ -129,8 +129,7 @@ handle!(AccountLists {
     account(id: i64) -> Option<AccountRow> = account_by_id;
     open_sessions(account: i64, limits: SessionLimits, now: DateTime<Utc>) -> i64 = count_sessions;
     account_totals() -> AccountTotals = count_accounts;
-    count_conflicts() -> i64 = number_of_conflicts;
-    open_conflicts(after: Option<i64>, limit: i64) -> Vec<OpenConflict> = conflict_page;
+    unmet_claims(after: Option<i64>, limit: i64) -> Vec<UnmetClaim> = conflict_page;
 });
 
 handle!(AccountDesk {

@@ -44,7 +44,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use account_desk::{AccountDesk, Changed, Decided, Settlement};
-pub use account_lists::{AccountLists, AccountPage, AccountRow, AccountTotals, Holder, Membership, OpenConflict, Rights};
+pub use account_lists::{AccountLists, AccountPage, AccountRow, AccountTotals, Holder, Membership, Rights, UnmetClaim};
 pub use accounts::{AccountConflict, Accounts, Claim, Credentials, DiscordLogin, ImportRow, Imported, NewStaff};
 pub use bot::{Interaction, Problem, Problems, Replies, Reply, Roles};
 pub use error::StoreError;
@@ -168,12 +168,12 @@ where
         + AccountDesk
         + Sessions
         + StaffLog
-        + Overview
-        + Fleet
         + Roles
         + Replies
         + Problems
-        + Upkeep,
+        + Upkeep
+        + Overview
+        + Fleet,
 {
     Stores {
         filing: store.clone(),

@@ -60,9 +60,8 @@ fn is_one_of(list: &str, path: &str) -> bool {
 /// The methods an address of ours takes, for the `Allow` of a 405.
 pub(in crate::http) fn allowed(path: &str) -> &'static [Method] {
     match path {
-        LOGIN => &[Method::GET, Method::HEAD, Method::POST],
         LOGOUT => &[Method::POST],
-        CONFLICTS => &[Method::GET, Method::HEAD, Method::POST],
+        LOGIN | CONFLICTS => &[Method::GET, Method::HEAD, Method::POST],
         path if is_one_of(MEMBERS, path) || is_one_of(ACCOUNTS, path) => &[Method::GET, Method::HEAD, Method::POST],
         _ => &[Method::GET, Method::HEAD],
     }
