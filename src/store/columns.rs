@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use serde_json::Value;
 
-use super::{AccountConflict, Credentials, Problem, Process, Reply, StoreError};
+use super::{AccountConflict, Credentials, Interaction, Problem, Process, Reply, StoreError};
 use crate::domain::{
     Account, Action, Change, ConflictKind, Counts, DiscordId, Event, Fields, GuildRole, Member, MemberRow, Progress, Roles, Run,
     RunError, RunId, StaffAct, StaffEntry,
@@ -218,9 +218,11 @@ pub(super) fn role(row: &impl Columns) -> Result<GuildRole, StoreError> {
 pub(super) fn reply(row: &impl Columns) -> Result<Reply, StoreError> {
     Ok(Reply {
         run: row.run_id("run_id")?,
-        application: discord_id(row.int("application_id")?)?,
-        token: row.text("token")?.into(),
-        expires_at: row.time("expires_at")?,
+        to: Interaction {
+            application: discord_id(row.int("application_id")?)?,
+            token: row.text("token")?.into(),
+            expires_at: row.time("expires_at")?,
+        },
     })
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use guildsync::bot::{Pace, Standing};
 use guildsync::domain::{Mode, RunState, Source};
 use serde_json::json;
+use sqlx::{Connection as _, SqliteConnection};
 
 use super::discord::{Call, GUILD, GUILD_MEMBERS, Person, Route, Scope, Trouble, When};
 use super::{FIRST, PAGES, Site, quick, state};
@@ -101,6 +102,22 @@ async fn held_departures_are_told_of_in_the_reply_and_once_in_the_channel() {
     let posts = site.posted_with("30 departures are held").await;
     let of_run = posts.iter().filter(|post| post.contains(&run.id.to_string())).count();
     assert_eq!(of_run, 1, "{posts:?}");
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_nobody_could_reply_to_is_not_filed() {
+    let site = Site::of(3).await;
+    let robot = site.settled().await;
+    let mut database = SqliteConnection::connect(&site.place.url()).await.unwrap();
+    sqlx::raw_sql("ALTER TABLE replies RENAME TO mislaid").execute(&mut database).await.unwrap();
+    let mut call = site.discord.call(Call::of("sync_members")).await;
+    assert!(call.next_reply().await.starts_with("The sync could not be filed"));
+    site.fetches(1).await;
+    sqlx::raw_sql("ALTER TABLE mislaid RENAME TO replies").execute(&mut database).await.unwrap();
+    let mut call = site.discord.call(Call::of("sync_members")).await;
+    call.reply_with("Active: 3").await;
+    site.fetches(2).await;
     robot.stop().await;
 }
 

@@ -54,7 +54,7 @@ struct Site {
     running: Running,
     config: Config,
     channel: Option<u64>,
-    _place: TempSqlite,
+    place: TempSqlite,
 }
 
 /// A bot. It is told to stop when this goes.
@@ -90,7 +90,7 @@ impl Site {
         let environment: BTreeMap<String, String> = settings.map(|(name, value)| (name.to_owned(), value)).into();
         let config = Config::load(&environment, &Flags::default()).unwrap();
         let running = app::start(&config, &[Role::Worker], Carrier::Local).await.unwrap();
-        Self { discord, running, config, channel: None, _place: place }
+        Self { discord, running, config, channel: None, place }
     }
 
     /// With a channel for reports.

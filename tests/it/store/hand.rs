@@ -91,6 +91,7 @@ impl List {
             decision: None,
             allow_mass_departure: false,
             idempotency: None,
+            reply: None,
             requested_by: String::new(),
             observed_at,
             created_at: observed_at,
