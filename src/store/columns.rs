@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use serde_json::Value;
 
-use super::{AccountConflict, Credentials, Interaction, Problem, Process, Reply, StoreError};
+use super::{AccountConflict, Credentials, Interaction, Problem, Process, Reply, Share, StoreError};
 use crate::domain::{
     Account, Action, Change, ConflictKind, Counts, DiscordId, Event, Fields, GuildRole, Member, MemberRow, Progress, Roles, Run,
     RunError, RunId, StaffAct, StaffEntry,
@@ -202,6 +202,16 @@ pub(super) fn process(row: &impl Columns) -> Result<Process, StoreError> {
         version: row.text("version")?,
         started_at: row.time("started_at")?,
         seen_at: row.time("seen_at")?,
+    })
+}
+
+pub(super) fn share(row: &impl Columns) -> Result<Share, StoreError> {
+    Ok(Share {
+        worker: row.opt_text("worker")?,
+        in_hand: row.int("in_hand")?,
+        applied: row.int("applied")?,
+        members: row.int("members")?,
+        repeats: row.int("repeats")?,
     })
 }
 

@@ -28,6 +28,7 @@ mod handles;
 mod payload;
 mod postgres;
 mod read;
+mod runs;
 mod serving;
 mod sessions;
 mod small_payload;
@@ -43,13 +44,14 @@ pub use accounts::{AccountConflict, Accounts, Claim, Credentials, DiscordLogin, 
 pub use bot::{Interaction, Problem, Problems, Replies, Reply, Roles};
 pub use error::StoreError;
 pub use fetching::{Departing, FetchClaim, FetchedPage, Findings};
-pub use filing::{Cancelled, Decision, Dropped, Filed, Filing, Idempotency, KEY_LIFETIME, NewRun, StagedBatch};
+pub use filing::{Cancelled, Decision, Dropped, Filed, Filing, Idempotency, KEY_LIFETIME, NewRun, Retried, Retry, StagedBatch};
 pub use payload::{decode as decode_payload, encode as encode_payload};
 pub use read::{ChangeCursor, MemberPage, MemberTotals, Read};
+pub use runs::{RunList, RunWork, Runs, Share};
 pub use serving::ServingLock;
 pub use sessions::{SessionLimits, Sessions};
 pub use small_payload::{encode_ids, encode_sightings};
-pub use staff_log::{NewStaffEntry, StaffLog, StaffLogPage};
+pub use staff_log::{NewStaffEntry, StaffLog, StaffLogPage, StaffNote};
 pub use upkeep::{Lease, Process, Retention, Swept, Upkeep};
 pub use work::{BatchApplied, BatchClaim, Due, FinishClaim, Finished, MAX_CLAIMS, RunClaim, Work};
 
@@ -75,6 +77,8 @@ pub struct Stores {
     pub work: Arc<dyn Work>,
     /// For whoever shows things.
     pub read: Arc<dyn Read>,
+    /// For the pages of runs.
+    pub runs: Arc<dyn Runs>,
     /// For logins and imports.
     pub accounts: Arc<dyn Accounts>,
     /// For logins.
@@ -144,12 +148,13 @@ pub fn missing_file(connect: &Connect) -> Option<std::path::PathBuf> {
 
 fn handles<S>(store: Arc<S>) -> Stores
 where
-    S: Filing + Work + Read + Accounts + Sessions + StaffLog + Roles + Replies + Problems + Upkeep,
+    S: Filing + Work + Read + Runs + Accounts + Sessions + StaffLog + Roles + Replies + Problems + Upkeep,
 {
     Stores {
         filing: store.clone(),
         work: store.clone(),
         read: store.clone(),
+        runs: store.clone(),
         accounts: store.clone(),
         sessions: store.clone(),
         staff_log: store.clone(),

@@ -39,7 +39,9 @@ async fn sync(api: &Api, request: &Request, list: Unread) -> Result<Response, Pr
 /// What the headers say of the list.
 fn wish(headers: &HeaderMap) -> Result<Wish, Vec<Fault>> {
     match (requested_by(headers), idempotency_key(headers)) {
-        (Ok(requested_by), Ok(idempotency_key)) => Ok(Wish { requested_by, idempotency_key, ..Wish::new(Source::Push) }),
+        (Ok(requested_by), Ok(idempotency_key)) => {
+            Ok(Wish { asked: requested_by.into(), idempotency_key, ..Wish::new(Source::Push) })
+        }
         (by, key) => Err(by.err().into_iter().chain(key.err()).collect()),
     }
 }

@@ -185,6 +185,10 @@ impl Filing for Flaky {
         self.filing.cancel_run(run, requested_by, now).await
     }
 
+    async fn retry_run(&self, retry: &Retry, now: DateTime<Utc>) -> Result<Retried, StoreError> {
+        self.filing.retry_run(retry, now).await
+    }
+
     async fn is_filed(&self, run: RunId) -> Result<bool, StoreError> {
         self.filing.is_filed(run).await
     }
