@@ -44,6 +44,7 @@ fn quick() -> Pace {
         full_sync: TimeDelta::zero(),
         identify: Duration::from_millis(50),
         longest_pause: Duration::from_millis(500),
+        rest: Duration::from_millis(500),
         ..Pace::default()
     }
 }
@@ -128,6 +129,7 @@ impl Site {
             follow: self.running.follow.clone(),
             read: stores.read.clone(),
             replies: stores.replies.clone(),
+            roles: stores.roles.clone(),
             problems: stores.problems.clone(),
             leases: stores.upkeep.clone(),
             rest: app::rest(&self.config, None, Patience::default()).unwrap().unwrap(),
