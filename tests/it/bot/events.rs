@@ -9,7 +9,7 @@ use guildsync::bot::{Bot, Standing};
 use guildsync::domain::{DiscordId, RunId, Source, SystemClock};
 use guildsync::intake::{Intake, IntakeLimits};
 use guildsync::queue;
-use guildsync::store::{Cancelled, Dropped, Filed, Filing, NewRun, StagedBatch, StoreError};
+use guildsync::store::{Cancelled, Dropped, Filed, Filing, NewRun, Retried, Retry, StagedBatch, StoreError};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 

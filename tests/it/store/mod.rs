@@ -35,6 +35,8 @@ mod members;
 mod model;
 mod opening;
 mod racing;
+mod retries;
+mod run_lists;
 mod runs;
 mod sessions;
 mod sweep;
