@@ -78,6 +78,8 @@ impl HttpServer {
         };
         let pages = PagesState {
             read: parts.stores.read.clone(),
+            runs: parts.stores.runs.clone(),
+            live_viewers: config.http.live_viewers,
             accounts: parts.stores.accounts.clone(),
             sessions: parts.stores.sessions.clone(),
             staff_log: parts.stores.staff_log.clone(),

@@ -35,7 +35,7 @@ use tokio::sync::Semaphore;
 
 pub use faults::{Fault, MAX_FAULTS, Refusal, Rule};
 pub use fetch::Fetch;
-pub use follow::{Follow, FollowError};
+pub use follow::{Changes, Follow, FollowError};
 pub use retry::NoRetry;
 pub use whole::{Roster, parse_roster};
 
@@ -132,6 +132,12 @@ impl Intake {
     ) -> Self {
         let uploads = Arc::new(Semaphore::new(limits.uploads));
         Self { filing, ring, clock, random, guild, limits, uploads }
+    }
+
+    /// Largest list that is taken in, inflated. Bytes.
+    #[must_use]
+    pub fn max_body(&self) -> u64 {
+        self.limits.max_body
     }
 
     /// The guild whose rosters this takes.

@@ -7,10 +7,11 @@ use poem::web::Data;
 use poem::{Body, IntoResponse as _, Request, Response, handler};
 
 use super::problem::Problem;
-use super::unread::Unread;
 use super::waiting::{Waited, requested_by};
 use super::{Api, answer, body};
 use crate::domain::Source;
+use crate::http::inflate::Reader;
+use crate::http::unread::Unread;
 use crate::intake::{Fault, Intake, MAX_FAULTS, MAX_KEY, Refusal, Rule, Wish};
 
 #[handler]
@@ -61,7 +62,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Fault> {
 }
 
 /// Why a list is refused that came with faulty headers: what is wrong with reading it comes first, and its own faults belong to the answer.
-async fn refuse(intake: &Intake, list: body::Reader, mut faults: Vec<Fault>) -> Problem {
+async fn refuse(intake: &Intake, list: Reader, mut faults: Vec<Fault>) -> Problem {
     let of_headers = faults.len() as u64;
     match intake.check_roster(list).await {
         Ok(()) => Problem::faulty(faults, of_headers),

@@ -125,6 +125,8 @@ impl Site {
         let drawn = AtomicU8::new(1);
         let state = PagesState {
             read: stores.read.clone(),
+            runs: stores.runs.clone(),
+            live_viewers: 3,
             accounts: stores.accounts.clone(),
             sessions: stores.sessions.clone(),
             staff_log: stores.staff_log.clone(),
