@@ -5,16 +5,21 @@
 //! Every page but the login takes a `session::Staff`, which only a logged-in member of staff can be made of: a page that shows
 //! something and does not ask for one would stand out in its signature.
 
+mod change_bar;
 mod login;
 mod members;
 mod overview;
 mod run;
 mod runs;
 mod staff_log;
+mod start;
 
-use poem::{RouteMethod, get};
+use poem::{RouteMethod, get, post};
 
-use super::pages::addresses::{ADMIN, LOGIN, MEMBERS, RUN, RUNS, STAFF_LOG};
+use super::pages::addresses::{
+    ADMIN, LOGIN, MEMBERS, RUN, RUN_CANCEL, RUN_DECIDE, RUN_EVENTS, RUN_RETRY, RUN_UNDO, RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE,
+    STAFF_LOG,
+};
 
 /// The pages with their addresses.
 pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
@@ -24,6 +29,13 @@ pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
         (MEMBERS, get(members::show)),
         (RUNS, get(runs::show)),
         (RUN, get(run::show)),
+        (RUN_EVENTS, get(run::watch)),
+        (RUNS_FROM_DISCORD, post(start::from_discord)),
+        (RUNS_FROM_FILE, post(start::from_file)),
+        (RUN_CANCEL, post(run::cancel)),
+        (RUN_RETRY, post(run::retry)),
+        (RUN_UNDO, post(run::undo)),
+        (RUN_DECIDE, post(run::decide)),
         (STAFF_LOG, get(staff_log::show)),
     ]
 }

@@ -15,6 +15,13 @@ pub(in crate::http) const STAFF_LOG: &str = "/admin/log/";
 pub(in crate::http) const WORKERS: &str = "/admin/workers/";
 pub(in crate::http) const RUNS: &str = "/admin/sync/";
 pub(in crate::http) const RUN: &str = "/admin/sync/:id/";
+pub(in crate::http) const RUN_EVENTS: &str = "/admin/sync/:id/events";
+pub(in crate::http) const RUNS_FROM_DISCORD: &str = "/admin/sync/discord/";
+pub(in crate::http) const RUNS_FROM_FILE: &str = "/admin/sync/file/";
+pub(in crate::http) const RUN_CANCEL: &str = "/admin/sync/:id/cancel/";
+pub(in crate::http) const RUN_RETRY: &str = "/admin/sync/:id/retry/";
+pub(in crate::http) const RUN_UNDO: &str = "/admin/sync/:id/undo/";
+pub(in crate::http) const RUN_DECIDE: &str = "/admin/sync/:id/decide/";
 pub(in crate::http) const LOGIN: &str = "/admin/login/";
 pub(in crate::http) const ME: &str = "/accounts/me/";
 pub(in crate::http) const LOGOUT: &str = "/accounts/logout/";
@@ -49,11 +56,15 @@ pub(in crate::http) fn redirect(status: StatusCode, address: &str) -> Response {
     Response::builder().status(status).header(header::LOCATION, address).finish()
 }
 
+/// What is done about one run.
+const RUN_ACTS: [&str; 4] = ["/cancel/", "/retry/", "/undo/", "/decide/"];
+
 /// The methods an address of ours takes, for the `Allow` of a 405.
 pub(in crate::http) fn allowed(path: &str) -> &'static [Method] {
     match path {
         LOGIN => &[Method::GET, Method::HEAD, Method::POST],
-        LOGOUT => &[Method::POST],
+        LOGOUT | RUNS_FROM_DISCORD | RUNS_FROM_FILE => &[Method::POST],
+        act if act.starts_with(RUNS) && RUN_ACTS.iter().any(|end| act.ends_with(end)) => &[Method::POST],
         _ => &[Method::GET, Method::HEAD],
     }
 }

@@ -48,6 +48,11 @@ impl RoleNames {
         Chips { shown: ids.into_iter().map(|id| self.chip(id)).collect(), more }
     }
 
+    /// What a role is called; one without a name is its id.
+    pub(in crate::http) fn name<'a>(&'a self, id: &'a str) -> &'a str {
+        self.0.get(id).map_or(id, |role| &role.name)
+    }
+
     fn chip(&self, id: String) -> Chip {
         match self.0.get(&id) {
             Some(role) => {
