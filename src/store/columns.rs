@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 
 use serde_json::Value;
 
-use super::{AccountConflict, Credentials, Interaction, Problem, Process, Reply, Share, StoreError};
+use super::{
+    AccountConflict, AccountRow, Credentials, Holder, Interaction, Jobs, Membership, OpenConflict, Problem, Process, Reply,
+    Share, StoreError,
+};
 use crate::domain::{
     Account, Action, Change, ConflictKind, Counts, DiscordId, Event, Fields, GuildRole, Member, MemberRow, Progress, Roles, Run,
     RunError, RunId, StaffAct, StaffEntry,
@@ -177,6 +180,38 @@ pub(super) fn conflict(row: &impl Columns) -> Result<AccountConflict, StoreError
     })
 }
 
+/// An account that claims, what it claims, and under `holder_…` who has that.
+pub(super) fn open_conflict(row: &impl Columns) -> Result<OpenConflict, StoreError> {
+    let holder = match (row.opt_int("holder_id")?, row.opt_text("holder_name")?) {
+        (Some(id), Some(username)) => Some(Holder { id, username, has_password: row.flag("holder_has_password")? }),
+        _ => None,
+    };
+    Ok(OpenConflict {
+        account: account(row)?,
+        kind: word(&row.text("kind")?, ConflictKind::from_word, "kind of conflict")?,
+        claimed: row.text("claimed")?,
+        noted_at: row.time("noted_at")?,
+        holder,
+    })
+}
+
+/// An account, and whether its id is that of a row of `guild_members` (`is_known`), and of one that left.
+pub(super) fn account_row(row: &impl Columns) -> Result<AccountRow, StoreError> {
+    let account = account(row)?;
+    let membership = match (account.discord_id, row.flag("is_known")?, row.opt_time("date_left")?) {
+        (None, ..) => Membership::NoDiscord,
+        (Some(_), false, _) => Membership::Never,
+        (Some(_), true, None) => Membership::Present,
+        (Some(_), true, Some(_)) => Membership::Left,
+    };
+    Ok(AccountRow {
+        account,
+        discord_username: row.text("discord_username")?,
+        has_password: row.opt_text("password_hash")?.is_some(),
+        membership,
+    })
+}
+
 pub(super) fn account(row: &impl Columns) -> Result<Account, StoreError> {
     Ok(Account {
         id: row.int("id")?,
@@ -203,6 +238,7 @@ pub(super) fn process(row: &impl Columns) -> Result<Process, StoreError> {
         version: row.text("version")?,
         started_at: row.time("started_at")?,
         seen_at: row.time("seen_at")?,
+        jobs: Jobs { in_hand: row.int("jobs_in_hand")?, done: row.int("jobs_done")?, failed: row.int("jobs_failed")? },
     })
 }
 

@@ -1,19 +1,22 @@
 //! Ties the handles to the two databases: which function of which table answers which call. Said once for both.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use secrecy::SecretString;
 
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::{
-    AccountConflict, Accounts, BatchApplied, BatchClaim, Cancelled, ChangeCursor, Credentials, Departing, DiscordLogin, Dropped,
-    Due, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, ImportRow, Imported, Lease, MemberPage,
-    MemberTotals, NewRun, NewStaff, NewStaffEntry, Problem, Problems, Process, Read, Replies, Reply, Retention, Retried, Retry,
-    Roles, RunClaim, RunList, RunWork, Runs, SessionLimits, Sessions, StaffLog, StaffLogPage, StagedBatch, StoreError, Swept,
-    Upkeep, Work,
+    AccountConflict, AccountDesk, AccountLists, AccountPage, AccountRow, AccountTotals, Accounts, Backlog, BatchApplied,
+    BatchClaim, Cancelled, ChangeCursor, Changed, Comparison, Credentials, DayCounts, Decided, Departing, DiscordLogin, Dropped,
+    Due, Duty, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, Fleet, ImportRow, Imported, Landmarks,
+    Lease, MemberPage, MemberTotals, NewRun, NewStaff, NewStaffEntry, OpenConflict, OpenConflicts, Overview, Problem, Problems,
+    Process, Read, Replies, Reply, Retention, Retried, Retry, Roles, RunClaim, RunList, RunWork, Runs, SessionLimits, Sessions,
+    Settlement, StaffLog, StaffLogPage, StagedBatch, StoreError, Swept, Upkeep, Work,
 };
-use crate::domain::{Account, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId, StaffEntry};
+use crate::domain::{
+    Account, AccountChange, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId, StaffEntry,
+};
 
 /// Implements a handle for both databases by naming, for each of its calls, the function that answers it.
 macro_rules! handle {
@@ -89,6 +92,18 @@ handle!(Runs {
     members_among(ids: &[i64]) -> Vec<MemberRow> = members_by_ids;
 });
 
+handle!(Overview {
+    days(since: NaiveDate) -> Vec<DayCounts> = list_days;
+    comparison() -> Comparison = count_comparison;
+    landmarks() -> Landmarks = find_landmarks;
+    open_conflicts() -> Option<OpenConflicts> = count_conflicts;
+});
+
+handle!(Fleet {
+    duties(now: DateTime<Utc>) -> Vec<Duty> = list_duties;
+    backlog(now: DateTime<Utc>, limit: i64) -> Backlog = count_backlog;
+});
+
 handle!(Roles {
     replace_roles(roles: &[GuildRole]) -> () = store_roles;
 });
@@ -115,6 +130,20 @@ handle!(Accounts {
     import(rows: &[ImportRow], now: DateTime<Utc>) -> Imported = import_rows;
     conflicts(limit: i64) -> Vec<AccountConflict> = list_conflicts;
     log_in_with_discord(login: &DiscordLogin, now: DateTime<Utc>) -> Account = log_in;
+});
+
+handle!(AccountLists {
+    accounts(page: &AccountPage) -> Vec<AccountRow> = account_page;
+    account(id: i64) -> Option<AccountRow> = account_by_id;
+    open_sessions(account: i64, limits: SessionLimits, now: DateTime<Utc>) -> i64 = count_sessions;
+    account_totals() -> AccountTotals = count_accounts;
+    count_conflicts() -> i64 = number_of_conflicts;
+    open_conflicts(after: Option<i64>, limit: i64) -> Vec<OpenConflict> = conflict_page;
+});
+
+handle!(AccountDesk {
+    change_account(account: i64, change: AccountChange, by: i64) -> Changed = change_rights;
+    settle_conflict(account: i64, decided: Decided, now: DateTime<Utc>) -> Settlement = settle_claim;
 });
 
 handle!(Sessions {

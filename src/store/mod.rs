@@ -14,6 +14,8 @@
 //! conclusion carries the step's whole effect: a batch's rows, its counts and its `applied` mark commit together or not at all. Who
 //! lost the claim meanwhile gets [`StoreError::ClaimLost`] and has changed nothing.
 
+mod account_desk;
+mod account_lists;
 mod accounts;
 mod bot;
 mod changes;
@@ -24,7 +26,9 @@ mod deltas;
 mod error;
 mod fetching;
 mod filing;
+mod fleet;
 mod handles;
+mod overview;
 mod payload;
 mod postgres;
 mod read;
@@ -40,11 +44,15 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use account_desk::{AccountDesk, Changed, Decided, Settlement};
+pub use account_lists::{AccountLists, AccountPage, AccountRow, AccountTotals, Holder, Membership, OpenConflict, Rights};
 pub use accounts::{AccountConflict, Accounts, Claim, Credentials, DiscordLogin, ImportRow, Imported, NewStaff};
 pub use bot::{Interaction, Problem, Problems, Replies, Reply, Roles};
 pub use error::StoreError;
 pub use fetching::{Departing, FetchClaim, FetchedPage, Findings};
 pub use filing::{Cancelled, Decision, Dropped, Filed, Filing, Idempotency, KEY_LIFETIME, NewRun, Retried, Retry, StagedBatch};
+pub use fleet::{Backlog, Duty, Fleet, OpenRun};
+pub use overview::{Comparison, DayCounts, Landmarks, OpenConflicts, Overview};
 pub use payload::{decode as decode_payload, encode as encode_payload};
 pub use read::{ChangeCursor, MemberPage, MemberTotals, Read};
 pub use runs::{RunList, RunWork, Runs, Share};
@@ -52,7 +60,7 @@ pub use serving::ServingLock;
 pub use sessions::{SessionLimits, Sessions};
 pub use small_payload::{encode_ids, encode_sightings};
 pub use staff_log::{NewStaffEntry, StaffLog, StaffLogPage, StaffNote};
-pub use upkeep::{Lease, Process, Retention, Swept, Upkeep};
+pub use upkeep::{GONE_AFTER, Jobs, Lease, Process, Retention, Swept, Upkeep};
 pub use work::{BatchApplied, BatchClaim, Due, FinishClaim, Finished, MAX_CLAIMS, RunClaim, Work};
 
 /// How to reach a database.
@@ -81,10 +89,18 @@ pub struct Stores {
     pub runs: Arc<dyn Runs>,
     /// For logins and imports.
     pub accounts: Arc<dyn Accounts>,
+    /// For whoever looks accounts through.
+    pub account_lists: Arc<dyn AccountLists>,
+    /// For what staff do to accounts.
+    pub account_desk: Arc<dyn AccountDesk>,
     /// For logins.
     pub sessions: Arc<dyn Sessions>,
     /// For the acts of staff.
     pub staff_log: Arc<dyn StaffLog>,
+    /// For the overview.
+    pub overview: Arc<dyn Overview>,
+    /// For whoever looks after the processes.
+    pub fleet: Arc<dyn Fleet>,
     /// For whoever asks Discord.
     pub roles: Arc<dyn Roles>,
     /// For the bot.
@@ -148,7 +164,21 @@ pub fn missing_file(connect: &Connect) -> Option<std::path::PathBuf> {
 
 fn handles<S>(store: Arc<S>) -> Stores
 where
-    S: Filing + Work + Read + Runs + Accounts + Sessions + StaffLog + Roles + Replies + Problems + Upkeep,
+    S: Filing
+        + Work
+        + Read
+        + Runs
+        + Accounts
+        + AccountLists
+        + AccountDesk
+        + Sessions
+        + StaffLog
+        + Overview
+        + Fleet
+        + Roles
+        + Replies
+        + Problems
+        + Upkeep,
 {
     Stores {
         filing: store.clone(),
@@ -156,8 +186,12 @@ where
         read: store.clone(),
         runs: store.clone(),
         accounts: store.clone(),
+        account_lists: store.clone(),
+        account_desk: store.clone(),
         sessions: store.clone(),
         staff_log: store.clone(),
+        overview: store.clone(),
+        fleet: store.clone(),
         roles: store.clone(),
         replies: store.clone(),
         problems: store.clone(),

@@ -5,20 +5,27 @@
 //! Every page but the login takes a `session::Staff`, which only a logged-in member of staff can be made of: a page that shows
 //! something and does not ask for one would stand out in its signature.
 
+mod account;
+mod accounts;
 mod change_bar;
+mod conflicts;
 mod login;
+mod member;
+mod member_sync;
 mod members;
 mod overview;
 mod run;
 mod runs;
 mod staff_log;
 mod start;
+mod timeline;
+mod workers;
 
 use poem::{RouteMethod, get, post};
 
 use super::pages::addresses::{
-    ADMIN, LOGIN, MEMBERS, RUN, RUN_CANCEL, RUN_DECIDE, RUN_EVENTS, RUN_RETRY, RUN_UNDO, RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE,
-    STAFF_LOG,
+    ACCOUNT, ACCOUNTS, ADMIN, CONFLICTS, LOGIN, MEMBER, MEMBERS, RUN, RUN_CANCEL, RUN_DECIDE, RUN_EVENTS, RUN_RETRY, RUN_UNDO,
+    RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE, STAFF_LOG, WORKERS,
 };
 
 /// The pages with their addresses.
@@ -27,6 +34,10 @@ pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
         (ADMIN, get(overview::show)),
         (LOGIN, get(login::show).post(login::enter)),
         (MEMBERS, get(members::show)),
+        (MEMBER, get(member::show).post(member_sync::sync_now)),
+        (ACCOUNTS, get(accounts::show)),
+        (ACCOUNT, get(account::show).post(account::alter)),
+        (CONFLICTS, get(conflicts::show).post(conflicts::settle)),
         (RUNS, get(runs::show)),
         (RUN, get(run::show)),
         (RUN_EVENTS, get(run::watch)),
@@ -36,6 +47,7 @@ pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
         (RUN_RETRY, post(run::retry)),
         (RUN_UNDO, post(run::undo)),
         (RUN_DECIDE, post(run::decide)),
+        (WORKERS, get(workers::show)),
         (STAFF_LOG, get(staff_log::show)),
     ]
 }

@@ -22,6 +22,7 @@ pub(in crate::http) mod session;
 pub(in crate::http) mod shell;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +31,8 @@ use crate::config;
 use crate::discord::{OAuth, Rest};
 use crate::domain::{Clock, DiscordId, Random};
 use crate::intake::{Follow, Intake};
-use crate::store::{Accounts, Read, Runs, SessionLimits, Sessions, StaffLog};
+use crate::queue::Depth;
+use crate::store::{AccountDesk, AccountLists, Accounts, Fleet, Overview, Read, Runs, SessionLimits, Sessions, StaffLog};
 use attempts::Attempts;
 use board::ProgressBoard;
 
@@ -45,10 +47,22 @@ pub struct PagesState {
     pub live_viewers: u32,
     /// Who may log in.
     pub accounts: Arc<dyn Accounts>,
+    /// Accounts, to look through.
+    pub account_lists: Arc<dyn AccountLists>,
+    /// Accounts, to change.
+    pub account_desk: Arc<dyn AccountDesk>,
     /// Who is logged in.
     pub sessions: Arc<dyn Sessions>,
     /// What staff did.
     pub staff_log: Arc<dyn StaffLog>,
+    /// What the overview tells.
+    pub overview: Arc<dyn Overview>,
+    /// Processes and what waits for them.
+    pub fleet: Arc<dyn Fleet>,
+    /// How full the queue is.
+    pub queue: Arc<dyn Depth>,
+    /// How often the schedule asks Discord for all members; `None` if it does not.
+    pub full_sync: Option<Duration>,
     /// Takes lists and wishes in; `None` while the program does not know its guild.
     pub intake: Option<Intake>,
     /// Follows runs.
@@ -96,7 +110,7 @@ impl App {
         self.state.intake.as_ref().map(Intake::guild)
     }
 
-    fn session_limits(&self) -> SessionLimits {
+    pub(in crate::http) fn session_limits(&self) -> SessionLimits {
         let minutes = |minutes: u32| chrono::TimeDelta::minutes(i64::from(minutes));
         SessionLimits { idle: minutes(self.state.login.session_idle_mins), max: minutes(self.state.login.session_max_mins) }
     }

@@ -22,23 +22,27 @@ macro_rules! on_both {
     };
 }
 
+mod accounts;
 mod batches;
 mod due;
 mod fetching;
 mod filing;
 mod finish;
 mod finish_claims;
+mod fleet;
 pub mod hand;
 mod imports;
 mod links;
 mod members;
 mod model;
 mod opening;
+mod overview;
 mod racing;
 mod retries;
 mod run_lists;
 mod runs;
 mod sessions;
+mod staff_log;
 mod sweep;
 mod texts;
 mod upkeep;

@@ -29,6 +29,8 @@ struct Phase {
 /// What a process did of it.
 struct Worker {
     name: Option<String>,
+    /// What is said where there is no name.
+    nobody: &'static str,
     in_hand: String,
     applied: String,
     members: String,
@@ -65,7 +67,8 @@ impl LiveView {
             phases: phases(run, work, *at),
             main: main(&run.counts, is_done),
             more: more(&run.counts),
-            workers: work.shares.iter().filter(|share| share.worker.is_some() || share.applied == 0).map(worker).collect(),
+            // A small run is carried out in one step.
+            workers: if run.mode == Mode::Delta { Vec::new() } else { work.shares.iter().map(worker).collect() },
         }
     }
 }
@@ -73,6 +76,7 @@ impl LiveView {
 fn worker(share: &Share) -> Worker {
     Worker {
         name: share.worker.clone(),
+        nobody: if share.applied == 0 { "Nobody yet" } else { "Not noted" },
         in_hand: number(share.in_hand),
         applied: number(share.applied),
         members: number(share.members),
