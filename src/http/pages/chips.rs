@@ -58,11 +58,6 @@ impl RoleNames {
         ids
     }
 
-    /// What a role is called; one without a name is its id.
-    pub(in crate::http) fn name<'a>(&'a self, id: &'a str) -> &'a str {
-        self.0.get(id).map_or(id, |role| &role.name)
-    }
-
     /// One role.
     pub(in crate::http) fn chip(&self, id: String) -> Chip {
         match self.0.get(&id) {

@@ -27,7 +27,7 @@ use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Badge, Section, Shell, When, html, number, source, time_taken};
 pub(super) use acts::{cancel, decide, retry, to_fetch, undo};
-use changes::{Changes, Shown};
+use changes::Changes;
 pub(super) use events::watch;
 use held::Held;
 use live::LiveView;
