@@ -80,6 +80,8 @@ impl HttpServer {
         };
         let pages = PagesState {
             read: parts.stores.read.clone(),
+            runs: parts.stores.runs.clone(),
+            live_viewers: config.http.live_viewers,
             accounts: parts.stores.accounts.clone(),
             account_lists: parts.stores.account_lists.clone(),
             account_desk: parts.stores.account_desk.clone(),

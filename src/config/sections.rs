@@ -54,7 +54,7 @@ Bot { report_channel: String } }
 section! { /// `[schedule]`
 Schedule { full_sync: String } }
 section! { /// `[http]`
-Http { bind: String, public_url: String } }
+Http { bind: String, public_url: String, live_viewers: u32 } }
 section! { /// `[api]`
 Api {
     key: SecretString,
@@ -122,6 +122,7 @@ impl Config {
         within(&self.database.max_connections, 2..=200, "database.max_connections")?;
         within(&self.database.acquire_timeout_secs, 1..=60, "database.acquire_timeout_secs")?;
         within(&self.database.statement_timeout_secs, 1..=3_600, "database.statement_timeout_secs")?;
+        within(&self.http.live_viewers, 0..=10_000, "http.live_viewers")?;
         within(&self.api.max_body, 1_024..=(1 << 40), "api.max_body")?;
         within(&self.api.max_members, 1..=10_000_000, "api.max_members")?;
         within(&self.api.wait_secs, 0..=600, "api.wait_secs")?;

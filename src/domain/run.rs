@@ -179,3 +179,11 @@ pub struct Run {
     /// Why it failed.
     pub error: Option<RunError>,
 }
+
+impl Run {
+    /// Whether it may be filed anew. A decision is made anew instead.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.state == RunState::Failed && self.act.is_none()
+    }
+}

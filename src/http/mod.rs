@@ -9,10 +9,12 @@
 mod account;
 mod admin;
 pub mod api;
+mod inflate;
 mod pages;
 mod password;
 mod site;
 pub mod throttle;
+mod unread;
 
 use poem::{Endpoint, Request, Response};
 

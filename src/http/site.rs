@@ -23,9 +23,12 @@ pub fn routes(state: PagesState) -> impl Endpoint<Output = Response> {
     Pages { inner: route.data(Arc::clone(&app)), app }
 }
 
-/// Adds a page under its path, and a redirect to it under the path without the slash.
+/// Adds a page under its path, and a redirect to it under the path without its last slash.
 fn page(route: Route, path: &str, methods: RouteMethod) -> Route {
-    route.at(path, methods).at(path.trim_end_matches('/'), add_slash)
+    match path.strip_suffix('/') {
+        Some(without) => route.at(path, methods).at(without, add_slash),
+        None => route.at(path, methods),
+    }
 }
 
 #[handler]

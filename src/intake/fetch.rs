@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Intake, Refusal};
+use super::{Asked, Intake, Refusal};
 use crate::domain::{Mode, RunId, Source};
 use crate::queue::Job;
 use crate::store::{Filed, Idempotency, Interaction, NewRun, StoreError};
@@ -31,9 +31,9 @@ impl Intake {
     ///
     /// # Errors
     /// A [`Refusal`]; nothing was changed then.
-    pub async fn file_fetch(&self, requested_by: String, dry_run: bool) -> Result<Fetch, Refusal> {
+    pub async fn file_fetch(&self, asked: impl Into<Asked>, dry_run: bool) -> Result<Fetch, Refusal> {
         let mode = if dry_run { Mode::DryRun } else { Mode::Full };
-        self.fetch(NewRun { mode, ..self.small(Source::Discord, requested_by) }).await
+        self.fetch(NewRun { mode, ..self.small(Source::Discord, asked) }).await
     }
 
     /// As [`file_fetch`](Self::file_fetch) for a command. The reply that it is owed is kept with the run, so that a process which dies over this

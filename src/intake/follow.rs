@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout};
 
@@ -38,6 +39,12 @@ impl Follow {
         Self { read, notices }
     }
 
+    /// The changes of a run from now on.
+    #[must_use]
+    pub fn changes(&self, id: RunId) -> Changes {
+        Changes { id, notices: self.notices.subscribe() }
+    }
+
     /// The run at its end, or as it stands when `patience` is over. `seen` is shown every state on the way.
     ///
     /// # Errors
@@ -45,7 +52,7 @@ impl Follow {
     pub async fn to_end(&self, id: RunId, patience: Duration, mut seen: impl FnMut(&Run)) -> Result<Run, FollowError> {
         let end = Instant::now() + patience;
         // Listening begins before the first look, so that no change falls between.
-        let mut notices = self.notices.subscribe();
+        let mut changes = self.changes(id);
         loop {
             let left = end.saturating_duration_since(Instant::now());
             match self.read.run(id).await {
@@ -60,16 +67,29 @@ impl Follow {
                 Err(error) if error.is_transient() && !left.is_zero() => {}
                 Err(error) => return Err(error.into()),
             }
-            let changed = async {
-                loop {
-                    match notices.recv().await {
-                        Ok(other) if other != id => {}
-                        Ok(_) | Err(RecvError::Lagged(_)) => return,
-                        Err(RecvError::Closed) => std::future::pending().await,
-                    }
-                }
-            };
-            let _ = timeout(LOOK_AGAIN.min(left), changed).await;
+            let _ = timeout(left, changes.next()).await;
         }
+    }
+}
+
+/// The changes of a run.
+pub struct Changes {
+    id: RunId,
+    notices: broadcast::Receiver<RunId>,
+}
+
+impl Changes {
+    /// Waits until the run may have changed.
+    pub async fn next(&mut self) {
+        let changed = async {
+            loop {
+                match self.notices.recv().await {
+                    Ok(other) if other != self.id => {}
+                    Ok(_) | Err(RecvError::Lagged(_)) => return,
+                    Err(RecvError::Closed) => std::future::pending().await,
+                }
+            }
+        };
+        let _ = timeout(LOOK_AGAIN, changed).await;
     }
 }

@@ -22,6 +22,7 @@ mod faults;
 mod fetch;
 mod follow;
 mod json;
+mod retry;
 mod roster;
 mod small;
 mod stream;
@@ -34,12 +35,13 @@ use tokio::sync::Semaphore;
 
 pub use faults::{Fault, MAX_FAULTS, Refusal, Rule};
 pub use fetch::Fetch;
-pub use follow::{Follow, FollowError};
+pub use follow::{Changes, Follow, FollowError};
+pub use retry::NoRetry;
 pub use whole::{Roster, parse_roster};
 
 use crate::domain::{Clock, DiscordId, Random, Source};
 use crate::queue::Ring;
-use crate::store::Filing;
+use crate::store::{Filing, StaffNote};
 
 /// The bounds of what is taken in.
 #[derive(Debug, Clone, Copy)]
@@ -58,13 +60,34 @@ pub struct IntakeLimits {
     pub uploads: usize,
 }
 
+/// Who asks for a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// A Discord user id, a staff name, or empty.
+    pub by: String,
+    /// The act of staff that it is, noted with the run in one transaction.
+    pub note: Option<StaffNote>,
+}
+
+impl From<String> for Asked {
+    fn from(by: String) -> Self {
+        Self { by, note: None }
+    }
+}
+
+impl From<StaffNote> for Asked {
+    fn from(note: StaffNote) -> Self {
+        Self { by: note.name.clone(), note: Some(note) }
+    }
+}
+
 /// Who wants a roster applied, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {
     /// Where the list comes from.
     pub source: Source,
-    /// A Discord user id, a staff name, or empty.
-    pub requested_by: String,
+    /// Who asks.
+    pub asked: Asked,
     /// Only see what would come of it. The body may say so, too.
     pub dry_run: bool,
     /// Believe departures however many they are. The body may say so, too.
@@ -80,7 +103,7 @@ impl Wish {
     /// A plain wish of nobody in particular.
     #[must_use]
     pub fn new(source: Source) -> Self {
-        Self { source, requested_by: String::new(), dry_run: false, allow_mass_departure: false, idempotency_key: None }
+        Self { source, asked: String::new().into(), dry_run: false, allow_mass_departure: false, idempotency_key: None }
     }
 }
 
@@ -109,6 +132,12 @@ impl Intake {
     ) -> Self {
         let uploads = Arc::new(Semaphore::new(limits.uploads));
         Self { filing, ring, clock, random, guild, limits, uploads }
+    }
+
+    /// Largest list that is taken in, inflated. Bytes.
+    #[must_use]
+    pub fn max_body(&self) -> u64 {
+        self.limits.max_body
     }
 
     /// The guild whose rosters this takes.

@@ -118,7 +118,8 @@ impl Intake {
             allow_mass_departure: wish.allow_mass_departure || parsed.allow_mass_departure,
             idempotency: wish.idempotency_key.zip(*body_hash).map(|(key, body_hash)| Idempotency { key, body_hash }),
             reply: None,
-            requested_by: wish.requested_by,
+            requested_by: wish.asked.by,
+            noted: wish.asked.note,
             // A clock that runs ahead must not make this roster outrank those that follow.
             observed_at: parsed.observed_at.map_or(begun, |at| at.min(now)),
             created_at: now,

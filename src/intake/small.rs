@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Intake, Refusal};
+use super::{Asked, Intake, Refusal};
 use crate::domain::{Counts, DiscordId, Mode, RunId, Seen, Sighting, Source};
 use crate::queue::Job;
 use crate::store::{Cancelled, Decision, NewRun, StagedBatch, StoreError, encode_ids, encode_sightings};
@@ -53,7 +53,7 @@ impl Intake {
         &self,
         decision: Decision,
         ids: Option<&[DiscordId]>,
-        requested_by: String,
+        asked: impl Into<Asked>,
     ) -> Result<RunId, Refusal> {
         let batch = match ids {
             Some(ids) => Some(StagedBatch { batch: 0, members: count(ids.len()), payload: encode_ids(ids)? }),
@@ -63,7 +63,7 @@ impl Intake {
             decision: Some(decision),
             members_total: batch.as_ref().map_or(0, |batch| batch.members),
             batches_total: i32::from(batch.is_some()),
-            ..self.small(Source::Push, requested_by)
+            ..self.small(Source::Push, asked)
         };
         self.file(run, batch).await
     }
@@ -87,7 +87,8 @@ impl Intake {
     }
 
     /// A small run of nothing.
-    pub(super) fn small(&self, source: Source, requested_by: String) -> NewRun {
+    pub(super) fn small(&self, source: Source, asked: impl Into<Asked>) -> NewRun {
+        let Asked { by, note } = asked.into();
         let now = self.clock.now();
         NewRun {
             id: RunId::new(now, (self.random)()),
@@ -97,7 +98,8 @@ impl Intake {
             allow_mass_departure: false,
             idempotency: None,
             reply: None,
-            requested_by,
+            requested_by: by,
+            noted: note,
             observed_at: now,
             created_at: now,
             members_total: 0,

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{
-    AccountConflict, AccountRow, Credentials, Holder, Interaction, Jobs, Membership, Problem, Process, Reply, StoreError,
+    AccountConflict, AccountRow, Credentials, Holder, Interaction, Jobs, Membership, Problem, Process, Reply, Share, StoreError,
     UnmetClaim,
 };
 use crate::domain::{
@@ -239,6 +239,16 @@ pub(super) fn process(row: &impl Columns) -> Result<Process, StoreError> {
         started_at: row.time("started_at")?,
         seen_at: row.time("seen_at")?,
         jobs: Jobs { in_hand: row.int("jobs_in_hand")?, done: row.int("jobs_done")?, failed: row.int("jobs_failed")? },
+    })
+}
+
+pub(super) fn share(row: &impl Columns) -> Result<Share, StoreError> {
+    Ok(Share {
+        worker: row.opt_text("worker")?,
+        in_hand: row.int("in_hand")?,
+        applied: row.int("applied")?,
+        members: row.int("members")?,
+        repeats: row.int("repeats")?,
     })
 }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Interaction, StoreError};
+use super::{Interaction, StaffNote, StoreError};
 use crate::domain::{Act, Counts, Mode, RunId, Source};
 
 /// A slice of a run's members, encoded.
@@ -43,6 +43,8 @@ pub struct NewRun {
     pub idempotency: Option<Idempotency>,
     /// The command that is to be replied to when this run ends, or the one that it joins.
     pub reply: Option<Interaction>,
+    /// The act of staff that it comes from.
+    pub noted: Option<StaffNote>,
     /// Who asked, or empty.
     pub requested_by: String,
     /// When its evidence was true.
@@ -102,6 +104,30 @@ pub enum Cancelled {
     Unknown,
 }
 
+/// A wish to file a failed run anew, from the list that is kept of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    /// The run that failed.
+    pub failed: RunId,
+    /// The new one.
+    pub id: RunId,
+    /// Who asked, or empty.
+    pub requested_by: String,
+    /// The act of staff that it comes from.
+    pub noted: Option<StaffNote>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retried {
+    /// The new run is filed: with the same evidence of the same time, and leave to conclude the same.
+    Filed,
+    /// Nothing is filed: no list of a run that failed is known by this id. A list from Discord is fetched anew instead, and a decision made anew.
+    NotFailed,
+    /// Nothing is filed: its list is no longer kept.
+    Gone,
+}
+
 /// What a list without some of its batches is answered: those in them must not be taken for departed.
 pub(super) fn not_whole() -> StoreError {
     StoreError::Refused(
@@ -121,6 +147,9 @@ pub trait Filing: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Refused`] if that makes other than `batches_total` batches: some have been swept, because the list took too long.
     async fn file_run(&self, run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Result<Filed, StoreError>;
+
+    /// Files a failed run anew.
+    async fn retry_run(&self, retry: &Retry, now: DateTime<Utc>) -> Result<Retried, StoreError>;
 
     /// Ends a run that has not ended: what it had applied stays, nobody is marked as left. The run says who wanted it, if that is told.
     async fn cancel_run(&self, run: RunId, requested_by: &str, now: DateTime<Utc>) -> Result<Cancelled, StoreError>;

@@ -11,8 +11,8 @@ use super::{
     BatchClaim, Cancelled, ChangeCursor, Changed, Comparison, Credentials, DayCounts, Decided, Departing, DiscordLogin, Dropped,
     Due, Duty, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, Fleet, ImportRow, Imported, Landmarks,
     Lease, MemberPage, MemberTotals, NewRun, NewStaff, NewStaffEntry, OpenConflicts, Overview, Problem, Problems, Process, Read,
-    Replies, Reply, Retention, Roles, RunClaim, SessionLimits, Sessions, Settlement, StaffLog, StaffLogPage, StagedBatch,
-    StoreError, Swept, UnmetClaim, Upkeep, Work,
+    Replies, Reply, Retention, Retried, Retry, Roles, RunClaim, RunList, RunWork, Runs, SessionLimits, Sessions, Settlement,
+    StaffLog, StaffLogPage, StagedBatch, StoreError, Swept, UnmetClaim, Upkeep, Work,
 };
 use crate::domain::{
     Account, AccountChange, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId, StaffEntry,
@@ -40,13 +40,14 @@ handle!(Filing {
     stage_batch(run: RunId, batch: &StagedBatch, now: DateTime<Utc>) -> () = stage;
     file_run(run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Filed = file;
     cancel_run(run: RunId, requested_by: &str, now: DateTime<Utc>) -> Cancelled = cancel;
+    retry_run(retry: &Retry, now: DateTime<Utc>) -> Retried = retry;
     is_filed(run: RunId) -> bool = has_run;
     discard_staged(run: RunId) -> () = discard;
 });
 
 handle!(Work {
     claim_run(run: RunId, now: DateTime<Utc>) -> RunClaim = claim_turn;
-    claim_batch(run: RunId, batch: i32, now: DateTime<Utc>, lease_until: DateTime<Utc>) -> Option<BatchClaim> = claim_one;
+    claim_batch(run: RunId, batch: i32, worker: &str, now: DateTime<Utc>, lease_until: DateTime<Utc>) -> Option<BatchClaim> = claim_one;
     renew_batch(claim: &BatchClaim, lease_until: DateTime<Utc>) -> bool = renew_one;
     apply_batch(claim: &BatchClaim, members: &[Member], now: DateTime<Utc>) -> BatchApplied = apply_one;
     release_batch(claim: &BatchClaim, blameless: bool, now: DateTime<Utc>) -> () = release_one;
@@ -82,6 +83,13 @@ handle!(Read {
     roles() -> Vec<GuildRole> = list_roles;
     problems() -> Vec<Problem> = list_problems;
     last_fetch() -> Option<Run> = newest_fetch;
+});
+
+handle!(Runs {
+    list_runs(list: &RunList) -> Vec<Run> = runs_listed;
+    run_work(run: RunId) -> RunWork = work_of_run;
+    held(run: RunId, after: Option<DiscordId>, limit: i64) -> Vec<MemberRow> = members_held;
+    members_among(ids: &[i64]) -> Vec<MemberRow> = members_by_ids;
 });
 
 handle!(Overview {
@@ -140,6 +148,7 @@ handle!(AccountDesk {
 handle!(Sessions {
     open_session(id: &[u8; 32], account: i64, now: DateTime<Utc>) -> () = insert_session;
     session(id: &[u8; 32], limits: SessionLimits, now: DateTime<Utc>) -> Option<Account> = use_session;
+    look_at_session(id: &[u8; 32], limits: SessionLimits, now: DateTime<Utc>) -> Option<Account> = find_session;
     close_session(id: &[u8; 32]) -> () = delete_session;
 });
 

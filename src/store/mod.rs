@@ -32,6 +32,7 @@ mod overview;
 mod payload;
 mod postgres;
 mod read;
+mod runs;
 mod serving;
 mod sessions;
 mod small_payload;
@@ -49,15 +50,16 @@ pub use accounts::{AccountConflict, Accounts, Claim, Credentials, DiscordLogin, 
 pub use bot::{Interaction, Problem, Problems, Replies, Reply, Roles};
 pub use error::StoreError;
 pub use fetching::{Departing, FetchClaim, FetchedPage, Findings};
-pub use filing::{Cancelled, Decision, Dropped, Filed, Filing, Idempotency, KEY_LIFETIME, NewRun, StagedBatch};
+pub use filing::{Cancelled, Decision, Dropped, Filed, Filing, Idempotency, KEY_LIFETIME, NewRun, Retried, Retry, StagedBatch};
 pub use fleet::{Backlog, Duty, Fleet, OpenRun};
 pub use overview::{Comparison, DayCounts, Landmarks, OpenConflicts, Overview};
 pub use payload::{decode as decode_payload, encode as encode_payload};
 pub use read::{ChangeCursor, MemberPage, MemberTotals, Read};
+pub use runs::{RunList, RunWork, Runs, Share};
 pub use serving::ServingLock;
 pub use sessions::{SessionLimits, Sessions};
 pub use small_payload::{encode_ids, encode_sightings};
-pub use staff_log::{NewStaffEntry, StaffLog, StaffLogPage};
+pub use staff_log::{NewStaffEntry, StaffLog, StaffLogPage, StaffNote};
 pub use upkeep::{GONE_AFTER, Jobs, Lease, Process, Retention, Swept, Upkeep};
 pub use work::{BatchApplied, BatchClaim, Due, FinishClaim, Finished, MAX_CLAIMS, RunClaim, Work};
 
@@ -83,6 +85,8 @@ pub struct Stores {
     pub work: Arc<dyn Work>,
     /// For whoever shows things.
     pub read: Arc<dyn Read>,
+    /// For the pages of runs.
+    pub runs: Arc<dyn Runs>,
     /// For logins and imports.
     pub accounts: Arc<dyn Accounts>,
     /// For whoever looks accounts through.
@@ -163,6 +167,7 @@ where
     S: Filing
         + Work
         + Read
+        + Runs
         + Accounts
         + AccountLists
         + AccountDesk
@@ -179,6 +184,7 @@ where
         filing: store.clone(),
         work: store.clone(),
         read: store.clone(),
+        runs: store.clone(),
         accounts: store.clone(),
         account_lists: store.clone(),
         account_desk: store.clone(),

@@ -25,6 +25,14 @@ pub trait Sessions: Send + Sync + 'static {
     /// much earlier.
     async fn session(&self, id: &[u8; 32], limits: SessionLimits, now: DateTime<Utc>) -> Result<Option<Account>, StoreError>;
 
+    /// As [`session`](Self::session), for who only watches whether it still lasts: it is not used by that.
+    async fn look_at_session(
+        &self,
+        id: &[u8; 32],
+        limits: SessionLimits,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, StoreError>;
+
     /// Closes a session; it may be gone already.
     async fn close_session(&self, id: &[u8; 32]) -> Result<(), StoreError>;
 }

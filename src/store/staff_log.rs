@@ -4,7 +4,22 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::StoreError;
-use crate::domain::{StaffAct, StaffEntry};
+use crate::domain::{RunId, StaffAct, StaffEntry};
+
+/// An act of staff that files a run; it is noted with the run, in one transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaffNote {
+    /// Whose account.
+    pub account: i64,
+    /// What it is called.
+    pub name: String,
+    /// What is done.
+    pub act: StaffAct,
+    /// The run that it is done to; the filed one if `None`.
+    pub target: Option<RunId>,
+    /// More about it in words, or empty.
+    pub detail: String,
+}
 
 /// An act about to be noted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -98,11 +98,12 @@ pub trait Work: Send + Sync + 'static {
     /// Takes up a queued run, if it is its turn.
     async fn claim_run(&self, run: RunId, now: DateTime<Utc>) -> Result<RunClaim, StoreError>;
 
-    /// Claims a batch that is pending, or whose lease has run out, until `lease_until`.
+    /// Claims a batch that is pending, or whose lease has run out, until `lease_until`. `worker`: the process that claims it.
     async fn claim_batch(
         &self,
         run: RunId,
         batch: i32,
+        worker: &str,
         now: DateTime<Utc>,
         lease_until: DateTime<Utc>,
     ) -> Result<Option<BatchClaim>, StoreError>;

@@ -44,7 +44,7 @@ impl Handler<ApplyBatch> for BatchWriter {
 
 async fn claim_and_apply(tools: Tools, run: RunId, batch: i32) -> Option<i64> {
     let now = tools.clock.now();
-    let claim = match tools.work.claim_batch(run, batch, now, now + tools.pace.lease).await {
+    let claim = match tools.work.claim_batch(run, batch, &tools.process, now, now + tools.pace.lease).await {
         Ok(claim) => claim?,
         Err(error) => {
             tracing::warn!(%run, batch, %error, "the batch could not be claimed; it will be tried again");

@@ -5,6 +5,7 @@ mod api;
 mod bot;
 mod cli;
 mod corpus;
+mod desk;
 mod discord;
 mod fleet;
 mod login;

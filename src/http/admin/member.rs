@@ -10,7 +10,7 @@ use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
 
 use super::member_sync::Sync;
-use super::timeline::{Entry, Shown};
+use super::timeline::Entry;
 use crate::domain::{DiscordId, MemberRow};
 use crate::http::pages::App;
 use crate::http::pages::addresses::{ACCOUNTS, MEMBERS, RUNS};

@@ -7,6 +7,7 @@
 
 mod account;
 mod accounts;
+mod change_bar;
 mod conflicts;
 mod login;
 mod member;
@@ -16,12 +17,16 @@ mod overview;
 mod run;
 mod runs;
 mod staff_log;
+mod start;
 mod timeline;
 mod workers;
 
-use poem::{RouteMethod, get};
+use poem::{RouteMethod, get, post};
 
-use super::pages::addresses::{ACCOUNT, ACCOUNTS, ADMIN, CONFLICTS, LOGIN, MEMBER, MEMBERS, RUN, RUNS, STAFF_LOG, WORKERS};
+use super::pages::addresses::{
+    ACCOUNT, ACCOUNTS, ADMIN, CONFLICTS, LOGIN, MEMBER, MEMBERS, RUN, RUN_CANCEL, RUN_DECIDE, RUN_EVENTS, RUN_RETRY, RUN_UNDO,
+    RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE, STAFF_LOG, WORKERS,
+};
 
 /// The pages with their addresses.
 pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
@@ -35,6 +40,13 @@ pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
         (CONFLICTS, get(conflicts::show).post(conflicts::settle)),
         (RUNS, get(runs::show)),
         (RUN, get(run::show)),
+        (RUN_EVENTS, get(run::watch)),
+        (RUNS_FROM_DISCORD, post(start::from_discord)),
+        (RUNS_FROM_FILE, post(start::from_file)),
+        (RUN_CANCEL, post(run::cancel)),
+        (RUN_RETRY, post(run::retry)),
+        (RUN_UNDO, post(run::undo)),
+        (RUN_DECIDE, post(run::decide)),
         (WORKERS, get(workers::show)),
         (STAFF_LOG, get(staff_log::show)),
     ]

@@ -1,7 +1,8 @@
-//! The list of syncs, newest first.
+//! The list of syncs, newest first, and the forms that start one.
 //!
-//! Enters: nothing but who asks. Leaves: the newest runs and how each ended.
+//! Enters: what the address filters by, and where a page begins. Leaves: that page. Paging goes by id, so any depth is as quick as the first.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -10,66 +11,199 @@ use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{Request, Response, handler};
 
-use crate::domain::Run;
+use super::change_bar::ChangeBar;
+use crate::domain::{DiscordId, Mode, Run, RunId, RunState, Source};
 use crate::http::pages::App;
-use crate::http::pages::addresses::RUNS;
+use crate::http::pages::addresses::{MEMBERS, RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE};
+use crate::http::pages::assets::RUN_SCRIPT;
+use crate::http::pages::query::{PAGE_SIZES, Query};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Badge, Section, Shell, When, html, number, source, time_taken};
+use crate::store::{RunList, StoreError};
 
-/// Runs on the page.
-const SHOWN: i64 = 50;
+/// What the list can be narrowed down by.
+const STATES: [(&str, RunState); 9] = [
+    ("queued", RunState::Queued),
+    ("fetching", RunState::Fetching),
+    ("applying", RunState::Applying),
+    ("finishing", RunState::Finishing),
+    ("succeeded", RunState::Succeeded),
+    ("held", RunState::Held),
+    ("failed", RunState::Failed),
+    ("cancelled", RunState::Cancelled),
+    ("superseded", RunState::Superseded),
+];
+const SOURCES: [(&str, &str, Source); 4] = [
+    ("discord", "Discord", Source::Discord),
+    ("push", "A bot's list", Source::Push),
+    ("file", "A file", Source::File),
+    ("events", "Discord's events", Source::Events),
+];
+const MODES: [(&str, &str, Mode); 3] = [
+    ("full", "Whole lists", Mode::Full),
+    ("dry_run", "Dry runs", Mode::DryRun),
+    ("delta", "Decisions and single members", Mode::Delta),
+];
+const NARROWS: &[&str] = &["state", "source", "mode"];
+
+/// Who asked for a run.
+#[derive(Clone)]
+pub(super) struct Asker {
+    pub(super) text: String,
+    /// Of a known member the name, and where more is to be seen.
+    pub(super) member: Option<(String, String)>,
+}
+
+/// Those who asked for some runs.
+pub(super) struct Askers(HashMap<String, (String, String)>);
+
+impl Askers {
+    /// Who asked for one of them.
+    pub(super) fn of(&self, run: &Run) -> Asker {
+        Asker { text: run.requested_by.clone(), member: self.0.get(&run.requested_by).cloned() }
+    }
+}
+
+/// Finds those among the askers of `runs` who are members.
+pub(super) async fn asked_by(app: &App, runs: &[Run]) -> Result<Askers, StoreError> {
+    let ids: Vec<i64> = runs.iter().filter_map(|run| run.requested_by.parse().ok()).map(DiscordId::get).collect();
+    let known = if ids.is_empty() { Vec::new() } else { app.state.runs.members_among(&ids).await? };
+    let member = |row: crate::domain::MemberRow| {
+        let id = row.member.id.to_string();
+        let address = format!("{MEMBERS}{id}/");
+        (id, (row.member.shown_name().to_owned(), address))
+    };
+    Ok(Askers(known.into_iter().map(member).collect()))
+}
 
 /// A row as the template shows it.
 struct Row {
     address: String,
     filed: When,
     source: &'static str,
-    who: String,
+    who: Asker,
     state: Badge,
+    bar: ChangeBar,
     received: String,
     created: String,
-    updated: String,
+    changed: String,
     left: String,
     held: String,
     took: Option<String>,
 }
 
 impl Row {
-    fn new(run: Run, now: DateTime<Utc>) -> Self {
+    fn new(run: &Run, askers: &Askers, now: DateTime<Utc>) -> Self {
+        let changed = (run.counts.updated - run.counts.unchanged).max(0);
         Self {
             address: format!("{RUNS}{}/", run.id),
             filed: run.created_at.into(),
-            source: source(&run),
+            source: source(run),
+            who: askers.of(run),
             state: run.state.into(),
+            bar: ChangeBar::new(run.counts.created, changed, run.counts.marked_left),
             received: number(run.counts.total_received),
             created: number(run.counts.created),
-            updated: number(run.counts.updated),
+            changed: number(changed),
             left: number(run.counts.marked_left),
             held: number(run.counts.departures_held),
-            took: time_taken(&run, now),
-            who: run.requested_by,
+            took: time_taken(run, now),
         }
     }
+}
+
+/// A value of a filter.
+struct Choice {
+    word: &'static str,
+    words: &'static str,
+    is_chosen: bool,
+}
+
+/// A length of a page.
+struct Size {
+    rows: i64,
+    address: String,
+    is_chosen: bool,
 }
 
 #[derive(Template)]
 #[template(path = "runs.html")]
 struct RunsPage<'a> {
     shell: Shell<'a>,
-    rows: Vec<Row>,
-    shown: i64,
+    script: &'static str,
+    runs: &'static str,
+    start: Option<Start>,
+    states: Vec<Choice>,
+    sources: Vec<Choice>,
+    modes: Vec<Choice>,
     /// Runs of single members are shown, too.
     deltas: bool,
+    is_narrowed: bool,
+    page_size: String,
+    sizes: Vec<Size>,
+    rows: Vec<Row>,
+    first: Option<String>,
+    next: Option<String>,
+}
+
+/// The forms that start a sync, for those who may act.
+struct Start {
+    from_discord: &'static str,
+    from_file: &'static str,
+    has_token: bool,
+    max_bytes: u64,
+    max_words: String,
+}
+
+fn start(app: &App, staff: &Staff) -> Option<Start> {
+    let intake = app.state.intake.as_ref().filter(|_| staff.0.account.is_superuser)?;
+    let max_bytes = intake.max_body();
+    Some(Start {
+        from_discord: RUNS_FROM_DISCORD,
+        from_file: RUNS_FROM_FILE,
+        has_token: app.state.rest.is_some(),
+        max_bytes,
+        max_words: format!("{} MiB", number(i64::try_from(max_bytes >> 20).unwrap_or(i64::MAX))),
+    })
 }
 
 /// The list.
 #[handler]
 pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
-    let deltas = request.uri().query().is_some_and(|query| query.split('&').any(|part| part == "deltas=1"));
+    let query = Query::read(request, &["state", "source", "mode", "deltas"])?;
+    let place = |text: &str| text.parse::<RunId>().map_err(|_| Refusal::Query("“after” is no place in this list.".into()));
+    let size = query.page_size()?;
+    let list = RunList {
+        state: query.choice("state", &STATES)?,
+        source: query.choice("source", &SOURCES.map(|(word, _, source)| (word, source)))?,
+        mode: query.choice("mode", &MODES.map(|(word, _, mode)| (word, mode)))?,
+        deltas: query.choice("deltas", &[("1", ())])?.is_some(),
+        before: query.after()?.map(place).transpose()?,
+        // One row more than is shown says whether there is a next page.
+        limit: size + 1,
+    };
+    let mut found = app.state.runs.list_runs(&list).await?;
+    let shown = usize::try_from(size).unwrap_or(usize::MAX);
+    let has_more = found.len() > shown;
+    found.truncate(shown);
+    let askers = asked_by(&app, &found).await?;
     let now = app.state.clock.now();
-    let runs = app.state.read.runs(deltas, SHOWN).await?;
-    let rows = runs.into_iter().map(|run| Row::new(run, now)).collect();
-    let page = RunsPage { shell: Shell::new(Some(&staff.0), Section::Syncs), rows, shown: SHOWN, deltas };
+    let page = RunsPage {
+        shell: Shell::new(Some(&staff.0), Section::Syncs),
+        script: RUN_SCRIPT.address(),
+        runs: RUNS,
+        start: start(&app, &staff),
+        states: STATES.map(|(word, state)| Choice { word, words: word, is_chosen: list.state == Some(state) }).into(),
+        sources: SOURCES.map(|(word, words, source)| Choice { word, words, is_chosen: list.source == Some(source) }).into(),
+        modes: MODES.map(|(word, words, mode)| Choice { word, words, is_chosen: list.mode == Some(mode) }).into(),
+        deltas: list.deltas,
+        is_narrowed: query.is_narrowed(NARROWS),
+        page_size: query.text("page_size").to_owned(),
+        sizes: PAGE_SIZES.map(|rows| Size { rows, address: query.with_page_size(rows), is_chosen: rows == size }).into(),
+        first: (!query.is_first()).then(|| query.first()),
+        next: found.last().filter(|_| has_more).map(|run| query.next(&run.id.to_string())),
+        rows: found.iter().map(|run| Row::new(run, &askers, now)).collect(),
+    };
     Ok(html(StatusCode::OK, page.render()?))
 }

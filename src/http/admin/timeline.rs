@@ -4,6 +4,8 @@
 
 use std::collections::HashSet;
 
+use askama::Template;
+use askama::filters::HtmlSafe;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -20,13 +22,17 @@ pub(super) struct Entry {
     pub run: Option<String>,
 }
 
-/// What happened.
+/// What happened; its template is `told.html`.
+#[derive(Template)]
+#[template(path = "told.html")]
 pub(super) struct Told {
     pub title: String,
     /// Where the account is that it is about, and its name.
     pub account: Option<(String, String)>,
     pub lines: Vec<Line>,
 }
+
+impl HtmlSafe for Told {}
 
 /// One field, before and after.
 pub(super) struct Line {
@@ -88,7 +94,8 @@ impl Told {
     pub fn new(change: &Change, names: &RoleNames) -> Self {
         let empty = Fields::new();
         let (before, after) = (change.before.as_ref().unwrap_or(&empty), change.after.as_ref().unwrap_or(&empty));
-        let differ = FIELDS.iter().filter(|(name, ..)| before.get(*name) != after.get(*name));
+        let value = |fields: &Fields, name: &str| fields.get(name).filter(|value| !is_nothing(value)).cloned();
+        let differ = FIELDS.iter().filter(|(name, ..)| value(before, name) != value(after, name));
         // A departure or a return says itself when it was.
         let says_when = matches!(change.action, Action::Left | Action::Rejoined | Action::Held);
         let differ: Vec<_> = differ.filter(|(name, ..)| !(says_when && *name == "date_left")).collect();
@@ -120,6 +127,16 @@ fn sentence<'a>(words: impl Iterator<Item = &'a str>) -> String {
     let text = words.filter(|word| known.insert(*word)).collect::<Vec<_>>().join(", ");
     let mut letters = text.chars();
     letters.next().map_or_else(|| "Seen".to_owned(), |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
+}
+
+/// A field of somebody new that says no more than that there is nothing to say.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        _ => false,
+    }
 }
 
 fn account(fields: &Fields) -> Option<(String, String)> {

@@ -1,31 +1,10 @@
 //! The form of a body: what it claims to be, and the way to its inflated bytes.
 
-use std::io;
-use std::pin::Pin;
-
-use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
-use async_compression::zstd::DParameter;
-use futures::TryStreamExt as _;
 use poem::http::{HeaderMap, header};
-use tokio::io::AsyncRead;
-use tokio_util::io::StreamReader;
 
 use super::problem::Problem;
-use super::unread::Unread;
-
-/// Largest window a zstd body may ask for, as a power of two: the 8 MiB that RFC 8878 (3.1.1.1.2) recommends decoders to support.
-const ZSTD_WINDOW: u32 = 23;
-
-/// A body that can be read.
-pub(super) type Reader = Pin<Box<dyn AsyncRead + Send>>;
-
-/// How a body is encoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Encoding {
-    Identity,
-    Gzip,
-    Zstd,
-}
+use crate::http::inflate::{Encoding, Reader, inflate, raw};
+use crate::http::unread::Unread;
 
 /// Checks that a body claims to be JSON in an encoding we know.
 pub(super) fn check_form(headers: &HeaderMap) -> Result<Encoding, Problem> {
@@ -53,18 +32,5 @@ pub(super) fn check_form(headers: &HeaderMap) -> Result<Encoding, Problem> {
 /// The inflated bytes of a body. It fails with `ConnectionAborted` when the connection ends early, with another error when the encoding is
 /// broken.
 pub(super) fn open(body: Unread, encoding: Encoding) -> Reader {
-    let raw = StreamReader::new(body.map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted)));
-    match encoding {
-        Encoding::Identity => Box::pin(raw),
-        Encoding::Gzip => {
-            let mut decoder = GzipDecoder::new(raw);
-            decoder.multiple_members(true);
-            Box::pin(decoder)
-        }
-        Encoding::Zstd => {
-            let mut decoder = ZstdDecoder::with_params(raw, &[DParameter::window_log_max(ZSTD_WINDOW)]);
-            decoder.multiple_members(true);
-            Box::pin(decoder)
-        }
-    }
+    inflate(raw(body), encoding)
 }

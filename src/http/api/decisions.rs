@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::object::{self, Object};
 use super::problem::Problem;
-use super::unread::Unread;
 use super::waiting::{Waited, requested_by};
 use super::{Api, body};
 use crate::domain::{Act, DiscordId, Mode, Run, RunState, nothing_held};
+use crate::http::unread::Unread;
 use crate::intake::{Fault, MAX_FAULTS, Rule};
 use crate::store::Decision;
 

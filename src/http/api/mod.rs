@@ -17,7 +17,6 @@ mod object;
 mod problem;
 mod sync_guild_members;
 mod sync_runs;
-mod unread;
 mod waiting;
 
 use std::sync::Arc;

@@ -9,8 +9,8 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 
-use super::body::Reader;
 use super::problem::Problem;
+use crate::http::inflate::Reader;
 use crate::intake::{Refusal, Rule};
 
 /// Largest body, inflated: room for some hundred thousand ids.

@@ -7,10 +7,11 @@ use poem::web::Data;
 use poem::{Body, IntoResponse as _, Request, Response, handler};
 
 use super::problem::Problem;
-use super::unread::Unread;
 use super::waiting::{Waited, requested_by};
 use super::{Api, answer, body};
 use crate::domain::Source;
+use crate::http::inflate::Reader;
+use crate::http::unread::Unread;
 use crate::intake::{Fault, Intake, MAX_FAULTS, MAX_KEY, Refusal, Rule, Wish};
 
 #[handler]
@@ -39,7 +40,9 @@ async fn sync(api: &Api, request: &Request, list: Unread) -> Result<Response, Pr
 /// What the headers say of the list.
 fn wish(headers: &HeaderMap) -> Result<Wish, Vec<Fault>> {
     match (requested_by(headers), idempotency_key(headers)) {
-        (Ok(requested_by), Ok(idempotency_key)) => Ok(Wish { requested_by, idempotency_key, ..Wish::new(Source::Push) }),
+        (Ok(requested_by), Ok(idempotency_key)) => {
+            Ok(Wish { asked: requested_by.into(), idempotency_key, ..Wish::new(Source::Push) })
+        }
         (by, key) => Err(by.err().into_iter().chain(key.err()).collect()),
     }
 }
@@ -59,7 +62,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Fault> {
 }
 
 /// Why a list is refused that came with faulty headers: what is wrong with reading it comes first, and its own faults belong to the answer.
-async fn refuse(intake: &Intake, list: body::Reader, mut faults: Vec<Fault>) -> Problem {
+async fn refuse(intake: &Intake, list: Reader, mut faults: Vec<Fault>) -> Problem {
     let of_headers = faults.len() as u64;
     match intake.check_roster(list).await {
         Ok(()) => Problem::faulty(faults, of_headers),

@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use super::object::{self, Object};
 use super::problem::Problem;
-use super::unread::Unread;
 use super::waiting::requested_by;
 use super::{Api, answer, body};
+use crate::http::unread::Unread;
 use crate::intake::{Fetch, Rule};
 
 #[handler]

@@ -9,8 +9,8 @@ use super::App;
 use super::forms::Form;
 use super::refusal::Refusal;
 use super::session::{Staff, Token, Viewer};
-use crate::domain::{Account, StaffAct};
-use crate::store::{NewStaffEntry, StoreError};
+use crate::domain::{Account, RunId, StaffAct};
+use crate::store::{NewStaffEntry, StaffNote, StoreError};
 
 /// A member of staff who may act and whose form it is. An address that changes something takes its form through this.
 pub(in crate::http) struct Acting {
@@ -37,10 +37,20 @@ impl Acting {
         Ok(app.note(&self.viewer.account, act, target, detail).await?)
     }
 
+    /// The note of an act that files a run, made with the run. `target`: the run it is about, if that is not the filed one.
+    pub(in crate::http) fn note_of_run(&self, act: StaffAct, target: Option<RunId>, detail: String) -> StaffNote {
+        note_of_run(&self.viewer, act, target, detail)
+    }
+
     /// Who asks, as runs say it.
     pub(in crate::http) fn who(&self) -> String {
         self.viewer.account.username.clone()
     }
+}
+
+/// As [`Acting::note_of_run`], where there is no form to speak of.
+pub(in crate::http) fn note_of_run(viewer: &Viewer, act: StaffAct, target: Option<RunId>, detail: String) -> StaffNote {
+    StaffNote { account: viewer.account.id, name: viewer.account.username.clone(), act, target, detail }
 }
 
 impl App {

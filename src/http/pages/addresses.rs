@@ -17,6 +17,13 @@ pub(in crate::http) const STAFF_LOG: &str = "/admin/log/";
 pub(in crate::http) const WORKERS: &str = "/admin/workers/";
 pub(in crate::http) const RUNS: &str = "/admin/sync/";
 pub(in crate::http) const RUN: &str = "/admin/sync/:id/";
+pub(in crate::http) const RUN_EVENTS: &str = "/admin/sync/:id/events";
+pub(in crate::http) const RUNS_FROM_DISCORD: &str = "/admin/sync/discord/";
+pub(in crate::http) const RUNS_FROM_FILE: &str = "/admin/sync/file/";
+pub(in crate::http) const RUN_CANCEL: &str = "/admin/sync/:id/cancel/";
+pub(in crate::http) const RUN_RETRY: &str = "/admin/sync/:id/retry/";
+pub(in crate::http) const RUN_UNDO: &str = "/admin/sync/:id/undo/";
+pub(in crate::http) const RUN_DECIDE: &str = "/admin/sync/:id/decide/";
 pub(in crate::http) const LOGIN: &str = "/admin/login/";
 pub(in crate::http) const ME: &str = "/accounts/me/";
 pub(in crate::http) const LOGOUT: &str = "/accounts/logout/";
@@ -51,6 +58,9 @@ pub(in crate::http) fn redirect(status: StatusCode, address: &str) -> Response {
     Response::builder().status(status).header(header::LOCATION, address).finish()
 }
 
+/// What is done about one run.
+const RUN_ACTS: [&str; 4] = ["/cancel/", "/retry/", "/undo/", "/decide/"];
+
 /// Whether a path is that of one member or account of a list.
 fn is_one_of(list: &str, path: &str) -> bool {
     let number = path.strip_prefix(list).and_then(|rest| rest.strip_suffix('/'));
@@ -60,7 +70,8 @@ fn is_one_of(list: &str, path: &str) -> bool {
 /// The methods an address of ours takes, for the `Allow` of a 405.
 pub(in crate::http) fn allowed(path: &str) -> &'static [Method] {
     match path {
-        LOGOUT => &[Method::POST],
+        LOGOUT | RUNS_FROM_DISCORD | RUNS_FROM_FILE => &[Method::POST],
+        act if act.starts_with(RUNS) && RUN_ACTS.iter().any(|end| act.ends_with(end)) => &[Method::POST],
         LOGIN | CONFLICTS => &[Method::GET, Method::HEAD, Method::POST],
         path if is_one_of(MEMBERS, path) || is_one_of(ACCOUNTS, path) => &[Method::GET, Method::HEAD, Method::POST],
         _ => &[Method::GET, Method::HEAD],

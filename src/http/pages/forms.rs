@@ -64,7 +64,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"))
 }
 
-fn is_our_own(headers: &HeaderMap, public_url: &str) -> bool {
+/// Whether a page of ours sent it, as far as the browser says.
+pub(super) fn is_our_own(headers: &HeaderMap, public_url: &str) -> bool {
     if let Some(site) = text(headers, "sec-fetch-site") {
         return matches!(site, "same-origin" | "none");
     }

@@ -11,8 +11,11 @@ pub(in crate::http) mod addresses;
 pub(in crate::http) mod assets;
 pub(in crate::http) mod attempts;
 pub(in crate::http) mod avatar;
+pub(in crate::http) mod board;
 pub(in crate::http) mod chips;
+pub(in crate::http) mod file_form;
 pub(in crate::http) mod forms;
+pub(in crate::http) mod not_taken;
 pub(in crate::http) mod query;
 pub(in crate::http) mod refusal;
 pub(in crate::http) mod session;
@@ -29,14 +32,19 @@ use crate::discord::{OAuth, Rest};
 use crate::domain::{Clock, DiscordId, Random};
 use crate::intake::{Follow, Intake};
 use crate::queue::Depth;
-use crate::store::{AccountDesk, AccountLists, Accounts, Fleet, Overview, Read, SessionLimits, Sessions, StaffLog};
+use crate::store::{AccountDesk, AccountLists, Accounts, Fleet, Overview, Read, Runs, SessionLimits, Sessions, StaffLog};
 use attempts::Attempts;
+use board::ProgressBoard;
 
 /// What the pages need.
 #[derive(Clone)]
 pub struct PagesState {
     /// Members and runs.
     pub read: Arc<dyn Read>,
+    /// Lists of runs, and what one is doing.
+    pub runs: Arc<dyn Runs>,
+    /// How many may watch runs at once.
+    pub live_viewers: u32,
     /// Who may log in.
     pub accounts: Arc<dyn Accounts>,
     /// Accounts, to look through.
@@ -80,11 +88,17 @@ pub(in crate::http) struct App {
     pub(in crate::http) state: PagesState,
     pub(in crate::http) passwords: PasswordCheck,
     pub(in crate::http) attempts: Attempts,
+    pub(in crate::http) board: ProgressBoard,
 }
 
 impl App {
     pub(in crate::http) fn new(state: PagesState) -> Self {
-        Self { passwords: PasswordCheck::default(), attempts: Attempts::new(&state.login), state }
+        Self {
+            passwords: PasswordCheck::default(),
+            attempts: Attempts::new(&state.login),
+            board: ProgressBoard::new(state.live_viewers),
+            state,
+        }
     }
 
     pub(in crate::http) fn secure_cookies(&self) -> bool {

@@ -110,6 +110,12 @@ impl App {
         Ok(account.map(|account| Viewer { account, form_word: token.form_word() }))
     }
 
+    /// Whose session `token` still is, for what goes on in it by itself; nothing if that cannot be told just now.
+    pub(in crate::http) async fn watcher(&self, token: &Token) -> Option<Option<Account>> {
+        let now = self.state.clock.now();
+        self.state.sessions.look_at_session(&token.session_id(), self.session_limits(), now).await.ok()
+    }
+
     /// Opens a session under a new token, and ends the one the browser had.
     pub(in crate::http) async fn open_session(&self, headers: &HeaderMap, account: &Account) -> Result<Token, StoreError> {
         if let Some(old) = Token::of(headers) {

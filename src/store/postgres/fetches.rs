@@ -116,7 +116,7 @@ impl Postgres {
 
     pub(in crate::store) async fn end_list(&self, claim: &FetchClaim, now: DateTime<Utc>) -> Result<i64, StoreError> {
         let done = sqlx::query(
-            "UPDATE sync_runs SET state = 'applying', attempts = 0, lease_until = NULL, rung_at = $3
+            "UPDATE sync_runs SET state = 'applying', attempts = 0, lease_until = NULL, rung_at = $3, fetched_at = $3
              WHERE id = $1 AND state = 'fetching' AND attempts = $2",
         )
         .bind(claim.run.uuid())

@@ -284,7 +284,7 @@ impl Postgres {
     }
 
     /// These members by id, those that there are.
-    pub(super) async fn members_by_ids(&self, ids: &[i64]) -> Result<Vec<MemberRow>, StoreError> {
+    pub(in crate::store) async fn members_by_ids(&self, ids: &[i64]) -> Result<Vec<MemberRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT m.*, u.username AS account FROM guild_members m LEFT JOIN users u ON u.id = m.user_id
              WHERE m.discord_id = ANY($1) ORDER BY m.discord_id",

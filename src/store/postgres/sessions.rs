@@ -43,6 +43,24 @@ impl Postgres {
         row.as_ref().map(columns::account).transpose()
     }
 
+    pub(in crate::store) async fn find_session(
+        &self,
+        id: &[u8; 32],
+        limits: SessionLimits,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, StoreError> {
+        let row = sqlx::query(
+            "SELECT u.* FROM sessions s JOIN users u ON u.id = s.user_id
+             WHERE s.id = $1 AND s.seen_at > $2 AND s.created_at > $3 AND u.is_active",
+        )
+        .bind(id.as_slice())
+        .bind(now - limits.idle)
+        .bind(now - limits.max)
+        .fetch_optional(&self.pool)
+        .await?;
+        row.as_ref().map(columns::account).transpose()
+    }
+
     pub(in crate::store) async fn delete_session(&self, id: &[u8; 32]) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM sessions WHERE id = $1").bind(id.as_slice()).execute(&self.pool).await?;
         Ok(())

@@ -1,24 +1,42 @@
 //! `staff_log`: what staff did.
 
 use chrono::{DateTime, Utc};
-use sqlx::QueryBuilder;
+use sqlx::{PgConnection, QueryBuilder};
 
 use super::Postgres;
-use crate::domain::StaffEntry;
-use crate::store::{NewStaffEntry, StaffLogPage, StoreError, columns};
+use crate::domain::{RunId, StaffEntry};
+use crate::store::{NewStaffEntry, StaffLogPage, StaffNote, StoreError, columns};
+
+/// Notes an act.
+async fn insert(connection: &mut PgConnection, entry: NewStaffEntry<'_>, now: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO staff_log (at, account, name, act, target, detail) VALUES ($1, $2, $3, $4, $5, $6)")
+        .bind(now)
+        .bind(entry.account)
+        .bind(entry.name)
+        .bind(entry.act.as_str())
+        .bind(entry.target)
+        .bind(entry.detail)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Notes the act that filed `run`, or joined it.
+pub(super) async fn insert_of_run(
+    connection: &mut PgConnection,
+    note: &StaffNote,
+    run: RunId,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let target = note.target.unwrap_or(run).to_string();
+    let entry = NewStaffEntry { account: note.account, name: &note.name, act: note.act, target: &target, detail: &note.detail };
+    insert(connection, entry, now).await
+}
 
 impl Postgres {
     pub(in crate::store) async fn insert_act(&self, entry: NewStaffEntry<'_>, now: DateTime<Utc>) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO staff_log (at, account, name, act, target, detail) VALUES ($1, $2, $3, $4, $5, $6)")
-            .bind(now)
-            .bind(entry.account)
-            .bind(entry.name)
-            .bind(entry.act.as_str())
-            .bind(entry.target)
-            .bind(entry.detail)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+        let mut connection = self.pool.acquire().await?;
+        insert(&mut connection, entry, now).await
     }
 
     pub(in crate::store) async fn list_acts(&self, page: &StaffLogPage) -> Result<Vec<StaffEntry>, StoreError> {

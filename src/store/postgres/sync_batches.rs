@@ -110,11 +110,12 @@ impl Postgres {
         &self,
         run: RunId,
         batch: i32,
+        worker: &str,
         now: DateTime<Utc>,
         lease_until: DateTime<Utc>,
     ) -> Result<Option<BatchClaim>, StoreError> {
         let row = sqlx::query(
-            "UPDATE sync_batches b SET state = 'running', attempts = b.attempts + 1, lease_until = $4
+            "UPDATE sync_batches b SET state = 'running', attempts = b.attempts + 1, lease_until = $4, worker = $6
              FROM sync_runs r
              WHERE b.run_id = $1 AND b.batch = $2 AND r.id = b.run_id AND r.state IN ('fetching', 'applying')
                  AND (b.state = 'pending' OR b.state = 'running' AND b.lease_until < $3) AND b.attempts < $5
@@ -125,6 +126,7 @@ impl Postgres {
         .bind(now)
         .bind(lease_until)
         .bind(MAX_CLAIMS)
+        .bind(worker)
         .fetch_optional(&self.pool)
         .await?;
         let Some(row) = row else { return Ok(None) };

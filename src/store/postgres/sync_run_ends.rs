@@ -116,7 +116,8 @@ impl Postgres {
         lease_until: DateTime<Utc>,
     ) -> Result<Option<FinishClaim>, StoreError> {
         let row = sqlx::query(
-            "UPDATE sync_runs SET state = 'finishing', attempts = attempts + 1, lease_until = $3, started_at = COALESCE(started_at, $2)
+            "UPDATE sync_runs SET state = 'finishing', attempts = attempts + 1, lease_until = $3, started_at = COALESCE(started_at, $2),
+                 applied_at = COALESCE(applied_at, $2)
              WHERE id = $1 AND attempts < $4 AND (mode = 'delta' AND state = 'queued' OR state = 'finishing' AND lease_until < $2
                  OR state = 'applying' AND NOT EXISTS (SELECT FROM sync_batches WHERE run_id = $1 AND state <> 'applied'))
              RETURNING attempts, observed_at",

@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
-use super::{Postgres, guild_members, idempotency_keys, lock_evidence, lock_guild, replies, sync_batches};
+use super::{Postgres, guild_members, idempotency_keys, lock_evidence, lock_guild, replies, staff_log, sync_batches};
 use crate::domain::{Run, RunId};
 use crate::store::columns::{self, Columns as _};
 use crate::store::{Dropped, Due, Filed, MAX_CLAIMS, NewRun, RunClaim, StagedBatch, StoreError, filing};
 
 /// A run with its progress. While it is being applied its counts are those of its batches.
-const RUN: &str = "
+pub(super) const RUN: &str = "
 SELECT r.id, r.source, r.mode, r.state, r.act, r.target_run_id, r.superseded_by, r.requested_by, r.observed_at, r.created_at, r.started_at, r.finished_at,
     CASE r.state WHEN 'fetching' THEN greatest(r.members_total, r.expected_members) ELSE r.members_total END AS members_total,
     r.batches_total, r.held_reason, r.warnings, r.error_code, r.error_message,
@@ -94,10 +94,13 @@ async fn join_fetch(connection: &mut PgConnection, run: &NewRun) -> Result<Filed
     // It may have ended between the two looks.
     let joined = open.ok_or(StoreError::JustEnded)?.run_id("id")?;
     if let Some(idempotency) = &run.idempotency {
-        idempotency_keys::lead_to(connection, &idempotency.key, joined).await?;
+        idempotency_keys::lead_to(&mut *connection, &idempotency.key, joined).await?;
     }
     if let Some(interaction) = &run.reply {
-        replies::insert(connection, joined, interaction).await?;
+        replies::insert(&mut *connection, joined, interaction).await?;
+    }
+    if let Some(note) = &run.noted {
+        staff_log::insert_of_run(connection, note, joined, run.created_at).await?;
     }
     Ok(Filed::Joined(joined))
 }
@@ -154,6 +157,9 @@ impl Postgres {
         }
         if let Some(interaction) = &run.reply {
             replies::insert(&mut tx, run.id, interaction).await?;
+        }
+        if let Some(note) = &run.noted {
+            staff_log::insert_of_run(&mut tx, note, run.id, run.created_at).await?;
         }
         tx.commit().await?;
         Ok(Filed::New)

@@ -116,11 +116,12 @@ impl Sqlite {
         &self,
         run: RunId,
         batch: i32,
+        worker: &str,
         now: DateTime<Utc>,
         lease_until: DateTime<Utc>,
     ) -> Result<Option<BatchClaim>, StoreError> {
         let row = sqlx::query(
-            "UPDATE sync_batches SET state = 'running', attempts = attempts + 1, lease_until = ?4
+            "UPDATE sync_batches SET state = 'running', attempts = attempts + 1, lease_until = ?4, worker = ?6
              WHERE run_id = ?1 AND batch = ?2 AND (state = 'pending' OR state = 'running' AND lease_until < ?3) AND attempts < ?5
                  AND EXISTS (SELECT 1 FROM sync_runs r WHERE r.id = ?1 AND r.state IN ('fetching', 'applying'))
              RETURNING attempts, payload, dropped, (SELECT r.observed_at FROM sync_runs r WHERE r.id = ?1) AS observed_at,
@@ -131,6 +132,7 @@ impl Sqlite {
         .bind(micros(now))
         .bind(micros(lease_until))
         .bind(MAX_CLAIMS)
+        .bind(worker)
         .fetch_optional(&self.write)
         .await?;
         let Some(row) = row else { return Ok(None) };

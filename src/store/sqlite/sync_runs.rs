@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 use sqlx::{Row as _, SqliteConnection};
 
-use super::{Sqlite, guild_members, idempotency_keys, micros, replies, sync_batches};
+use super::{Sqlite, guild_members, idempotency_keys, micros, replies, staff_log, sync_batches};
 use crate::domain::{Run, RunId};
 use crate::store::columns::{self, Columns as _};
 use crate::store::{Dropped, Due, Filed, MAX_CLAIMS, NewRun, RunClaim, StagedBatch, StoreError, filing};
 
 /// Runs with their progress, `which` of them; while a run is being applied its counts are those of its batches.
-fn run_sql(which: &str) -> sqlx::AssertSqlSafe<String> {
+pub(super) fn run_sql(which: &str) -> sqlx::AssertSqlSafe<String> {
     sqlx::AssertSqlSafe(format!(
         "WITH wanted AS (SELECT * FROM sync_runs {which}), sums AS (
              SELECT run_id, count(*) FILTER (WHERE state = 'applied') AS batches_done,
@@ -97,10 +97,13 @@ async fn join_fetch(connection: &mut SqliteConnection, run: &NewRun) -> Result<F
     // It may have ended between the two looks.
     let joined = open.ok_or(StoreError::JustEnded)?.run_id("id")?;
     if let Some(idempotency) = &run.idempotency {
-        idempotency_keys::lead_to(connection, &idempotency.key, joined).await?;
+        idempotency_keys::lead_to(&mut *connection, &idempotency.key, joined).await?;
     }
     if let Some(interaction) = &run.reply {
-        replies::insert(connection, joined, interaction).await?;
+        replies::insert(&mut *connection, joined, interaction).await?;
+    }
+    if let Some(note) = &run.noted {
+        staff_log::insert_of_run(connection, note, joined, run.created_at).await?;
     }
     Ok(Filed::Joined(joined))
 }
@@ -157,6 +160,9 @@ impl Sqlite {
         }
         if let Some(interaction) = &run.reply {
             replies::insert(&mut tx, run.id, interaction).await?;
+        }
+        if let Some(note) = &run.noted {
+            staff_log::insert_of_run(&mut tx, note, run.id, run.created_at).await?;
         }
         tx.commit().await?;
         Ok(Filed::New)

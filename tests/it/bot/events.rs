@@ -9,7 +9,7 @@ use guildsync::bot::{Bot, Standing};
 use guildsync::domain::{DiscordId, RunId, Source, SystemClock};
 use guildsync::intake::{Intake, IntakeLimits};
 use guildsync::queue;
-use guildsync::store::{Cancelled, Dropped, Filed, Filing, NewRun, StagedBatch, StoreError};
+use guildsync::store::{Cancelled, Dropped, Filed, Filing, NewRun, Retried, Retry, StagedBatch, StoreError};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -238,6 +238,10 @@ impl Filing for Flaky {
 
     async fn cancel_run(&self, run: RunId, requested_by: &str, now: DateTime<Utc>) -> Result<Cancelled, StoreError> {
         self.filing.cancel_run(run, requested_by, now).await
+    }
+
+    async fn retry_run(&self, retry: &Retry, now: DateTime<Utc>) -> Result<Retried, StoreError> {
+        self.filing.retry_run(retry, now).await
     }
 
     async fn is_filed(&self, run: RunId) -> Result<bool, StoreError> {

@@ -143,6 +143,8 @@ impl Site {
         let drawn = AtomicU8::new(1);
         let state = PagesState {
             read: stores.read.clone(),
+            runs: stores.runs.clone(),
+            live_viewers: 3,
             accounts: stores.accounts.clone(),
             account_lists: stores.account_lists.clone(),
             account_desk: stores.account_desk.clone(),

@@ -21,7 +21,7 @@ on_both!(
 );
 
 async fn try_claim(ledger: &Ledger, run: guildsync::domain::RunId, now: i64) -> Option<BatchClaim> {
-    ledger.work.claim_batch(run, 0, at(now), at(now) + LEASE).await.unwrap()
+    ledger.work.claim_batch(run, 0, "tests", at(now), at(now) + LEASE).await.unwrap()
 }
 
 async fn of_many_that_claim_a_batch_one_gets_it(ledger: &Ledger) {
@@ -30,14 +30,14 @@ async fn of_many_that_claim_a_batch_one_gets_it(ledger: &Ledger) {
     let mut claims = JoinSet::new();
     for _ in 0..8 {
         let work = ledger.work.clone();
-        claims.spawn(async move { work.claim_batch(run, 0, at(2), at(8)).await.unwrap() });
+        claims.spawn(async move { work.claim_batch(run, 0, "tests", at(2), at(8)).await.unwrap() });
     }
     let got: Vec<BatchClaim> = claims.join_all().await.into_iter().flatten().collect();
     let [claim] = &got[..] else { panic!("{} claims", got.len()) };
     assert_eq!((claim.run, claim.batch, claim.attempt, claim.observed_at), (run, 0, 1, at(0)));
     assert_eq!(to_apply(claim), members(1..=2));
     // The other batch is free.
-    assert!(ledger.work.claim_batch(run, 1, at(2), at(8)).await.unwrap().is_some());
+    assert!(ledger.work.claim_batch(run, 1, "tests", at(2), at(8)).await.unwrap().is_some());
 }
 
 async fn a_lease_that_has_run_out_may_be_claimed_anew(ledger: &Ledger) {
@@ -45,8 +45,8 @@ async fn a_lease_that_has_run_out_may_be_claimed_anew(ledger: &Ledger) {
     take_up(ledger, run, at(1)).await;
     claim(ledger, run, 0, at(2)).await;
     let end = at(2) + LEASE;
-    assert!(ledger.work.claim_batch(run, 0, end, end + LEASE).await.unwrap().is_none(), "the lease holds to its end");
-    let second = ledger.work.claim_batch(run, 0, end + MICRO, end + LEASE).await.unwrap().unwrap();
+    assert!(ledger.work.claim_batch(run, 0, "tests", end, end + LEASE).await.unwrap().is_none(), "the lease holds to its end");
+    let second = ledger.work.claim_batch(run, 0, "tests", end + MICRO, end + LEASE).await.unwrap().unwrap();
     assert_eq!(second.attempt, 2);
     assert_eq!(to_apply(&second), members(1..=2));
 }
@@ -158,7 +158,7 @@ async fn batches_are_claimed_only_while_their_run_is_applied(ledger: &Ledger) {
     assert!(try_claim(ledger, run, 1).await.is_none(), "queued");
     assert!(try_claim(ledger, super::hand::run_id(at(0)), 1).await.is_none(), "unknown");
     take_up(ledger, run, at(1)).await;
-    assert!(ledger.work.claim_batch(run, 1, at(1), at(7)).await.unwrap().is_none(), "there is no such batch");
+    assert!(ledger.work.claim_batch(run, 1, "tests", at(1), at(7)).await.unwrap().is_none(), "there is no such batch");
     apply(ledger, run, 0, at(2)).await;
     let finish = super::hand::claim_finish(ledger, run, at(3)).await;
     assert!(try_claim(ledger, run, 4).await.is_none(), "finishing");

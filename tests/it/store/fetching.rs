@@ -93,7 +93,7 @@ async fn pages_are_applied_while_more_come_and_the_fetch_goes_on_where_it_broke_
     let run = read(ledger, first.run).await;
     assert_eq!((run.state, run.progress.members_total, run.observed_at), (RunState::Fetching, 7, at(1)));
     // One page is applied before the next has come; the run is not over for that.
-    let batch = ledger.work.claim_batch(first.run, 0, at(2), at(2) + LEASE).await.unwrap().unwrap();
+    let batch = ledger.work.claim_batch(first.run, 0, "tests", at(2), at(2) + LEASE).await.unwrap().unwrap();
     assert_eq!(ledger.work.apply_batch(&batch, &members(1..=3), at(2)).await.unwrap().remaining, 0);
     assert!(ledger.work.claim_finish(first.run, at(2), at(2) + LEASE).await.unwrap().is_none());
     // Nobody is heard of any more.

@@ -36,7 +36,7 @@ async fn staged_batches_have_no_effect_until_their_run_is_filed(ledger: &Ledger)
     assert_eq!(ledger.read.run(run).await.unwrap(), None);
     assert_eq!(ledger.read.runs(true, 10).await.unwrap(), []);
     assert_eq!(ledger.work.claim_run(run, at(1)).await.unwrap(), RunClaim::Nothing);
-    assert!(ledger.work.claim_batch(run, 0, at(1), at(7)).await.unwrap().is_none());
+    assert!(ledger.work.claim_batch(run, 0, "tests", at(1), at(7)).await.unwrap().is_none());
     assert!(ledger.work.claim_finish(run, at(1), at(7)).await.unwrap().is_none());
     assert_eq!(ledger.work.due(at(1_000), at(999), 10).await.unwrap(), []);
     assert_eq!(ledger.work.exhausted(at(1_000)).await.unwrap(), []);

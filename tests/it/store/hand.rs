@@ -93,6 +93,7 @@ impl List {
             allow_mass_departure: false,
             idempotency: None,
             reply: None,
+            noted: None,
             requested_by: String::new(),
             observed_at,
             created_at: observed_at,
@@ -134,7 +135,7 @@ pub async fn take_up(stores: &Stores, run: RunId, now: DateTime<Utc>) -> i32 {
 
 /// Claims a batch that must be free.
 pub async fn claim(stores: &Stores, run: RunId, batch: i32, now: DateTime<Utc>) -> BatchClaim {
-    stores.work.claim_batch(run, batch, now, now + LEASE).await.unwrap().expect("the batch is free")
+    stores.work.claim_batch(run, batch, "tests", now, now + LEASE).await.unwrap().expect("the batch is free")
 }
 
 /// What a worker applies of a claimed batch.

@@ -38,6 +38,8 @@ mod model;
 mod opening;
 mod overview;
 mod racing;
+mod retries;
+mod run_lists;
 mod runs;
 mod sessions;
 mod staff_log;

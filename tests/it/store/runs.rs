@@ -78,7 +78,7 @@ async fn a_roster_older_than_the_last_applied_one_is_superseded(ledger: &Ledger)
     assert_eq!(rows(ledger).await, before);
     assert_eq!(ledger.number("SELECT count(*) FROM sync_batches b WHERE payload IS NOT NULL").await, 2, "those of the next run");
     assert_eq!(claim(ledger, old, 32).await, RunClaim::Nothing);
-    assert!(ledger.work.claim_batch(old, 0, at(32), at(38)).await.unwrap().is_none());
+    assert!(ledger.work.claim_batch(old, 0, "tests", at(32), at(38)).await.unwrap().is_none());
     assert!(ledger.work.claim_finish(old, at(32), at(38)).await.unwrap().is_none());
 }
 

@@ -137,7 +137,7 @@ impl<'a> Drive<'a> {
         self.tick();
         let (now, state) = (self.now, self.model.case(run).state);
         let free = state == RunState::Applying && self.desk.slot((run, Some(batch))).is_free(now);
-        let claim = self.ledger.work.claim_batch(run, batch, now, now + LEASE).await?;
+        let claim = self.ledger.work.claim_batch(run, batch, "tests", now, now + LEASE).await?;
         ensure!(claim.is_some() == free, "batch {batch} of {} free: {free}, claimed: {claim:?}", self.name(run));
         let Some(claim) = claim else { return Ok(None) };
         let attempts = self.desk.slot((run, Some(batch))).attempts;

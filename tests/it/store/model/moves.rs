@@ -154,6 +154,7 @@ impl Drive<'_> {
             allow_mass_departure: false,
             idempotency: None,
             reply: None,
+            noted: None,
             requested_by: String::new(),
             observed_at,
             created_at: self.now,

@@ -24,7 +24,7 @@ const STILL: Duration = Duration::from_secs(1);
 type Chunks = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
 /// The chunks of a body. What is left of it when this is dropped is read and thrown away.
-pub(super) struct Unread {
+pub(in crate::http) struct Unread {
     /// `None` once it has ended.
     chunks: Option<Chunks>,
     hear_out: bool,

@@ -1,0 +1,69 @@
+//! What a run changed, or a dry run would, member by member.
+//!
+//! Enters: a run, and where in the list a page begins. Leaves: its rows, each with the fields before and after.
+
+use std::collections::HashMap;
+
+use crate::domain::{Change, DiscordId, Member, MemberRow, RunId};
+use crate::http::admin::timeline::Told;
+use crate::http::pages::App;
+use crate::http::pages::addresses::MEMBERS;
+use crate::http::pages::chips::RoleNames;
+use crate::http::pages::query::Query;
+use crate::http::pages::refusal::Refusal;
+use crate::store::ChangeCursor;
+
+/// A change as the template shows it.
+pub(super) struct Row {
+    pub name: String,
+    pub address: String,
+    pub told: Told,
+}
+
+/// A page of changes.
+pub(super) struct Changes {
+    pub rows: Vec<Row>,
+    pub next: Option<String>,
+}
+
+impl Changes {
+    /// Reads a page of a run's changes.
+    pub(super) async fn read(app: &App, run: RunId, query: &Query) -> Result<Self, Refusal> {
+        let after = query.after()?.map(cursor).transpose()?.unwrap_or_default();
+        let size = query.page_size()?;
+        // One more than is shown says whether there is a next page.
+        let mut found = app.state.read.changes(run, after, size + 1).await?;
+        let shown = usize::try_from(size).unwrap_or(usize::MAX);
+        let has_more = found.len() > shown;
+        found.truncate(shown);
+        let next = found.last().filter(|_| has_more).map(|(place, _)| query.next(&format!("{}.{}", place.id, place.number)));
+        let ids: Vec<i64> = found.iter().map(|(place, _)| place.id).collect();
+        let members = app.state.runs.members_among(&ids).await?;
+        let members: HashMap<DiscordId, MemberRow> = members.into_iter().map(|row| (row.member.id, row)).collect();
+        let roles = RoleNames::new(app.state.read.roles().await?);
+        let rows = found.into_iter().map(|(_, change)| row(&change, members.get(&change.id), &roles)).collect();
+        Ok(Self { rows, next })
+    }
+}
+
+fn cursor(text: &str) -> Result<ChangeCursor, Refusal> {
+    let read = || {
+        let (id, number) = text.split_once('.')?;
+        Some(ChangeCursor { id: id.parse().ok()?, number: number.parse().ok()? })
+    };
+    read().ok_or_else(|| Refusal::Query("“after” is no place in this list.".into()))
+}
+
+fn row(change: &Change, member: Option<&MemberRow>, roles: &RoleNames) -> Row {
+    Row { name: name(change, member), address: format!("{MEMBERS}{}/", change.id), told: Told::new(change, roles) }
+}
+
+/// The name that the member has now; of one who would only be made, the name it would get.
+fn name(change: &Change, member: Option<&MemberRow>) -> String {
+    let planned = || {
+        let field = |name: &str| change.after.as_ref()?.get(name)?.as_str().filter(|text| !text.is_empty());
+        ["nickname", "display_name", "username"].into_iter().find_map(field)
+    };
+    let known = member.map(|row| Member::shown_name(&row.member));
+    known.or_else(planned).map_or_else(|| change.id.to_string(), str::to_owned)
+}

@@ -1,0 +1,204 @@
+//! One sync.
+//!
+//! Enters: its id. Leaves: how far it is, what it did, and what can be done about it. `live` is the part that moves, `events` keeps it up to date
+//! where script runs; without, the page asks the browser to come again. `changes` and `held` are the lists below, `acts` what staff do here.
+
+mod acts;
+mod changes;
+mod events;
+mod held;
+mod live;
+mod words;
+
+use std::sync::Arc;
+
+use askama::Template;
+use poem::http::StatusCode;
+use poem::web::{Data, Path};
+use poem::{Request, Response, handler};
+
+use crate::domain::{Mode, Run, RunError, RunId};
+use crate::http::pages::App;
+use crate::http::pages::addresses::RUNS;
+use crate::http::pages::assets::RUN_SCRIPT;
+use crate::http::pages::board::Live;
+use crate::http::pages::query::Query;
+use crate::http::pages::refusal::Refusal;
+use crate::http::pages::session::Staff;
+use crate::http::pages::shell::{Badge, Section, Shell, When, html, number, source, time_taken};
+pub(super) use acts::{cancel, decide, retry, to_fetch, undo};
+use changes::Changes;
+pub(super) use events::watch;
+use held::Held;
+use live::LiveView;
+
+use super::runs::asked_by;
+
+/// The list below the facts.
+enum List {
+    /// Nothing to list yet.
+    None,
+    Held(Held),
+    Changes(Changes),
+}
+
+/// The way to a list.
+struct Tab {
+    words: String,
+    address: String,
+    is_here: bool,
+}
+
+/// What this viewer can do about the run.
+#[derive(Default)]
+struct Acts {
+    cancel: bool,
+    retry: bool,
+    undo: Option<String>,
+    decide: bool,
+}
+
+impl Acts {
+    fn new(run: &Run, may_act: bool) -> Self {
+        let has_marked = run.counts.marked_left > 0 && run.mode != Mode::DryRun && run.state.has_ended();
+        let acts = Self {
+            cancel: !run.state.has_ended(),
+            retry: run.is_retryable(),
+            undo: has_marked.then(|| number(run.counts.marked_left)),
+            decide: Held::is_open(run),
+        };
+        if may_act { acts } else { Self::default() }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct RunPage<'a> {
+    shell: Shell<'a>,
+    script: &'static str,
+    runs: &'static str,
+    id: RunId,
+    has_ended: bool,
+    state: Badge,
+    /// What a decision that was just made came to, or that a wish joined this run.
+    told: Option<String>,
+    /// The run that took this one's place, and the run that this one decides about or repeats.
+    newer: Option<RunId>,
+    target: Option<(RunId, &'static str)>,
+    /// What happened to the departures and what to do, if they were held.
+    held: Option<String>,
+    error: Option<RunError>,
+    warnings: Vec<String>,
+    live: LiveView,
+    acts: Acts,
+    /// Departures that are held, as the buttons say it and as the form does.
+    held_number: String,
+    held_count: i64,
+    source: &'static str,
+    who: super::runs::Asker,
+    observed: When,
+    filed: When,
+    started: Option<When>,
+    finished: Option<When>,
+    took: Option<String>,
+    tabs: Vec<Tab>,
+    list: List,
+    list_title: &'static str,
+    first: Option<String>,
+    next: Option<String>,
+}
+
+impl<'a> RunPage<'a> {
+    async fn new(app: &App, staff: &'a Staff, live: Live, query: &Query) -> Result<Self, Refusal> {
+        let run = &live.run;
+        let has_ended = run.state.has_ended();
+        let is_held = Held::is_open(run);
+        let wanted = query.choice("show", &[("held", true), ("changes", false)])?;
+        let shows_held = is_held && wanted != Some(false);
+        let list = if !has_ended {
+            List::None
+        } else if shows_held {
+            List::Held(Held::read(app, run, query).await?)
+        } else {
+            List::Changes(Changes::read(app, run.id, query).await?)
+        };
+        let held_number = number(run.counts.departures_held);
+        let list_title = if run.mode == Mode::DryRun { "What it would change" } else { "What it changed" };
+        let next = match &list {
+            List::None => None,
+            List::Held(held) => held.next.clone(),
+            List::Changes(changes) => changes.next.clone(),
+        };
+        let mut tabs = Vec::new();
+        if is_held {
+            let words = format!("Departures held ({held_number})");
+            tabs.push(Tab { words, address: query.with("show", ""), is_here: shows_held });
+            tabs.push(Tab { words: list_title.to_owned(), address: query.with("show", "changes"), is_here: !shows_held });
+        }
+        Ok(Self {
+            shell: Shell::new(Some(&staff.0), Section::Syncs),
+            script: RUN_SCRIPT.address(),
+            runs: RUNS,
+            id: run.id,
+            has_ended,
+            state: run.state.into(),
+            told: told(app, run, query).await?,
+            newer: run.superseded_by,
+            target: run.target_run_id.map(|target| (target, target_words(run))),
+            held: words::held(run),
+            live: LiveView::new(&live),
+            acts: Acts::new(run, staff.0.account.is_superuser),
+            held_number,
+            held_count: run.counts.departures_held,
+            source: source(run),
+            who: asked_by(app, std::slice::from_ref(run)).await?.of(run),
+            observed: run.observed_at.into(),
+            filed: run.created_at.into(),
+            started: run.started_at.map(When::from),
+            finished: run.finished_at.map(When::from),
+            took: time_taken(run, live.at),
+            tabs,
+            list,
+            list_title,
+            next,
+            first: (!query.is_first()).then(|| query.first()),
+            error: run.error.clone(),
+            warnings: run.warnings.clone(),
+        })
+    }
+}
+
+fn target_words(run: &Run) -> &'static str {
+    if run.act.is_some() { "The sync it decides about" } else { "The failed sync it repeats" }
+}
+
+/// What the way here has to tell: `decision` names the run of a decision about this one.
+async fn told(app: &App, run: &Run, query: &Query) -> Result<Option<String>, Refusal> {
+    if query.choice("joined", &[("1", ())])?.is_some() {
+        let text =
+            "A list was being fetched from Discord already, or was about to be, so your wish has joined it: this is that sync.";
+        return Ok(Some(text.to_owned()));
+    }
+    let text = query.text("decision");
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let id: RunId = text.parse().map_err(|_| Refusal::Query("“decision” must be the id of a sync.".into()))?;
+    let decision =
+        app.state.read.run(id).await?.filter(|decision| decision.target_run_id == Some(run.id) && decision.act.is_some());
+    Ok(decision.as_ref().map(words::decided))
+}
+
+/// The page of a run.
+#[handler]
+pub(super) async fn show(
+    staff: Staff,
+    app: Data<&Arc<App>>,
+    request: &Request,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
+    let id = id.parse().map_err(|_| Refusal::NoRun)?;
+    let query = Query::read(request, &["show", "decision", "joined"])?;
+    let live = Live::look(&app.state, id).await?.ok_or(Refusal::NoRun)?;
+    Ok(html(StatusCode::OK, RunPage::new(&app, &staff, live, &query).await?.render()?))
+}

@@ -1,0 +1,143 @@
+//! A form with a file in it (`multipart/form-data`).
+//!
+//! Enters: headers and body of a POST. Leaves: the fields that stand before the file, checked, and the file as a stream of which nothing has
+//! been read; or a refusal. Neither the file nor a part's head is ever held whole.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures::Stream;
+use multer::{Constraints, Field, Multipart, SizeLimit};
+use poem::Body;
+use poem::http::{HeaderMap, header};
+use tokio::io::AsyncBufReadExt as _;
+use tokio_util::bytes::Bytes;
+
+use super::forms::is_our_own;
+use super::refusal::Refusal;
+use super::session::Token;
+use crate::http::inflate::{Encoding, Reader, inflate, raw};
+use crate::http::unread::Unread;
+
+/// Most bytes that may come before the file begins, and of a field among them.
+const MAX_HEAD: u64 = 64 * 1024;
+const MAX_FIELD: u64 = 1024;
+/// How long they may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The name of the part that holds the file.
+const FILE: &str = "file";
+
+/// A form whose file is still to be read.
+pub(in crate::http) struct FileForm {
+    /// Names of boxes that are ticked.
+    ticked: Vec<String>,
+    /// What the file is called where it comes from.
+    pub(in crate::http) name: String,
+    /// What the file holds, inflated if it is packed.
+    pub(in crate::http) file: Reader,
+}
+
+impl FileForm {
+    /// Reads a form of this session up to its file. The form's word comes first, so that nothing is read for whoever has none.
+    pub(in crate::http) async fn read(headers: &HeaderMap, body: Body, public_url: &str) -> Result<Self, Refusal> {
+        if !is_our_own(headers, public_url) {
+            return Err(Refusal::ForeignForm);
+        }
+        let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let boundary = multer::parse_boundary(kind).map_err(|_| Refusal::NoForm)?;
+        let read = Self::read_parts(headers, Unread::new(body, true), boundary);
+        tokio::time::timeout(PATIENCE, read).await.unwrap_or(Err(Refusal::BrokenForm))
+    }
+
+    async fn read_parts(headers: &HeaderMap, body: Unread, boundary: String) -> Result<Self, Refusal> {
+        let left = Arc::new(AtomicU64::new(MAX_HEAD));
+        let chunks = OneByOne { body, has_given: false, left: Arc::clone(&left) };
+        let limits = SizeLimit::new().per_field(MAX_FIELD).for_field(FILE, u64::MAX);
+        let mut parts = Multipart::with_constraints(chunks, boundary, Constraints::new().size_limit(limits));
+        let word = next(&mut parts).await?.filter(|part| part.name() == Some("form_word")).ok_or(Refusal::StaleForm)?;
+        let word = text(word).await?;
+        if !Token::of(headers).is_some_and(|token| token.owns_form(&word)) {
+            return Err(Refusal::StaleForm);
+        }
+        let mut ticked = Vec::new();
+        while let Some(part) = next(&mut parts).await? {
+            let name = part.name().unwrap_or_default().to_owned();
+            if name == FILE {
+                left.store(u64::MAX, Ordering::Relaxed);
+                return Self::of(ticked, part).await;
+            }
+            text(part).await?;
+            ticked.push(name);
+        }
+        Err(Refusal::NoForm)
+    }
+
+    async fn of(ticked: Vec<String>, part: Field<'static>) -> Result<Self, Refusal> {
+        let name = part.file_name().unwrap_or_default().to_owned();
+        let mut file = Box::pin(raw(part));
+        let first = file.fill_buf().await.map_err(|_| Refusal::BrokenForm)?;
+        let encoding = Encoding::of_first(first);
+        Ok(Self { ticked, name, file: inflate(file, encoding) })
+    }
+
+    /// Whether a box is ticked.
+    pub(in crate::http) fn is_ticked(&self, name: &str) -> bool {
+        self.ticked.iter().any(|ticked| ticked == name)
+    }
+}
+
+async fn next(parts: &mut Multipart<'static>) -> Result<Option<Field<'static>>, Refusal> {
+    parts.next_field().await.map_err(refusal)
+}
+
+async fn text(part: Field<'static>) -> Result<String, Refusal> {
+    part.text().await.map_err(refusal)
+}
+
+fn refusal(error: multer::Error) -> Refusal {
+    match error {
+        multer::Error::FieldSizeExceeded { .. } => Refusal::LargeForm,
+        multer::Error::StreamReadFailed(error) if error.is::<TooMuch>() => Refusal::LargeForm,
+        _ => Refusal::BrokenForm,
+    }
+}
+
+/// Too much came before the file.
+#[derive(Debug, thiserror::Error)]
+#[error("too much came before the file")]
+struct TooMuch;
+
+/// The chunks of a body, one for each time that the reader of the form is asked: it takes in all that it can get before it hands anything
+/// on, and would hold as much of the file as the network is quicker than the database.
+struct OneByOne {
+    body: Unread,
+    /// The last answer was a chunk.
+    has_given: bool,
+    /// How many more bytes may be asked for.
+    left: Arc<AtomicU64>,
+}
+
+impl Stream for OneByOne {
+    type Item = Result<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if std::mem::take(&mut self.has_given) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let left = self.left.load(Ordering::Relaxed);
+        if left == 0 {
+            return Poll::Ready(Some(Err(TooMuch.into())));
+        }
+        let next = ready!(Pin::new(&mut self.body).poll_next(context));
+        if let Some(Ok(chunk)) = &next {
+            self.has_given = true;
+            self.left.store(left.saturating_sub(chunk.len() as u64), Ordering::Relaxed);
+        }
+        Poll::Ready(next.map(|chunk| chunk.map_err(Into::into)))
+    }
+}

@@ -1,0 +1,66 @@
+//! The handle of the pages of runs: lists of them, and what one of them is doing.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::StoreError;
+use crate::domain::{DiscordId, MemberRow, Mode, Run, RunId, RunState, Source};
+
+/// Which runs, newest first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RunList {
+    /// Only those in this state.
+    pub state: Option<RunState>,
+    /// Only those with evidence from here.
+    pub source: Option<Source>,
+    /// Only those that may conclude this.
+    pub mode: Option<Mode>,
+    /// Also those of single members. Decisions are none.
+    pub deltas: bool,
+    /// Runs older than this.
+    pub before: Option<RunId>,
+    /// At most this many.
+    pub limit: i64,
+}
+
+/// How a run is being carried out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunWork {
+    /// When its list had come from Discord; `None` of other lists.
+    pub fetched_at: Option<DateTime<Utc>>,
+    /// When all its batches were applied.
+    pub applied_at: Option<DateTime<Utc>>,
+    /// Its batches, by who claimed them last.
+    pub shares: Vec<Share>,
+}
+
+/// The batches of a run that one process claimed last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// The process; `None` of batches that nobody has claimed yet.
+    pub worker: Option<String>,
+    /// Batches that it is at.
+    pub in_hand: i64,
+    /// Batches that are applied.
+    pub applied: i64,
+    /// Members in applied batches.
+    pub members: i64,
+    /// Claims beyond the first of a batch.
+    pub repeats: i64,
+}
+
+/// Reads for the pages of runs.
+#[async_trait]
+pub trait Runs: Send + Sync + 'static {
+    /// A page of runs.
+    async fn list_runs(&self, list: &RunList) -> Result<Vec<Run>, StoreError>;
+
+    /// How a run is being carried out, or was; of one that is not there, nothing.
+    async fn run_work(&self, run: RunId) -> Result<RunWork, StoreError>;
+
+    /// Whom a run holds back, undecided, by id, those after an id.
+    async fn held(&self, run: RunId, after: Option<DiscordId>, limit: i64) -> Result<Vec<MemberRow>, StoreError>;
+
+    /// These members by id, those that there are.
+    async fn members_among(&self, ids: &[i64]) -> Result<Vec<MemberRow>, StoreError>;
+}

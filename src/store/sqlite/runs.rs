@@ -1,0 +1,68 @@
+//! What the pages of runs read: lists of `sync_runs`, shares of `sync_batches`, and whom a run holds back.
+
+use super::Sqlite;
+use super::sync_runs::run_sql;
+use crate::domain::{DiscordId, MemberRow, Mode, Run, RunId, RunState, Source};
+use crate::store::columns::{self, Columns as _};
+use crate::store::{RunList, RunWork, StoreError};
+
+impl Sqlite {
+    pub(in crate::store) async fn runs_listed(&self, list: &RunList) -> Result<Vec<Run>, StoreError> {
+        let shown = if list.deltas { "" } else { "AND (mode <> 'delta' OR act IS NOT NULL)" };
+        // 'g' comes after every id.
+        let which = format!(
+            "WHERE id < COALESCE(?1, 'g') AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR source = ?3) AND (?4 IS NULL OR mode = ?4)
+                 {shown} ORDER BY id DESC LIMIT ?5"
+        );
+        let rows = sqlx::query(run_sql(&which))
+            .bind(list.before.map(|run| run.to_string()))
+            .bind(list.state.map(RunState::as_str))
+            .bind(list.source.map(Source::as_str))
+            .bind(list.mode.map(Mode::as_str))
+            .bind(list.limit)
+            .fetch_all(&self.read)
+            .await?;
+        rows.iter().map(columns::run).collect()
+    }
+
+    pub(in crate::store) async fn work_of_run(&self, run: RunId) -> Result<RunWork, StoreError> {
+        let phases = sqlx::query("SELECT fetched_at, applied_at FROM sync_runs WHERE id = ?1")
+            .bind(run.to_string())
+            .fetch_optional(&self.read)
+            .await?;
+        let Some(phases) = phases else { return Ok(RunWork::default()) };
+        let shares = sqlx::query(
+            "SELECT worker, count(*) FILTER (WHERE state = 'running') AS in_hand, count(*) FILTER (WHERE state = 'applied') AS applied,
+                 COALESCE(sum(members) FILTER (WHERE state = 'applied'), 0) AS members,
+                 COALESCE(sum(attempts - 1) FILTER (WHERE attempts > 1), 0) AS repeats
+             FROM sync_batches WHERE run_id = ?1 GROUP BY worker ORDER BY worker NULLS LAST",
+        )
+        .bind(run.to_string())
+        .fetch_all(&self.read)
+        .await?;
+        Ok(RunWork {
+            fetched_at: phases.opt_time("fetched_at")?,
+            applied_at: phases.opt_time("applied_at")?,
+            shares: shares.iter().map(columns::share).collect::<Result<_, _>>()?,
+        })
+    }
+
+    pub(in crate::store) async fn members_held(
+        &self,
+        run: RunId,
+        after: Option<DiscordId>,
+        limit: i64,
+    ) -> Result<Vec<MemberRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT m.*, u.username AS account
+             FROM held_departures h JOIN guild_members m ON m.discord_id = h.discord_id LEFT JOIN users u ON u.id = m.user_id
+             WHERE h.run_id = ?1 AND h.outcome IS NULL AND h.discord_id > ?2 ORDER BY h.discord_id LIMIT ?3",
+        )
+        .bind(run.to_string())
+        .bind(after.map_or(0, DiscordId::get))
+        .bind(limit)
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(columns::member).collect()
+    }
+}

@@ -1,0 +1,119 @@
+//! What the pages of runs read: lists by what is asked, phases and shares of the work, and whom a run holds back.
+
+use guildsync::domain::{Guard, Mode, RunId, RunState, Source};
+use guildsync::store::{RunClaim, RunList, RunWork, Share};
+
+use super::Ledger;
+use super::hand::{
+    GUARD, LEASE, List, apply, at, carry_out, claim_finish, file, id, member, members, mishap, run_id, sync, take_up,
+};
+
+on_both!(
+    runs_are_listed_by_what_is_asked_and_paged_by_key,
+    phases_and_shares_of_a_run_are_told,
+    whom_a_run_holds_is_listed_by_id,
+    a_session_that_is_only_looked_at_is_not_used,
+);
+
+async fn listed(ledger: &Ledger, list: RunList) -> Vec<RunId> {
+    ledger.runs.list_runs(&list).await.unwrap().into_iter().map(|run| run.id).collect()
+}
+
+async fn runs_are_listed_by_what_is_asked_and_paged_by_key(ledger: &Ledger) {
+    let filed = |seconds: i64, source, mode| async move {
+        let mut list = List::new(at(seconds), &members(1..=2), 2);
+        (list.run.id, list.run.source, list.run.mode) = (run_id(at(seconds)), source, mode);
+        list.file(ledger).await
+    };
+    let first = filed(1, Source::Push, Mode::Full).await;
+    let dry = filed(2, Source::File, Mode::DryRun).await;
+    let single = filed(3, Source::Events, Mode::Delta).await;
+    let failed = filed(4, Source::File, Mode::Full).await;
+    ledger.work.fail_run(failed, &mishap(), at(5)).await.unwrap();
+
+    let all = RunList { limit: 10, ..RunList::default() };
+    assert_eq!(listed(ledger, all).await, [failed, dry, first]);
+    assert_eq!(listed(ledger, RunList { deltas: true, ..all }).await, [failed, single, dry, first]);
+    assert_eq!(listed(ledger, RunList { source: Some(Source::File), ..all }).await, [failed, dry]);
+    assert_eq!(listed(ledger, RunList { mode: Some(Mode::DryRun), ..all }).await, [dry]);
+    assert_eq!(listed(ledger, RunList { state: Some(RunState::Failed), ..all }).await, [failed]);
+    assert_eq!(listed(ledger, RunList { state: Some(RunState::Queued), source: Some(Source::File), ..all }).await, [dry]);
+    assert_eq!(listed(ledger, RunList { limit: 2, ..all }).await, [failed, dry]);
+    assert_eq!(listed(ledger, RunList { before: Some(dry), ..all }).await, [first]);
+    assert_eq!(listed(ledger, RunList { before: Some(first), ..all }).await, []);
+}
+
+async fn phases_and_shares_of_a_run_are_told(ledger: &Ledger) {
+    let run = file(ledger, at(0), &members(1..=5)).await;
+    assert_eq!(ledger.runs.run_work(run_id(at(0))).await.unwrap(), RunWork::default());
+    let waiting = Share { worker: None, in_hand: 0, applied: 0, members: 0, repeats: 0 };
+    assert_eq!(ledger.runs.run_work(run).await.unwrap().shares, [waiting.clone()]);
+
+    take_up(ledger, run, at(1)).await;
+    let claim =
+        |worker: &'static str, batch, seconds| ledger.work.claim_batch(run, batch, worker, at(seconds), at(seconds) + LEASE);
+    claim("lost", 0, 2).await.unwrap().expect("it is free");
+    // Its lease runs out.
+    let again = claim("one", 0, 20).await.unwrap().expect("it is free again");
+    ledger.work.apply_batch(&again, &super::hand::to_apply(&again), at(21)).await.unwrap();
+    claim("two", 1, 22).await.unwrap().expect("it is free");
+    let work = ledger.runs.run_work(run).await.unwrap();
+    let one = Share { worker: Some("one".into()), applied: 1, members: 2, repeats: 1, ..waiting.clone() };
+    let two = Share { worker: Some("two".into()), in_hand: 1, ..waiting.clone() };
+    assert_eq!(work, RunWork { fetched_at: None, applied_at: None, shares: vec![one, two, waiting] });
+
+    apply(ledger, run, 1, at(40)).await;
+    apply(ledger, run, 2, at(41)).await;
+    claim_finish(ledger, run, at(42)).await;
+    // A second claim of the finish moves nothing.
+    claim_finish(ledger, run, at(60)).await;
+    let work = ledger.runs.run_work(run).await.unwrap();
+    assert_eq!((work.fetched_at, work.applied_at), (None, Some(at(42))));
+
+    let mut fetched = List::new(at(100), &[], 1).run;
+    (fetched.id, fetched.source) = (run_id(at(100)), Source::Discord);
+    ledger.work.fail_run(run, &mishap(), at(100)).await.unwrap();
+    ledger.filing.file_run(&fetched, &[], &[]).await.unwrap();
+    assert_eq!(ledger.work.claim_run(fetched.id, at(101)).await.unwrap(), RunClaim::Fetch);
+    let fetch = ledger.work.claim_fetch(fetched.id, at(101), at(101) + LEASE).await.unwrap().unwrap();
+    ledger.work.end_fetch(&fetch, at(105)).await.unwrap();
+    claim_finish(ledger, fetched.id, at(106)).await;
+    let work = ledger.runs.run_work(fetched.id).await.unwrap();
+    assert_eq!((work.fetched_at, work.applied_at), (Some(at(105)), Some(at(106))));
+}
+
+async fn whom_a_run_holds_is_listed_by_id(ledger: &Ledger) {
+    sync(ledger, at(0), &members(1..=9)).await;
+    let run = file(ledger, at(10), &[member(1)]).await;
+    carry_out(ledger, run, Guard { floor: 1, share: 0.1 }, at(11)).await;
+    let held = |after, limit| async move {
+        let rows = ledger.runs.held(run, after, limit).await.unwrap();
+        rows.into_iter().map(|row| row.member.id.get()).collect::<Vec<_>>()
+    };
+    assert_eq!(held(None, 100).await, [2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(held(Some(id(3)), 2).await, [4, 5]);
+    assert_eq!(held(Some(id(9)), 2).await, [0; 0]);
+    ledger.execute("UPDATE held_departures SET outcome = 'dismissed' WHERE discord_id < 5").await;
+    assert_eq!(held(None, 2).await, [5, 6]);
+    let among = ledger.runs.members_among(&[3, 77, 1]).await.unwrap();
+    assert_eq!(among.iter().map(|row| row.member.id.get()).collect::<Vec<_>>(), [1, 3]);
+    // Another run holds nobody.
+    let other = file(ledger, at(20), &members(1..=9)).await;
+    carry_out(ledger, other, GUARD, at(21)).await;
+    assert_eq!(held(None, 100).await, [0; 0], "a newer list has replaced the hold");
+}
+
+async fn a_session_that_is_only_looked_at_is_not_used(ledger: &Ledger) {
+    use chrono::TimeDelta;
+    let staff = guildsync::store::NewStaff { username: "root".into(), password_hash: "x".into(), is_superuser: true };
+    let account = ledger.accounts.create_staff(&staff, at(0)).await.unwrap().unwrap();
+    let limits = guildsync::store::SessionLimits { idle: TimeDelta::minutes(30), max: TimeDelta::hours(12) };
+    ledger.sessions.open_session(&[7; 32], account.id, at(0)).await.unwrap();
+    let look = |minutes: i64| ledger.sessions.look_at_session(&[7; 32], limits, at(minutes * 60));
+    assert_eq!(look(29).await.unwrap(), Some(account.clone()));
+    assert_eq!(look(31).await.unwrap(), None, "the look at 29 minutes was no use");
+    assert_eq!(ledger.sessions.session(&[7; 32], limits, at(29 * 60)).await.unwrap(), Some(account));
+    assert!(look(31).await.unwrap().is_some());
+    ledger.execute("UPDATE users SET is_active = (1 = 0)").await;
+    assert_eq!(look(31).await.unwrap(), None);
+}
