@@ -1,0 +1,44 @@
+//! axe-core, which finds what keeps people from using a page. It is put into the page by the browser, past the page's policy.
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::support::chromium::Browser;
+
+/// As published, with its licences beside it.
+const SOURCE: &str = include_str!("axe/axe.min.js");
+const VERSION: &str = "4.14.1";
+const SHA256: &str = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c";
+
+/// What it finds of the two impacts that shut people out. One line for each element.
+const RUN: &str = r"
+const done = arguments[arguments.length - 1];
+axe.run(document, { resultTypes: ['violations'] }).then(
+  (found) => done(found.violations.filter(({ impact }) => impact === 'serious' || impact === 'critical').flatMap(
+    ({ id, impact, nodes }) => nodes.map(({ html, failureSummary }) => `${impact}: ${id}: ${html}\n    ${failureSummary}`))),
+  (failed) => done([`axe-core failed: ${failed}`]));
+";
+
+/// Everything serious or critical on the page that the browser shows.
+pub async fn faults(browser: &Browser) -> Vec<String> {
+    browser.run(SOURCE, vec![]).await;
+    let found: Vec<Value> = serde_json::from_value(browser.run_async(RUN, vec![]).await).expect("a list of texts");
+    found.iter().map(|fault| fault.as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn it_is_the_version_we_looked_at() {
+    let digest: String = Sha256::digest(SOURCE).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(digest, SHA256);
+    assert!(SOURCE.starts_with(&format!("/*! axe v{VERSION}\n")));
+}
+
+#[tokio::test]
+async fn it_finds_what_is_wrong() {
+    let browser = Browser::start(crate::support::chromium::DESK).await;
+    browser.open("data:text/html,<html lang=en><title>x</title><main><h1>x</h1><input></main>").await;
+    let faults = faults(&browser).await;
+    assert!(faults.len() == 1 && faults[0].starts_with("critical: label: <input>"), "{faults:?}");
+    browser.open("data:text/html,<html lang=en><title>x</title><main><h1>x</h1></main>").await;
+    assert_eq!(super::axe::faults(&browser).await, Vec::<String>::new());
+}
