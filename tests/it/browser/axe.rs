@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::support::chromium::Browser;
+use crate::support::chromium::{Browser, DESK};
 
 /// As published, with its licences beside it.
 const SOURCE: &str = include_str!("axe/axe.min.js");
@@ -28,17 +28,16 @@ pub async fn faults(browser: &Browser) -> Vec<String> {
 
 #[test]
 fn it_is_the_version_we_looked_at() {
-    let digest: String = Sha256::digest(SOURCE).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(digest, SHA256);
+    assert_eq!(format!("{:x}", Sha256::digest(SOURCE)), SHA256);
     assert!(SOURCE.starts_with(&format!("/*! axe v{VERSION}\n")));
 }
 
 #[tokio::test]
 async fn it_finds_what_is_wrong() {
-    let browser = Browser::start(crate::support::chromium::DESK).await;
+    let browser = Browser::start(DESK).await;
     browser.open("data:text/html,<html lang=en><title>x</title><main><h1>x</h1><input></main>").await;
-    let faults = faults(&browser).await;
-    assert!(faults.len() == 1 && faults[0].starts_with("critical: label: <input>"), "{faults:?}");
+    let found = faults(&browser).await;
+    assert!(found.len() == 1 && found[0].starts_with("critical: label: <input>"), "{found:?}");
     browser.open("data:text/html,<html lang=en><title>x</title><main><h1>x</h1></main>").await;
-    assert_eq!(super::axe::faults(&browser).await, Vec::<String>::new());
+    assert_eq!(faults(&browser).await, Vec::<String>::new());
 }

@@ -57,7 +57,7 @@ fn height(width: u32) -> u32 {
     if width < 600 { 844 } else { 900 }
 }
 
-/// A command of Chromium's that WebDriver does not have.
+/// A command that only Chromium has.
 #[derive(Debug)]
 struct Command {
     path: &'static str,
@@ -240,9 +240,13 @@ impl Browser {
         self.until(&format!("{name} is downloaded"), async || std::fs::read(&file).ok().filter(|bytes| !bytes.is_empty())).await
     }
 
-    /// A picture of the whole page, also of what is below the window. PNG.
-    pub async fn picture(&self) -> Vec<u8> {
-        let taken = self.devtools("Page.captureScreenshot", json!({ "format": "png", "captureBeyondViewport": true })).await;
+    /// A picture of the page, also of what is below the window, down to that height. PNG.
+    pub async fn picture(&self, tallest: u32) -> Vec<u8> {
+        let size = self.run("return [innerWidth, document.documentElement.scrollHeight]", vec![]).await;
+        let [width, height]: [u32; 2] = serde_json::from_value(size).expect("the size of the page");
+        let clip = json!({ "x": 0, "y": 0, "width": width, "height": height.min(tallest), "scale": 1 });
+        let how = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
+        let taken = self.devtools("Page.captureScreenshot", how).await;
         STANDARD.decode(taken["data"].as_str().expect("a picture")).expect("in base64")
     }
 }
