@@ -19,8 +19,8 @@ use crate::discord::Patience;
 use crate::domain::{Clock, DiscordId, Random, SystemClock};
 use crate::intake::{Follow, Intake, IntakeLimits};
 use crate::queue::{self, Queue, RedisOptions};
-use crate::store::{self, Connect, Process, Retention, ServingLock, Stores};
-use crate::worker::{AskGuild, Pace, Tools};
+use crate::store::{self, Connect, Jobs, Process, Retention, ServingLock, Stores};
+use crate::worker::{AskGuild, Pace, Tally, Tools};
 use discord::Entries;
 pub use discord::rest;
 use http_server::{HttpServer, Parts};
@@ -31,8 +31,6 @@ use workers::Workers;
 const BEAT: Duration = Duration::from_secs(5);
 /// How long a stopping process takes to say goodbye to the database.
 const GOODBYE: Duration = Duration::from_secs(3);
-/// After how long without a heartbeat (one every 5 s) a process counts as gone.
-pub const GONE_AFTER: TimeDelta = TimeDelta::seconds(20);
 
 /// The database of these settings.
 #[must_use]
@@ -63,7 +61,8 @@ fn retention(config: &Config) -> Retention {
         staged: TimeDelta::seconds(config.api.body_total_secs.cast_signed()) + TimeDelta::minutes(5),
         sessions: TimeDelta::minutes(i64::from(config.login.session_max_mins)),
         staff_log: TimeDelta::days(i64::from(config.retention.staff_log_days)),
-        processes: TimeDelta::days(1),
+        // Those that stop in order go at once; those that were lost are shown as such for a while.
+        processes: TimeDelta::hours(1),
     }
 }
 
@@ -171,6 +170,7 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
     let process = process(roles, clock.as_ref());
     stores.upkeep.beat(&process).await?;
     let id = process.id.clone();
+    let tally = Tally::default();
     let workers = if roles.contains(&Role::Worker) {
         let tools = Tools {
             work: stores.work.clone(),
@@ -187,6 +187,7 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
             pace,
             retention: retention(config),
             process: id.clone(),
+            tally: tally.clone(),
             stop: CancellationToken::new(),
         };
         Some(Workers::start(&tools, &queue, config.worker.writers)?)
@@ -205,11 +206,12 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
             process: id.clone(),
         },
     )?;
-    let beating = tokio::spawn(beat(stores.clone(), process, clock.clone()));
+    let beating = tokio::spawn(beat(stores.clone(), process, tally, clock.clone()));
     let parts = Parts {
         stores: stores.clone(),
         intake: intake.clone(),
         follow: follow.clone(),
+        depth: queue.depth.clone(),
         rest,
         clock,
         random: random(),
@@ -232,15 +234,17 @@ fn process(roles: &[Role], clock: &dyn Clock) -> Process {
         version: env!("CARGO_PKG_VERSION").into(),
         started_at: now,
         seen_at: now,
+        jobs: Jobs::default(),
     }
 }
 
-async fn beat(stores: Stores, mut process: Process, clock: Arc<dyn Clock>) {
+async fn beat(stores: Stores, mut process: Process, tally: Tally, clock: Arc<dyn Clock>) {
     let mut interval = tokio::time::interval(BEAT);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         interval.tick().await;
         process.seen_at = clock.now();
+        process.jobs = tally.jobs();
         if let Err(error) = stores.upkeep.beat(&process).await {
             tracing::debug!(%error, "this process could not show that it is alive");
         }

@@ -16,6 +16,7 @@ use crate::discord::{OAuth, OAuthOptions, Rest};
 use crate::domain::{Clock, Random};
 use crate::http::{self, ApiState, DISCORD_CALLBACK, PagesState};
 use crate::intake::{Follow, Intake};
+use crate::queue::Depth;
 use crate::store::Stores;
 
 /// What the API and the pages are made of.
@@ -23,6 +24,7 @@ pub(super) struct Parts {
     pub stores: Stores,
     pub intake: Option<Intake>,
     pub follow: Follow,
+    pub depth: Arc<dyn Depth>,
     pub rest: Option<Rest>,
     pub clock: Arc<dyn Clock>,
     pub random: Random,
@@ -81,6 +83,10 @@ impl HttpServer {
             accounts: parts.stores.accounts.clone(),
             sessions: parts.stores.sessions.clone(),
             staff_log: parts.stores.staff_log.clone(),
+            overview: parts.stores.overview.clone(),
+            fleet: parts.stores.fleet.clone(),
+            queue: parts.depth,
+            full_sync: config.full_sync()?,
             intake: parts.intake.clone(),
             follow: parts.follow.clone(),
             rest: parts.rest,

@@ -4,11 +4,11 @@ use secrecy::ExposeSecret as _;
 
 use super::Outcome;
 use super::check_discord::check_discord;
-use crate::app::{self, GONE_AFTER};
+use crate::app;
 use crate::config::Config;
 use crate::domain::{Clock as _, SystemClock};
 use crate::queue;
-use crate::store::{self, Backend, ServingLock, Stores};
+use crate::store::{self, Backend, GONE_AFTER, ServingLock, Stores};
 
 /// Shortest API key that is not a risk, in characters.
 const SHORT_KEY: usize = 16;

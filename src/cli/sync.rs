@@ -10,12 +10,12 @@ use tokio::io::AsyncRead;
 
 use super::progress::Progress;
 use super::{Outcome, bad_input, style};
-use crate::app::{self, Carrier, GONE_AFTER, Role};
+use crate::app::{self, Carrier, Role};
 use crate::config::Config;
 use crate::domain::{Clock as _, HeldReason, Mode, Run, RunId, RunState, Source, SystemClock};
 use crate::intake::{Fetch, Follow, Intake, Refusal, Wish};
 use crate::queue::{self, Job, Queue, Ring};
-use crate::store::{ServingLock, Stores};
+use crate::store::{GONE_AFTER, ServingLock, Stores};
 
 /// How long a run is followed.
 const PATIENCE: Duration = Duration::from_hours(2);
@@ -170,7 +170,7 @@ async fn is_served(config: &Config) -> anyhow::Result<bool> {
     let alive = stores.read.processes(SystemClock.now() - GONE_AFTER).await?;
     stores.upkeep.close().await?;
     // A worker that takes its jobs from a queue in its own process still finds this run by sweeping.
-    Ok(alive.iter().any(|process| process.roles.split(',').any(|role| role == Role::Worker.as_str())))
+    Ok(alive.iter().any(|process| process.has_role(Role::Worker.as_str())))
 }
 
 async fn file(intake: &Intake, source: List, progress: Option<&Progress>) -> Result<RunId, Refusal> {

@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::consume::{Crew, consume, fresh_name};
-use super::{Handler, Job, Notices, Queue, Ring, Take};
+use super::{Depth, Handler, Job, Notices, Queue, QueueError, Ring, Take};
 use crate::domain::RunId;
 
 /// Jobs that may wait. The largest list the API takes by default, cut into the smallest batches, is 25,000.
@@ -37,7 +37,7 @@ pub fn local() -> Queue {
     let (sender, receiver) = mpsc::channel(CAPACITY);
     let notices = Notices::new();
     let local = Arc::new(Local { sender, receiver: Arc::new(Mutex::new(receiver)), notices: notices.clone() });
-    Queue { ring: Arc::clone(&local) as Arc<dyn Ring>, take: local, notices }
+    Queue { ring: local.clone(), take: local.clone(), depth: local, notices }
 }
 
 impl Local {
@@ -65,6 +65,17 @@ impl Ring for Local {
 
     async fn notify(&self, run: RunId) {
         self.notices.publish(run);
+    }
+}
+
+#[async_trait]
+impl Depth for Local {
+    fn carrier(&self) -> &'static str {
+        "this process"
+    }
+
+    async fn waiting(&self) -> Result<usize, QueueError> {
+        Ok(self.sender.max_capacity() - self.sender.capacity())
     }
 }
 

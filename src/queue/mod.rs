@@ -58,6 +58,16 @@ pub trait Take: Send + Sync + 'static {
     async fn take(&self, concurrency: usize, handler: Handler, stop: CancellationToken);
 }
 
+/// Tells how full the queue is. Held by whoever shows it.
+#[async_trait]
+pub trait Depth: Send + Sync + 'static {
+    /// What carries the jobs, for people.
+    fn carrier(&self) -> &'static str;
+
+    /// Jobs that no worker has taken yet.
+    async fn waiting(&self) -> Result<usize, QueueError>;
+}
+
 /// Notices that runs have changed; lossy, so a watcher also looks now and then.
 #[derive(Clone)]
 pub struct Notices(broadcast::Sender<RunId>);
@@ -89,6 +99,8 @@ pub struct Queue {
     pub ring: Arc<dyn Ring>,
     /// Takes jobs.
     pub take: Arc<dyn Take>,
+    /// Tells how full it is.
+    pub depth: Arc<dyn Depth>,
     /// Carries notices.
     pub notices: Notices,
 }

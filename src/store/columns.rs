@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use serde_json::Value;
 
-use super::{AccountConflict, Credentials, Interaction, Problem, Process, Reply, StoreError};
+use super::{AccountConflict, Credentials, Interaction, Jobs, Problem, Process, Reply, StoreError};
 use crate::domain::{
     Account, Action, Change, ConflictKind, Counts, DiscordId, Event, Fields, GuildRole, Member, MemberRow, Progress, Roles, Run,
     RunError, RunId, StaffAct, StaffEntry,
@@ -203,6 +203,7 @@ pub(super) fn process(row: &impl Columns) -> Result<Process, StoreError> {
         version: row.text("version")?,
         started_at: row.time("started_at")?,
         seen_at: row.time("seen_at")?,
+        jobs: Jobs { in_hand: row.int("jobs_in_hand")?, done: row.int("jobs_done")?, failed: row.int("jobs_failed")? },
     })
 }
 

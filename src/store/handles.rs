@@ -1,16 +1,17 @@
 //! Ties the handles to the two databases: which function of which table answers which call. Said once for both.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use secrecy::SecretString;
 
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::{
-    AccountConflict, Accounts, BatchApplied, BatchClaim, Cancelled, ChangeCursor, Credentials, Departing, DiscordLogin, Dropped,
-    Due, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, ImportRow, Imported, Lease, MemberPage,
-    MemberTotals, NewRun, NewStaff, NewStaffEntry, Problem, Problems, Process, Read, Replies, Reply, Retention, Roles, RunClaim,
-    SessionLimits, Sessions, StaffLog, StaffLogPage, StagedBatch, StoreError, Swept, Upkeep, Work,
+    AccountConflict, Accounts, Backlog, BatchApplied, BatchClaim, Cancelled, ChangeCursor, Comparison, Credentials, DayCounts,
+    Departing, DiscordLogin, Dropped, Due, Duty, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, Fleet,
+    ImportRow, Imported, Landmarks, Lease, MemberPage, MemberTotals, NewRun, NewStaff, NewStaffEntry, OpenConflicts, Overview,
+    Problem, Problems, Process, Read, Replies, Reply, Retention, Roles, RunClaim, SessionLimits, Sessions, StaffLog,
+    StaffLogPage, StagedBatch, StoreError, Swept, Upkeep, Work,
 };
 use crate::domain::{Account, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId, StaffEntry};
 
@@ -78,6 +79,18 @@ handle!(Read {
     roles() -> Vec<GuildRole> = list_roles;
     problems() -> Vec<Problem> = list_problems;
     last_fetch() -> Option<Run> = newest_fetch;
+});
+
+handle!(Overview {
+    days(since: NaiveDate) -> Vec<DayCounts> = list_days;
+    comparison() -> Comparison = count_comparison;
+    landmarks() -> Landmarks = find_landmarks;
+    open_conflicts() -> Option<OpenConflicts> = count_conflicts;
+});
+
+handle!(Fleet {
+    duties(now: DateTime<Utc>) -> Vec<Duty> = list_duties;
+    backlog(now: DateTime<Utc>, limit: i64) -> Backlog = count_backlog;
 });
 
 handle!(Roles {

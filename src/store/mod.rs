@@ -24,7 +24,9 @@ mod deltas;
 mod error;
 mod fetching;
 mod filing;
+mod fleet;
 mod handles;
+mod overview;
 mod payload;
 mod postgres;
 mod read;
@@ -44,13 +46,15 @@ pub use bot::{Interaction, Problem, Problems, Replies, Reply, Roles};
 pub use error::StoreError;
 pub use fetching::{Departing, FetchClaim, FetchedPage, Findings};
 pub use filing::{Cancelled, Decision, Dropped, Filed, Filing, Idempotency, KEY_LIFETIME, NewRun, StagedBatch};
+pub use fleet::{Backlog, Duty, Fleet, OpenRun};
+pub use overview::{Comparison, DayCounts, Landmarks, OpenConflicts, Overview};
 pub use payload::{decode as decode_payload, encode as encode_payload};
 pub use read::{ChangeCursor, MemberPage, MemberTotals, Read};
 pub use serving::ServingLock;
 pub use sessions::{SessionLimits, Sessions};
 pub use small_payload::{encode_ids, encode_sightings};
 pub use staff_log::{NewStaffEntry, StaffLog, StaffLogPage};
-pub use upkeep::{Lease, Process, Retention, Swept, Upkeep};
+pub use upkeep::{GONE_AFTER, Jobs, Lease, Process, Retention, Swept, Upkeep};
 pub use work::{BatchApplied, BatchClaim, Due, FinishClaim, Finished, MAX_CLAIMS, RunClaim, Work};
 
 /// How to reach a database.
@@ -81,6 +85,10 @@ pub struct Stores {
     pub sessions: Arc<dyn Sessions>,
     /// For the acts of staff.
     pub staff_log: Arc<dyn StaffLog>,
+    /// For the overview.
+    pub overview: Arc<dyn Overview>,
+    /// For whoever looks after the processes.
+    pub fleet: Arc<dyn Fleet>,
     /// For whoever asks Discord.
     pub roles: Arc<dyn Roles>,
     /// For the bot.
@@ -144,7 +152,7 @@ pub fn missing_file(connect: &Connect) -> Option<std::path::PathBuf> {
 
 fn handles<S>(store: Arc<S>) -> Stores
 where
-    S: Filing + Work + Read + Accounts + Sessions + StaffLog + Roles + Replies + Problems + Upkeep,
+    S: Filing + Work + Read + Accounts + Sessions + StaffLog + Overview + Fleet + Roles + Replies + Problems + Upkeep,
 {
     Stores {
         filing: store.clone(),
@@ -153,6 +161,8 @@ where
         accounts: store.clone(),
         sessions: store.clone(),
         staff_log: store.clone(),
+        overview: store.clone(),
+        fleet: store.clone(),
         roles: store.clone(),
         replies: store.clone(),
         problems: store.clone(),

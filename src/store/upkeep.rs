@@ -21,6 +21,36 @@ pub struct Process {
     pub started_at: DateTime<Utc>,
     /// Its last heartbeat.
     pub seen_at: DateTime<Utc>,
+    /// Its jobs, as of then.
+    pub jobs: Jobs,
+}
+
+/// After how long without a heartbeat (one every 5 s) a process counts as gone.
+pub const GONE_AFTER: TimeDelta = TimeDelta::seconds(20);
+
+impl Process {
+    /// Whether it has shown itself lately.
+    #[must_use]
+    pub fn is_alive(&self, now: DateTime<Utc>) -> bool {
+        now - self.seen_at < GONE_AFTER
+    }
+
+    /// Whether a role is among its roles.
+    #[must_use]
+    pub fn has_role(&self, role: &str) -> bool {
+        self.roles.split(',').any(|one| one == role)
+    }
+}
+
+/// Jobs of a process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Jobs {
+    /// Those it is at.
+    pub in_hand: i64,
+    /// Those that ended without an error, since its start.
+    pub done: i64,
+    /// Those that ended with one, since its start. Their steps are tried again, or their runs say why they failed.
+    pub failed: i64,
 }
 
 /// A duty that one process at a time has.

@@ -48,6 +48,7 @@ async fn claim_and_apply(tools: Tools, run: RunId, batch: i32) -> Option<i64> {
         Ok(claim) => claim?,
         Err(error) => {
             tracing::warn!(%run, batch, %error, "the batch could not be claimed; it will be tried again");
+            tools.tally.note_failure();
             return None;
         }
     };
@@ -84,6 +85,7 @@ async fn claim_and_apply(tools: Tools, run: RunId, batch: i32) -> Option<i64> {
         }
         Err(panic) => {
             tracing::error!(%run, batch, attempt = claim.attempt, %panic, "applying the batch panicked");
+            tools.tally.note_failure();
             None
         }
     }
@@ -108,11 +110,12 @@ fn members(claim: &BatchClaim) -> Result<Vec<Member>, StoreError> {
 /// Gives the batch back after an error: to be tried again, or, after the last try, not.
 async fn give_up(tools: &Tools, claim: &BatchClaim, error: &StoreError) {
     let (run, batch, now) = (claim.run, claim.batch, tools.clock.now());
+    if matches!(error, StoreError::ClaimLost) {
+        tracing::info!(%run, batch, "another worker took the batch over");
+        return;
+    }
+    tools.tally.note_failure();
     let result = match error {
-        StoreError::ClaimLost => {
-            tracing::info!(%run, batch, "another worker took the batch over");
-            return;
-        }
         transient if transient.is_transient() => {
             tracing::warn!(%run, batch, %error, "the batch could not be applied just now; it will be tried again");
             tools.work.release_batch(claim, true, now).await

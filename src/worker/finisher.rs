@@ -53,6 +53,7 @@ async fn claim_and_finish(tools: Tools, run: RunId) {
         Ok(None) => return,
         Err(error) => {
             tracing::warn!(%run, %error, "the run could not be finished just now; it will be tried again");
+            tools.tally.note_failure();
             return;
         }
     };
@@ -76,7 +77,10 @@ async fn claim_and_finish(tools: Tools, run: RunId) {
         Ok(Some(Err(Unfinished::Unverified(Unverified::NoToken)))) => leave_to_others(&tools, &claim).await,
         Ok(Some(Err(Unfinished::Unverified(Unverified::Stopping)))) => hand_on(&tools, &claim).await,
         Ok(Some(Err(Unfinished::Unverified(Unverified::Discord(error))))) => unverified(&tools, &claim, &error).await,
-        Err(panic) => tracing::error!(%run, attempt = claim.attempt, %panic, "finishing the run panicked"),
+        Err(panic) => {
+            tracing::error!(%run, attempt = claim.attempt, %panic, "finishing the run panicked");
+            tools.tally.note_failure();
+        }
     }
 }
 
@@ -132,6 +136,7 @@ async fn give_up(tools: &Tools, claim: &FinishClaim, error: &StoreError) {
         tracing::info!(%run, "another worker took the finish over");
         return;
     }
+    tools.tally.note_failure();
     let hopeless = matches!(error, StoreError::Unreadable(_)) || claim.attempt >= MAX_CLAIMS;
     let result = if hopeless && !error.is_transient() {
         fail(tools, claim, error).await
@@ -172,6 +177,7 @@ async fn hand_on(tools: &Tools, claim: &FinishClaim) {
 
 /// Ends a run whose departures Discord would not speak of.
 async fn unverified(tools: &Tools, claim: &FinishClaim, error: &DiscordError) {
+    tools.tally.note_failure();
     let message = format!(
         "The departures could not be verified: {error}. What had been applied is kept, nobody was marked as left. The next sync from Discord \
          looks at them again."

@@ -133,6 +133,7 @@ impl Handler<Claimed> for GuildSync {
             Ok(RunClaim::Nothing) => context.stop(),
             Err(error) => {
                 tracing::warn!(%run, %error, "the run could not be taken up; it will be tried again");
+                self.crew.tools.tally.note_failure();
                 context.stop();
             }
         }

@@ -23,6 +23,7 @@ mod guild_sync;
 mod lease;
 mod roster_fetcher;
 mod sweeper;
+mod tally;
 mod verification;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use crate::queue::{Handler, Job, Ring};
 use crate::store::{Problems, Read, Retention, Roles, Upkeep, Work};
 
 use crew::Crew;
+pub use tally::Tally;
 
 /// The rhythm of claims and rings. The defaults are those of design rule 10.
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +110,8 @@ pub struct Tools {
     pub retention: Retention,
     /// This process, as it shows itself in `processes`.
     pub process: String,
+    /// Counts the jobs.
+    pub tally: Tally,
     /// Cancelled when this process is to end: no more jobs are taken, and what waits for Discord is handed to other workers.
     pub stop: CancellationToken,
 }
@@ -139,7 +143,11 @@ impl Workforce {
         let crew = self.crew.clone();
         Arc::new(move |job| {
             let crew = crew.clone();
-            Box::pin(carry_out(crew, job))
+            let in_hand = crew.tools.tally.begin();
+            Box::pin(async move {
+                carry_out(crew, job).await;
+                in_hand.over();
+            })
         })
     }
 

@@ -93,6 +93,7 @@ async fn claim_and_fetch(tools: Tools, run: RunId) -> Option<i64> {
         Ok(claim) => claim?,
         Err(error) => {
             tracing::warn!(%run, %error, "the fetch could not be claimed; it will be tried again");
+            tools.tally.note_failure();
             return None;
         }
     };
@@ -123,6 +124,7 @@ async fn claim_and_fetch(tools: Tools, run: RunId) -> Option<i64> {
         }
         Err(panic) => {
             tracing::error!(%run, attempt = claim.attempt, %panic, "fetching the list panicked");
+            tools.tally.note_failure();
             None
         }
     }
@@ -205,6 +207,9 @@ fn error(code: &str, message: &str) -> RunError {
 
 async fn give_up(tools: &Tools, claim: &FetchClaim, broken: Broken) {
     let run = claim.run;
+    if !matches!(broken, Broken::Stopping | Broken::Store(StoreError::ClaimLost)) {
+        tools.tally.note_failure();
+    }
     let result = match broken {
         Broken::Store(StoreError::ClaimLost) => {
             tracing::info!(%run, "the fetch was taken over, or its run has ended");

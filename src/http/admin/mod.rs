@@ -11,10 +11,11 @@ mod overview;
 mod run;
 mod runs;
 mod staff_log;
+mod workers;
 
 use poem::{RouteMethod, get};
 
-use super::pages::addresses::{ADMIN, LOGIN, MEMBERS, RUN, RUNS, STAFF_LOG};
+use super::pages::addresses::{ADMIN, LOGIN, MEMBERS, RUN, RUNS, STAFF_LOG, WORKERS};
 
 /// The pages with their addresses.
 pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
@@ -24,6 +25,7 @@ pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
         (MEMBERS, get(members::show)),
         (RUNS, get(runs::show)),
         (RUN, get(run::show)),
+        (WORKERS, get(workers::show)),
         (STAFF_LOG, get(staff_log::show)),
     ]
 }

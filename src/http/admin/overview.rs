@@ -1,36 +1,33 @@
-//! The overview: how many members, how old the last sync is, and what needs a person.
+//! The overview: how many members, what the last weeks brought, how old the last sync is, and what needs a person.
 //!
-//! Enters: nothing but who asks. Leaves: the figures, and problems with the way to mend each.
+//! Enters: nothing but who asks. Leaves: figures, a chart, and what is wrong with the way to mend each.
+
+mod attention;
+mod chart;
+mod shares;
 
 use std::sync::Arc;
 
 use askama::Template;
+use chrono::{DateTime, TimeDelta, Utc};
 use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{Response, handler};
 
-use super::members::figures;
-use crate::domain::{Mode, Run, RunState};
+use crate::domain::Run;
 use crate::http::pages::App;
 use crate::http::pages::addresses::RUNS;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Badge, Section, Shell, When, duration, html, number, source};
+use attention::{Matter, Seen};
+use chart::Chart;
+use shares::Shares;
 
-/// Syncs that are looked at for what needs attention.
-const LOOKED_AT: i64 = 20;
+/// How long a process that was lost is told of.
+pub(super) const REMEMBERED: TimeDelta = TimeDelta::hours(1);
 
-/// Something that waits for a person.
-struct Matter {
-    /// Whether it is broken, rather than waiting.
-    is_bad: bool,
-    text: String,
-    /// Where to go on.
-    address: Option<String>,
-    since: When,
-}
-
-/// The newest sync.
+/// The newest full list.
 struct Last {
     address: String,
     source: &'static str,
@@ -40,6 +37,15 @@ struct Last {
     age: String,
 }
 
+/// The next list from Discord that the schedule asks for.
+struct Next {
+    at: When,
+    /// How long until then.
+    wait: String,
+    /// How often.
+    every: String,
+}
+
 #[derive(Template)]
 #[template(path = "overview.html")]
 struct OverviewPage<'a> {
@@ -47,28 +53,40 @@ struct OverviewPage<'a> {
     totals: [(&'static str, String); 3],
     matters: Vec<Matter>,
     last: Option<Last>,
+    next: Option<Next>,
+    chart: Chart,
+    shares: Shares,
     runs: &'static str,
 }
 
 #[handler]
 pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>) -> Result<Response, Refusal> {
-    let read = &app.state.read;
-    let (totals, problems, runs) = tokio::try_join!(read.member_totals(), read.problems(), read.runs(false, LOOKED_AT))?;
-    let now = app.state.clock.now();
-    let mut matters: Vec<Matter> = problems
-        .into_iter()
-        .map(|problem| Matter { is_bad: true, text: problem.message, address: None, since: problem.noted_at.into() })
-        .collect();
-    matters.extend(of_runs(&runs));
-    let last = runs.iter().find(|run| run.act.is_none() && run.mode == Mode::Full).map(|run| Last {
-        address: address(run),
-        source: source(run),
-        state: run.state.into(),
-        filed: run.created_at.into(),
-        age: duration(now - run.created_at),
-    });
-    let shell = Shell::new(Some(&staff.0), Section::Overview);
-    let page = OverviewPage { shell, totals: figures(totals), matters, last, runs: RUNS };
+    let (state, now) = (&app.state, app.state.clock.now());
+    let (members, days, landmarks, problems, conflicts, processes) = tokio::try_join!(
+        state.overview.comparison(),
+        state.overview.days(chart::begin(now)),
+        state.overview.landmarks(),
+        state.read.problems(),
+        state.overview.open_conflicts(),
+        state.read.processes(now - REMEMBERED),
+    )?;
+    let has_schedule = processes.iter().any(|process| process.is_alive(now) && process.has_role("cron"));
+    let next = state.full_sync.filter(|_| has_schedule).and_then(|period| next(period, now));
+    let last = landmarks.filed.as_ref().map(|run| last(run, now));
+    let page = OverviewPage {
+        shell: Shell::new(Some(&staff.0), Section::Overview),
+        totals: [
+            ("Members now", number(members.present)),
+            ("Joined in 30 days", number(days.iter().map(|day| day.joined).sum())),
+            ("Left in 30 days", number(days.iter().map(|day| day.left).sum())),
+        ],
+        matters: attention::matters(Seen { problems, landmarks, conflicts, processes, now }),
+        last,
+        next,
+        chart: Chart::new(&days, now),
+        shares: Shares::new(&members),
+        runs: RUNS,
+    };
     Ok(html(StatusCode::OK, page.render()?))
 }
 
@@ -76,22 +94,21 @@ fn address(run: &Run) -> String {
     format!("{RUNS}{}/", run.id)
 }
 
-/// An open hold, and a list that failed with none after it that did not.
-fn of_runs(runs: &[Run]) -> Vec<Matter> {
-    let lists = || runs.iter().filter(|run| run.act.is_none() && run.mode == Mode::Full);
-    let failed = lists().find(|run| run.state.has_ended()).filter(|run| run.state == RunState::Failed);
-    let held = lists().find(|run| run.state == RunState::Held);
-    let failed = failed.map(|run| Matter {
-        is_bad: true,
-        text: run.error.as_ref().map_or_else(|| "The last sync failed.".to_owned(), |error| error.message.clone()),
-        address: Some(address(run)),
-        since: run.created_at.into(),
-    });
-    let held = held.map(|run| Matter {
-        is_bad: false,
-        text: format!("{} departures are held until a person decides.", number(run.counts.departures_held)),
-        address: Some(address(run)),
-        since: run.created_at.into(),
-    });
-    failed.into_iter().chain(held).collect()
+fn last(run: &Run, now: DateTime<Utc>) -> Last {
+    Last {
+        address: address(run),
+        source: source(run),
+        state: run.state.into(),
+        filed: run.created_at.into(),
+        age: duration(now - run.created_at),
+    }
+}
+
+/// Ticks stand at whole multiples of the period since 1970.
+fn next(period: std::time::Duration, now: DateTime<Utc>) -> Option<Next> {
+    let period = i64::try_from(period.as_secs()).ok().filter(|seconds| *seconds > 0)?;
+    let tick = now.timestamp().div_euclid(period).checked_add(1)?.checked_mul(period)?;
+    let at = DateTime::from_timestamp(tick, 0)?;
+    let every = if period % 3_600 == 0 { format!("{} h", period / 3_600) } else { format!("{} min", period / 60) };
+    Some(Next { at: at.into(), wait: duration(at - now), every })
 }

@@ -39,12 +39,16 @@ pub(in crate::http) static ICON: LazyLock<Asset> =
 /// Of all pages.
 pub(in crate::http) static SCRIPT: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("admin.js", "text/javascript; charset=utf-8", include_str!("../assets/admin.js")));
+/// Of pages that show how things stand just now.
+pub(in crate::http) static REFRESH: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("refresh.js", "text/javascript; charset=utf-8", include_str!("../assets/refresh.js")));
 
 /// An asset by its name.
 #[handler]
 pub(in crate::http) fn serve(request: &Request) -> poem::Result<Response> {
     let name = request.raw_path_param("name").unwrap_or_default();
-    let asset = [&STYLE, &ICON, &SCRIPT].into_iter().find(|asset| asset.name == name).ok_or(poem::error::NotFoundError)?;
+    let asset =
+        [&STYLE, &ICON, &SCRIPT, &REFRESH].into_iter().find(|asset| asset.name == name).ok_or(poem::error::NotFoundError)?;
     let tag = format!("\"{}\"", asset.version);
     // Under its hash the content never changes; under the bare name a browser must ask again.
     let is_pinned = request.uri().query().is_some_and(|query| query == format!("v={}", asset.version));

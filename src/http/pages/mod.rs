@@ -19,6 +19,7 @@ pub(in crate::http) mod session;
 pub(in crate::http) mod shell;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +28,8 @@ use crate::config;
 use crate::discord::{OAuth, Rest};
 use crate::domain::{Clock, DiscordId, Random};
 use crate::intake::{Follow, Intake};
-use crate::store::{Accounts, Read, SessionLimits, Sessions, StaffLog};
+use crate::queue::Depth;
+use crate::store::{Accounts, Fleet, Overview, Read, SessionLimits, Sessions, StaffLog};
 use attempts::Attempts;
 
 /// What the pages need.
@@ -41,6 +43,14 @@ pub struct PagesState {
     pub sessions: Arc<dyn Sessions>,
     /// What staff did.
     pub staff_log: Arc<dyn StaffLog>,
+    /// What the overview tells.
+    pub overview: Arc<dyn Overview>,
+    /// Processes and what waits for them.
+    pub fleet: Arc<dyn Fleet>,
+    /// How full the queue is.
+    pub queue: Arc<dyn Depth>,
+    /// How often the schedule asks Discord for all members; `None` if it does not.
+    pub full_sync: Option<Duration>,
     /// Takes lists and wishes in; `None` while the program does not know its guild.
     pub intake: Option<Intake>,
     /// Follows runs.

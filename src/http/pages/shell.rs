@@ -138,7 +138,12 @@ pub(in crate::http) fn duration(length: TimeDelta) -> String {
 
 /// What a run is, and where it came from, in words.
 pub(in crate::http) fn source(run: &Run) -> &'static str {
-    match (run.act, run.mode, run.source) {
+    kind(run.act, run.mode, run.source)
+}
+
+/// As [`source`], of what says so of a run.
+pub(in crate::http) fn kind(act: Option<Act>, mode: Mode, source: Source) -> &'static str {
+    match (act, mode, source) {
         (Some(Act::ApplyDepartures), ..) => "Departures applied",
         (Some(Act::DismissDepartures), ..) => "Departures dismissed",
         (Some(Act::UndoDepartures), ..) => "Departures undone",

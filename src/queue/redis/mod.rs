@@ -90,7 +90,8 @@ pub async fn redis(options: RedisOptions, clock: Arc<dyn Clock>) -> Result<Queue
     let (strays, astray) = mpsc::channel(MOST_STRAYS);
     let hub = Hub { link, keys, host: options.host, clock, notices: notices.clone(), wake, strays, _listener: listener };
     let hub = Arc::new(hub);
-    Ok(Queue { ring: Arc::new(Producer::new(Arc::clone(&hub))), take: Arc::new(Worker::new(hub, astray)), notices })
+    let producer = Arc::new(Producer::new(Arc::clone(&hub)));
+    Ok(Queue { ring: producer.clone(), take: Arc::new(Worker::new(hub, astray)), depth: producer, notices })
 }
 
 /// Asks Redis about itself, on a connection of its own.

@@ -1,4 +1,4 @@
-//! The producer's side: rings jobs and notices.
+//! The producer's side: rings jobs and notices, and sees how many jobs wait.
 //!
 //! The library's own push is not used: it puts every id into the scheduled set, where a burst of 8,000 makes its fetch script fail
 //! for good, and it wakes nobody. A script of ours puts ids onto the active list, in chunks, and then wakes the workers.
@@ -7,14 +7,14 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::Script;
+use redis::{AsyncTypedCommands as _, Script};
 use tokio::sync::Semaphore;
 use ulid::Ulid;
 
 use super::Hub;
 use super::link::{Outage, silent};
 use crate::domain::RunId;
-use crate::queue::{Job, QueueError, Ring};
+use crate::queue::{Depth, Job, QueueError, Ring};
 
 /// How long a ring may take in all; what is not rung by then, the sweeper rings.
 const RING_LIMIT: Duration = Duration::from_secs(5);
@@ -94,5 +94,17 @@ impl Ring for Producer {
             }
             drop(place);
         });
+    }
+}
+
+#[async_trait]
+impl Depth for Producer {
+    fn carrier(&self) -> &'static str {
+        "Redis"
+    }
+
+    async fn waiting(&self) -> Result<usize, QueueError> {
+        let list = self.hub.keys.config().active_jobs_list().to_owned();
+        self.hub.link.with(|mut redis| async move { redis.llen(list).await }).await
     }
 }

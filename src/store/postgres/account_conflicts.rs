@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use super::Postgres;
 use crate::store::claims::Unmet;
 use crate::store::columns;
-use crate::store::{AccountConflict, StoreError};
+use crate::store::{AccountConflict, OpenConflicts, StoreError, overview};
 
 /// Notes the claims of an import that are not met, in place of all earlier ones of the accounts that it names.
 pub(super) async fn replace(
@@ -40,6 +40,12 @@ pub(super) async fn settle_login(connection: &mut PgConnection, account: i64) ->
 }
 
 impl Postgres {
+    pub(in crate::store) async fn count_conflicts(&self) -> Result<Option<OpenConflicts>, StoreError> {
+        let row =
+            sqlx::query("SELECT count(*) AS count, min(noted_at) AS since FROM account_conflicts").fetch_one(&self.pool).await?;
+        overview::open_conflicts(&row)
+    }
+
     pub(in crate::store) async fn list_conflicts(&self, limit: i64) -> Result<Vec<AccountConflict>, StoreError> {
         let rows = sqlx::query(
             "SELECT u.username, c.kind, c.claimed, h.username AS held_by, c.noted_at

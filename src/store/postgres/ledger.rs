@@ -7,7 +7,7 @@ use sqlx::{Connection as _, PgConnection};
 use super::Postgres;
 use crate::domain::DiscordId;
 use crate::store::columns;
-use crate::store::{KEY_LIFETIME, Lease, Process, Retention, StoreError, Swept, upkeep};
+use crate::store::{Duty, KEY_LIFETIME, Lease, Process, Retention, StoreError, Swept, fleet, upkeep};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -88,10 +88,19 @@ impl Postgres {
         Ok(())
     }
 
+    pub(in crate::store) async fn list_duties(&self, now: DateTime<Utc>) -> Result<Vec<Duty>, StoreError> {
+        let rows = sqlx::query("SELECT name, holder FROM leases WHERE until >= $1 ORDER BY name")
+            .bind(now)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(fleet::duty).collect()
+    }
+
     pub(in crate::store) async fn upsert_process(&self, process: &Process) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO processes (id, host, roles, version, started_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6)
-             ON CONFLICT (id) DO UPDATE SET seen_at = $6",
+            "INSERT INTO processes (id, host, roles, version, started_at, seen_at, jobs_in_hand, jobs_done, jobs_failed)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             ON CONFLICT (id) DO UPDATE SET seen_at = $6, jobs_in_hand = $7, jobs_done = $8, jobs_failed = $9",
         )
         .bind(process.id.as_str())
         .bind(process.host.as_str())
@@ -99,6 +108,9 @@ impl Postgres {
         .bind(process.version.as_str())
         .bind(process.started_at)
         .bind(process.seen_at)
+        .bind(process.jobs.in_hand)
+        .bind(process.jobs.done)
+        .bind(process.jobs.failed)
         .execute(&self.pool)
         .await?;
         Ok(())

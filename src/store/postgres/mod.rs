@@ -1,6 +1,9 @@
 //! The ledger in PostgreSQL 15 or later. A file per table, and one for what concerns the database as a whole.
 
 mod account_conflicts;
+mod backlog;
+mod comparison;
+mod daily_counts;
 mod decisions;
 mod deltas;
 mod fetches;
@@ -8,6 +11,7 @@ mod finishes;
 mod guild_members;
 mod held_departures;
 mod idempotency_keys;
+mod landmarks;
 mod ledger;
 mod links;
 mod member_events;

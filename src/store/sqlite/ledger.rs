@@ -9,7 +9,7 @@ use sqlx::migrate::Migrator;
 use super::{Sqlite, micros};
 use crate::domain::DiscordId;
 use crate::store::columns;
-use crate::store::{KEY_LIFETIME, Lease, Process, Retention, StoreError, Swept, upkeep};
+use crate::store::{Duty, KEY_LIFETIME, Lease, Process, Retention, StoreError, Swept, fleet, upkeep};
 
 /// How long a process waits for another that migrates: a minute.
 const TURN_TRIES: u32 = 600;
@@ -100,10 +100,19 @@ impl Sqlite {
         Ok(())
     }
 
+    pub(in crate::store) async fn list_duties(&self, now: DateTime<Utc>) -> Result<Vec<Duty>, StoreError> {
+        let rows = sqlx::query("SELECT name, holder FROM leases WHERE until >= ?1 ORDER BY name")
+            .bind(micros(now))
+            .fetch_all(&self.read)
+            .await?;
+        rows.iter().map(fleet::duty).collect()
+    }
+
     pub(in crate::store) async fn upsert_process(&self, process: &Process) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO processes (id, host, roles, version, started_at, seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (id) DO UPDATE SET seen_at = ?6",
+            "INSERT INTO processes (id, host, roles, version, started_at, seen_at, jobs_in_hand, jobs_done, jobs_failed)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             ON CONFLICT (id) DO UPDATE SET seen_at = ?6, jobs_in_hand = ?7, jobs_done = ?8, jobs_failed = ?9",
         )
         .bind(process.id.as_str())
         .bind(process.host.as_str())
@@ -111,6 +120,9 @@ impl Sqlite {
         .bind(process.version.as_str())
         .bind(micros(process.started_at))
         .bind(micros(process.seen_at))
+        .bind(process.jobs.in_hand)
+        .bind(process.jobs.done)
+        .bind(process.jobs.failed)
         .execute(&self.write)
         .await?;
         Ok(())

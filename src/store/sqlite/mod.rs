@@ -4,6 +4,9 @@
 //! bound, instead of inside SQLite. Reads go over connections of their own and are not held up (write-ahead log).
 
 mod account_conflicts;
+mod backlog;
+mod comparison;
+mod daily_counts;
 mod decisions;
 mod deltas;
 mod fetches;
@@ -11,6 +14,7 @@ mod finishes;
 mod guild_members;
 mod held_departures;
 mod idempotency_keys;
+mod landmarks;
 mod ledger;
 mod links;
 mod member_events;

@@ -6,7 +6,7 @@ use sqlx::{Row as _, SqliteConnection};
 
 use super::links::link_made;
 use super::sync_runs::may_go_on;
-use super::{Sqlite, guild_members, micros, sync_batches};
+use super::{Sqlite, daily_counts, guild_members, micros, sync_batches};
 use crate::domain::{Counts, HeldReason, RunError, RunId, RunState};
 use crate::store::columns::Columns as _;
 use crate::store::{Cancelled, FinishClaim, MAX_CLAIMS, StoreError};
@@ -27,7 +27,7 @@ pub(super) struct End<'a> {
     pub error: Option<&'a RunError>,
 }
 
-/// Writes a run's counts and its end, and forgets its members unless it failed.
+/// Writes a run's counts and its end, forgets its members unless it failed, and adds what it did to its day.
 pub(super) async fn end(
     connection: &mut SqliteConnection,
     run: RunId,
@@ -63,7 +63,10 @@ pub(super) async fn end(
     .bind(end.warning)
     .execute(&mut *connection)
     .await?;
-    if end.state == RunState::Failed { Ok(()) } else { sync_batches::clear_payloads(connection, run).await }
+    if end.state != RunState::Failed {
+        sync_batches::clear_payloads(&mut *connection, run).await?;
+    }
+    daily_counts::add(connection, run, counts, now).await
 }
 
 /// Adds to what a person should know of a run.

@@ -2,6 +2,7 @@
 //! design section 4; every wait is for a condition, and what must happen in the middle of a run is arranged with a [`latch`].
 
 mod fetches;
+mod heartbeats;
 mod latch;
 mod ledger;
 mod lists;

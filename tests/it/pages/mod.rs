@@ -8,6 +8,7 @@ mod members;
 mod overview;
 mod runs;
 mod seed;
+mod workers;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -128,6 +129,10 @@ impl Site {
             accounts: stores.accounts.clone(),
             sessions: stores.sessions.clone(),
             staff_log: stores.staff_log.clone(),
+            overview: stores.overview.clone(),
+            fleet: stores.fleet.clone(),
+            queue: queue.depth.clone(),
+            full_sync: Some(Duration::from_hours(6)),
             intake: Some(intake(&stores, &queue, &clock)),
             follow: Follow::new(stores.read.clone(), queue.notices.clone()),
             rest: None,
@@ -206,7 +211,7 @@ impl Site {
 #[tokio::test]
 async fn every_page_of_staff_sends_strangers_to_the_login_and_others_away() {
     let mut site = Site::with_people().await;
-    let paths = ["/admin/", LIST, "/admin/sync/", "/admin/sync/0193554a-1b98-7000-8000-000000000000/"];
+    let paths = ["/admin/", "/admin/workers/", LIST, "/admin/sync/", "/admin/sync/0193554a-1b98-7000-8000-000000000000/"];
     for path in paths {
         let answer = site.get(path).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}");

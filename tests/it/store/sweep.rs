@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use guildsync::domain::{Mode, RunState};
-use guildsync::store::{Idempotency, KEY_LIFETIME, NewStaff, Process, Retention, RunClaim, Swept};
+use guildsync::store::{Idempotency, Jobs, KEY_LIFETIME, NewStaff, Process, Retention, RunClaim, Swept};
 
 use super::Ledger;
 use super::hand::{GUARD, List, MICRO, at, carry_out, file, id, members, mishap, renamed, rows, sync, take_up};
@@ -107,7 +107,7 @@ async fn sessions_go_by_their_age_and_processes_by_their_last_beat(ledger: &Ledg
     ledger.sessions.open_session(&[1; 32], anna.id, at(0)).await.unwrap();
     ledger.sessions.open_session(&[2; 32], anna.id, at(1)).await.unwrap();
     let (host, roles, version) = ("host".to_owned(), "http".to_owned(), "1".to_owned());
-    let one = Process { id: "one".into(), host, roles, version, started_at: at(-9_000), seen_at: at(0) };
+    let one = Process { id: "one".into(), host, roles, version, started_at: at(-9_000), seen_at: at(0), jobs: Jobs::default() };
     let other = Process { id: "other".into(), seen_at: at(1), ..one.clone() };
     for process in [&one, &other] {
         ledger.upkeep.beat(process).await.unwrap();

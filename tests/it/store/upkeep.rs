@@ -1,7 +1,7 @@
 //! Schema, identity, duties, heartbeats.
 
 use guildsync::domain::DiscordId;
-use guildsync::store::{Lease, Process, StoreError, open};
+use guildsync::store::{Jobs, Lease, Process, StoreError, open};
 use tokio::task::JoinSet;
 
 use super::Ledger;
@@ -113,14 +113,14 @@ async fn of_many_that_want_a_duty_one_gets_it(ledger: &Ledger) {
 
 async fn processes_show_themselves(ledger: &Ledger) {
     let (host, roles, version) = ("höst".to_owned(), "http,worker".to_owned(), "0.1.0".to_owned());
-    let one = Process { id: "one".into(), host, roles, version, started_at: at(5), seen_at: at(10) };
+    let one = Process { id: "one".into(), host, roles, version, started_at: at(5), seen_at: at(10), jobs: Jobs::default() };
     let other = Process { id: "other".into(), started_at: at(2), seen_at: at(20), ..one.clone() };
     for process in [&one, &other] {
         ledger.upkeep.beat(process).await.unwrap();
     }
     assert_eq!(ledger.read.processes(at(9)).await.unwrap(), [other.clone(), one.clone()], "by their start");
     assert_eq!(ledger.read.processes(at(10)).await.unwrap(), std::slice::from_ref(&other));
-    let later = Process { seen_at: at(30), ..one };
+    let later = Process { seen_at: at(30), jobs: Jobs { in_hand: 2, done: 3_000_000_000, failed: 1 }, ..one };
     ledger.upkeep.beat(&later).await.unwrap();
     assert_eq!(ledger.read.processes(at(25)).await.unwrap(), std::slice::from_ref(&later));
     for _ in 0..2 {
