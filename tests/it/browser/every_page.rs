@@ -1,13 +1,13 @@
 //! What holds for every page: nothing that shuts people out, nothing that does not fit, nothing for the browser to complain of.
 
-use super::seed::{FIRST, History};
+use super::seed::History;
 use super::{ADMIN, ANNA, MEMBERS, ROOT, RUNS, Site, assert_fits, axe};
 use crate::support::chromium::{Browser, DESK, PHONE, Scheme};
 
 /// Every page there is, with the status it is answered with. The name is that of its picture.
 pub fn pages(history: &History) -> Vec<(&'static str, String, u16)> {
     let run = |id: &str| format!("{RUNS}{id}/");
-    let mut pages = vec![
+    vec![
         ("overview", ADMIN.to_owned(), 200),
         ("members", MEMBERS.to_owned(), 200),
         ("members-last", format!("{MEMBERS}?after=9"), 200),
@@ -17,13 +17,11 @@ pub fn pages(history: &History) -> Vec<(&'static str, String, u16)> {
         ("sync-held", run(&history.held), 200),
         ("log", "/admin/log/".to_owned(), 200),
         ("log-empty", "/admin/log/?act=dismiss_departures".to_owned(), 200),
+        ("workers", "/admin/workers/".to_owned(), 200),
         ("me", "/accounts/me/".to_owned(), 200),
         ("not-found", "/admin/nothing/".to_owned(), 404),
         ("bad-query", format!("{MEMBERS}?page_size=3"), 400),
-    ];
-    let _ = FIRST;
-    pages.sort_unstable();
-    pages
+    ]
 }
 
 /// What is wrong with the page, in words.
@@ -31,6 +29,7 @@ async fn faults(browser: &Browser, address: &str, status: u16) -> Vec<String> {
     browser.open(address).await;
     let answered = browser.run("return performance.getEntriesByType('navigation')[0].responseStatus", vec![]).await;
     assert_eq!(answered, status, "{address}");
+    browser.run("for (const folded of document.querySelectorAll('details')) folded.open = true", vec![]).await;
     assert_fits(browser).await;
     let complaints = browser.complaints().await.into_iter();
     // That the page itself was refused is no news.

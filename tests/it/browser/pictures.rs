@@ -80,6 +80,7 @@ async fn of_every_page() {
         ("overview", "/admin/"),
         ("members", "/admin/accounts/guildmember/"),
         ("syncs", "/admin/sync/"),
+        ("workers", "/admin/workers/"),
         ("log", "/admin/log/"),
         ("me", "/accounts/me/"),
         ("not-found", "/admin/nothing/"),
