@@ -81,6 +81,8 @@ impl HttpServer {
         let pages = PagesState {
             read: parts.stores.read.clone(),
             accounts: parts.stores.accounts.clone(),
+            account_lists: parts.stores.account_lists.clone(),
+            account_desk: parts.stores.account_desk.clone(),
             sessions: parts.stores.sessions.clone(),
             staff_log: parts.stores.staff_log.clone(),
             overview: parts.stores.overview.clone(),

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::DiscordId;
+use super::StaffAct;
 use super::run::words;
 
 words! {
@@ -37,6 +38,68 @@ pub struct Account {
     pub date_joined: DateTime<Utc>,
     /// When its owner last logged in.
     pub last_login: Option<DateTime<Utc>>,
+}
+
+words! {
+    /// What staff change about an account.
+    AccountChange {
+        /// It may look at the pages of staff.
+        GrantStaff = "grant_staff",
+        /// It may not look at them, and not act.
+        RevokeStaff = "revoke_staff",
+        /// It may act, and look.
+        GrantSuperuser = "grant_superuser",
+        /// It may look only.
+        RevokeSuperuser = "revoke_superuser",
+        /// It can be used.
+        Activate = "activate",
+        /// Nobody can log in with it, and whoever is logged in no longer is.
+        Deactivate = "deactivate",
+    }
+}
+
+impl AccountChange {
+    /// The account after the change.
+    #[must_use]
+    pub fn of(self, account: &Account) -> Account {
+        let mut after = account.clone();
+        match self {
+            Self::GrantStaff => after.is_staff = true,
+            Self::RevokeStaff => (after.is_staff, after.is_superuser) = (false, false),
+            Self::GrantSuperuser => (after.is_staff, after.is_superuser) = (true, true),
+            Self::RevokeSuperuser => after.is_superuser = false,
+            Self::Activate => after.is_active = true,
+            Self::Deactivate => after.is_active = false,
+        }
+        after
+    }
+
+    /// Whether it takes something away.
+    #[must_use]
+    pub fn takes(self) -> bool {
+        matches!(self, Self::RevokeStaff | Self::RevokeSuperuser | Self::Deactivate)
+    }
+
+    /// The change as an act of staff.
+    #[must_use]
+    pub fn act(self) -> StaffAct {
+        match self {
+            Self::GrantStaff => StaffAct::GrantStaff,
+            Self::RevokeStaff => StaffAct::RevokeStaff,
+            Self::GrantSuperuser => StaffAct::GrantSuperuser,
+            Self::RevokeSuperuser => StaffAct::RevokeSuperuser,
+            Self::Activate => StaffAct::Activate,
+            Self::Deactivate => StaffAct::Deactivate,
+        }
+    }
+}
+
+impl Account {
+    /// Whether its owner may act: an active superuser who may look at the pages where one acts.
+    #[must_use]
+    pub fn may_act(&self) -> bool {
+        self.is_active && self.is_staff && self.is_superuser
+    }
 }
 
 /// Longest account name, in characters; that of Django, whose accounts are imported.

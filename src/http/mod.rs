@@ -1,6 +1,6 @@
 //! ENTRY: browsers and bots.
 //!
-//! Enters: HTTP requests. Leaves: pages and answers. Imports `domain`, `config`, `password`, `intake`, of `discord` the login, and of
+//! Enters: HTTP requests. Leaves: pages and answers. Imports `domain`, `config`, `password`, `intake`, of `discord` the login and the question after one member, and of
 //! `store` the reading, account and session handles; never `worker`, the taking side of `queue`, or another entry.
 //!
 //! For browsers: `site` puts the pages of `admin` (staff) and `account` (everybody who has an account) under their addresses; `pages`

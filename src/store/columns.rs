@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 
 use serde_json::Value;
 
-use super::{AccountConflict, Credentials, Interaction, Jobs, Problem, Process, Reply, StoreError};
+use super::{
+    AccountConflict, AccountRow, Credentials, Holder, Interaction, Jobs, Membership, OpenConflict, Problem, Process, Reply,
+    StoreError,
+};
 use crate::domain::{
     Account, Action, Change, ConflictKind, Counts, DiscordId, Event, Fields, GuildRole, Member, MemberRow, Progress, Roles, Run,
     RunError, RunId, StaffAct, StaffEntry,
@@ -174,6 +177,38 @@ pub(super) fn conflict(row: &impl Columns) -> Result<AccountConflict, StoreError
         claimed: row.text("claimed")?,
         held_by: row.opt_text("held_by")?,
         noted_at: row.time("noted_at")?,
+    })
+}
+
+/// An account that claims, what it claims, and under `holder_…` who has that.
+pub(super) fn open_conflict(row: &impl Columns) -> Result<OpenConflict, StoreError> {
+    let holder = match (row.opt_int("holder_id")?, row.opt_text("holder_name")?) {
+        (Some(id), Some(username)) => Some(Holder { id, username, has_password: row.flag("holder_has_password")? }),
+        _ => None,
+    };
+    Ok(OpenConflict {
+        account: account(row)?,
+        kind: word(&row.text("kind")?, ConflictKind::from_word, "kind of conflict")?,
+        claimed: row.text("claimed")?,
+        noted_at: row.time("noted_at")?,
+        holder,
+    })
+}
+
+/// An account, and whether its id is that of a row of `guild_members` (`is_known`), and of one that left.
+pub(super) fn account_row(row: &impl Columns) -> Result<AccountRow, StoreError> {
+    let account = account(row)?;
+    let membership = match (account.discord_id, row.flag("is_known")?, row.opt_time("date_left")?) {
+        (None, ..) => Membership::NoDiscord,
+        (Some(_), false, _) => Membership::Never,
+        (Some(_), true, None) => Membership::Present,
+        (Some(_), true, Some(_)) => Membership::Left,
+    };
+    Ok(AccountRow {
+        account,
+        discord_username: row.text("discord_username")?,
+        has_password: row.opt_text("password_hash")?.is_some(),
+        membership,
     })
 }
 

@@ -7,13 +7,16 @@ use secrecy::SecretString;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::{
-    AccountConflict, Accounts, Backlog, BatchApplied, BatchClaim, Cancelled, ChangeCursor, Comparison, Credentials, DayCounts,
-    Departing, DiscordLogin, Dropped, Due, Duty, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, Fleet,
-    ImportRow, Imported, Landmarks, Lease, MemberPage, MemberTotals, NewRun, NewStaff, NewStaffEntry, OpenConflicts, Overview,
-    Problem, Problems, Process, Read, Replies, Reply, Retention, Roles, RunClaim, SessionLimits, Sessions, StaffLog,
-    StaffLogPage, StagedBatch, StoreError, Swept, Upkeep, Work,
+    AccountConflict, AccountDesk, AccountLists, AccountPage, AccountRow, AccountTotals, Accounts, Backlog, BatchApplied,
+    BatchClaim, Cancelled, ChangeCursor, Changed, Comparison, Credentials, DayCounts, Decided, Departing, DiscordLogin, Dropped,
+    Due, Duty, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, Fleet, ImportRow, Imported, Landmarks,
+    Lease, MemberPage, MemberTotals, NewRun, NewStaff, NewStaffEntry, OpenConflict, OpenConflicts, Overview, Problem, Problems,
+    Process, Read, Replies, Reply, Retention, Roles, RunClaim, SessionLimits, Sessions, Settlement, StaffLog, StaffLogPage,
+    StagedBatch, StoreError, Swept, Upkeep, Work,
 };
-use crate::domain::{Account, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId, StaffEntry};
+use crate::domain::{
+    Account, AccountChange, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId, StaffEntry,
+};
 
 /// Implements a handle for both databases by naming, for each of its calls, the function that answers it.
 macro_rules! handle {
@@ -119,6 +122,20 @@ handle!(Accounts {
     import(rows: &[ImportRow], now: DateTime<Utc>) -> Imported = import_rows;
     conflicts(limit: i64) -> Vec<AccountConflict> = list_conflicts;
     log_in_with_discord(login: &DiscordLogin, now: DateTime<Utc>) -> Account = log_in;
+});
+
+handle!(AccountLists {
+    accounts(page: &AccountPage) -> Vec<AccountRow> = account_page;
+    account(id: i64) -> Option<AccountRow> = account_by_id;
+    open_sessions(account: i64, limits: SessionLimits, now: DateTime<Utc>) -> i64 = count_sessions;
+    account_totals() -> AccountTotals = count_accounts;
+    count_conflicts() -> i64 = number_of_conflicts;
+    open_conflicts(after: Option<i64>, limit: i64) -> Vec<OpenConflict> = conflict_page;
+});
+
+handle!(AccountDesk {
+    change_account(account: i64, change: AccountChange, by: i64) -> Changed = change_rights;
+    settle_conflict(account: i64, decided: Decided, now: DateTime<Utc>) -> Settlement = settle_claim;
 });
 
 handle!(Sessions {

@@ -14,6 +14,8 @@
 //! conclusion carries the step's whole effect: a batch's rows, its counts and its `applied` mark commit together or not at all. Who
 //! lost the claim meanwhile gets [`StoreError::ClaimLost`] and has changed nothing.
 
+mod account_desk;
+mod account_lists;
 mod accounts;
 mod bot;
 mod changes;
@@ -41,6 +43,8 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use account_desk::{AccountDesk, Changed, Decided, Settlement};
+pub use account_lists::{AccountLists, AccountPage, AccountRow, AccountTotals, Holder, Membership, OpenConflict, Rights};
 pub use accounts::{AccountConflict, Accounts, Claim, Credentials, DiscordLogin, ImportRow, Imported, NewStaff};
 pub use bot::{Interaction, Problem, Problems, Replies, Reply, Roles};
 pub use error::StoreError;
@@ -81,6 +85,10 @@ pub struct Stores {
     pub read: Arc<dyn Read>,
     /// For logins and imports.
     pub accounts: Arc<dyn Accounts>,
+    /// For whoever looks accounts through.
+    pub account_lists: Arc<dyn AccountLists>,
+    /// For what staff do to accounts.
+    pub account_desk: Arc<dyn AccountDesk>,
     /// For logins.
     pub sessions: Arc<dyn Sessions>,
     /// For the acts of staff.
@@ -152,13 +160,28 @@ pub fn missing_file(connect: &Connect) -> Option<std::path::PathBuf> {
 
 fn handles<S>(store: Arc<S>) -> Stores
 where
-    S: Filing + Work + Read + Accounts + Sessions + StaffLog + Overview + Fleet + Roles + Replies + Problems + Upkeep,
+    S: Filing
+        + Work
+        + Read
+        + Accounts
+        + AccountLists
+        + AccountDesk
+        + Sessions
+        + StaffLog
+        + Overview
+        + Fleet
+        + Roles
+        + Replies
+        + Problems
+        + Upkeep,
 {
     Stores {
         filing: store.clone(),
         work: store.clone(),
         read: store.clone(),
         accounts: store.clone(),
+        account_lists: store.clone(),
+        account_desk: store.clone(),
         sessions: store.clone(),
         staff_log: store.clone(),
         overview: store.clone(),

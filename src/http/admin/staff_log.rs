@@ -40,7 +40,7 @@ const ACTS: [StaffAct; 17] = [
 ];
 
 /// An act as a member of staff would say it.
-fn words(act: StaffAct) -> &'static str {
+pub(super) fn words(act: StaffAct) -> &'static str {
     match act {
         StaffAct::LogIn => "Logged in",
         StaffAct::StartSync => "Started a sync from Discord",
@@ -62,6 +62,17 @@ fn words(act: StaffAct) -> &'static str {
     }
 }
 
+/// Where that is what an act was done to.
+pub(super) fn address(entry: &StaffEntry) -> Option<String> {
+    match Target::of(entry.act) {
+        _ if entry.target.is_empty() => None,
+        Target::Run => Some(format!("{RUNS}{}/", entry.target)),
+        Target::Member => Some(format!("{MEMBERS}{}/", entry.target)),
+        Target::Account => Some(format!("{ACCOUNTS}{}/", entry.target)),
+        Target::None => None,
+    }
+}
+
 /// An entry as the template shows it.
 struct Row {
     at: When,
@@ -76,13 +87,7 @@ struct Row {
 
 impl Row {
     fn new(entry: StaffEntry, query: &Query) -> Self {
-        let address = match Target::of(entry.act) {
-            _ if entry.target.is_empty() => None,
-            Target::Run => Some(format!("{RUNS}{}/", entry.target)),
-            Target::Member => Some(format!("{MEMBERS}{}/", entry.target)),
-            Target::Account => Some(format!("{ACCOUNTS}{}/", entry.target)),
-            Target::None => None,
-        };
+        let address = address(&entry);
         Self {
             at: entry.at.into(),
             name: entry.name,

@@ -11,6 +11,8 @@ pub(in crate::http) const MEMBERS: &str = "/admin/accounts/guildmember/";
 pub(in crate::http) const MEMBER: &str = "/admin/accounts/guildmember/:id/";
 pub(in crate::http) const COMPARISON: &str = "/admin/accounts/guildmember/comparison/";
 pub(in crate::http) const ACCOUNTS: &str = "/admin/accounts/user/";
+pub(in crate::http) const ACCOUNT: &str = "/admin/accounts/user/:id/";
+pub(in crate::http) const CONFLICTS: &str = "/admin/accounts/user/conflicts/";
 pub(in crate::http) const STAFF_LOG: &str = "/admin/log/";
 pub(in crate::http) const WORKERS: &str = "/admin/workers/";
 pub(in crate::http) const RUNS: &str = "/admin/sync/";
@@ -49,11 +51,19 @@ pub(in crate::http) fn redirect(status: StatusCode, address: &str) -> Response {
     Response::builder().status(status).header(header::LOCATION, address).finish()
 }
 
+/// Whether a path is that of one member or account of a list.
+fn is_one_of(list: &str, path: &str) -> bool {
+    let number = path.strip_prefix(list).and_then(|rest| rest.strip_suffix('/'));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// The methods an address of ours takes, for the `Allow` of a 405.
 pub(in crate::http) fn allowed(path: &str) -> &'static [Method] {
     match path {
         LOGIN => &[Method::GET, Method::HEAD, Method::POST],
         LOGOUT => &[Method::POST],
+        CONFLICTS => &[Method::GET, Method::HEAD, Method::POST],
+        path if is_one_of(MEMBERS, path) || is_one_of(ACCOUNTS, path) => &[Method::GET, Method::HEAD, Method::POST],
         _ => &[Method::GET, Method::HEAD],
     }
 }

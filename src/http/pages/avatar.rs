@@ -30,6 +30,11 @@ impl Avatar {
     pub(in crate::http) fn new(member: &Member, guild: Option<DiscordId>) -> Self {
         Self { address: address(member, guild), initial: initial(member.shown_name()), tone: tone(member.id) }
     }
+
+    /// The same in a size for a page of its own.
+    pub(in crate::http) fn large(self) -> Self {
+        Self { address: self.address.replace("size=64", "size=256"), ..self }
+    }
 }
 
 /// The first letter or digit of a name; most scripts have one.

@@ -41,14 +41,25 @@ impl RoleNames {
 
     /// The roles of a member, the highest first; those without a name last.
     pub(in crate::http) fn chips(&self, member: &Member) -> Chips {
-        let mut ids = member.roles.to_vec();
-        ids.sort_by_key(|id| std::cmp::Reverse(self.0.get(id).map(|role| role.position)));
+        let mut ids = self.ordered(member);
         let more = ids.len().saturating_sub(SHOWN);
         ids.truncate(SHOWN);
         Chips { shown: ids.into_iter().map(|id| self.chip(id)).collect(), more }
     }
 
-    fn chip(&self, id: String) -> Chip {
+    /// All roles of a member, in the same order.
+    pub(in crate::http) fn all(&self, member: &Member) -> Vec<Chip> {
+        self.ordered(member).into_iter().map(|id| self.chip(id)).collect()
+    }
+
+    fn ordered(&self, member: &Member) -> Vec<String> {
+        let mut ids = member.roles.to_vec();
+        ids.sort_by_key(|id| std::cmp::Reverse(self.0.get(id).map(|role| role.position)));
+        ids
+    }
+
+    /// One role.
+    pub(in crate::http) fn chip(&self, id: String) -> Chip {
         match self.0.get(&id) {
             Some(role) => {
                 Chip { name: role.name.clone(), color: (role.color != 0).then(|| format!("#{:06x}", role.color & 0x00ff_ffff)) }

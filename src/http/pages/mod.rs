@@ -29,7 +29,7 @@ use crate::discord::{OAuth, Rest};
 use crate::domain::{Clock, DiscordId, Random};
 use crate::intake::{Follow, Intake};
 use crate::queue::Depth;
-use crate::store::{Accounts, Fleet, Overview, Read, SessionLimits, Sessions, StaffLog};
+use crate::store::{AccountDesk, AccountLists, Accounts, Fleet, Overview, Read, SessionLimits, Sessions, StaffLog};
 use attempts::Attempts;
 
 /// What the pages need.
@@ -39,6 +39,10 @@ pub struct PagesState {
     pub read: Arc<dyn Read>,
     /// Who may log in.
     pub accounts: Arc<dyn Accounts>,
+    /// Accounts, to look through.
+    pub account_lists: Arc<dyn AccountLists>,
+    /// Accounts, to change.
+    pub account_desk: Arc<dyn AccountDesk>,
     /// Who is logged in.
     pub sessions: Arc<dyn Sessions>,
     /// What staff did.
@@ -92,7 +96,7 @@ impl App {
         self.state.intake.as_ref().map(Intake::guild)
     }
 
-    fn session_limits(&self) -> SessionLimits {
+    pub(in crate::http) fn session_limits(&self) -> SessionLimits {
         let minutes = |minutes: u32| chrono::TimeDelta::minutes(i64::from(minutes));
         SessionLimits { idle: minutes(self.state.login.session_idle_mins), max: minutes(self.state.login.session_max_mins) }
     }

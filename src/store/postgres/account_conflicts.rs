@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use super::Postgres;
 use crate::store::claims::Unmet;
 use crate::store::columns;
-use crate::store::{AccountConflict, OpenConflicts, StoreError, overview};
+use crate::store::{AccountConflict, OpenConflict, OpenConflicts, StoreError, overview};
 
 /// Notes the claims of an import that are not met, in place of all earlier ones of the accounts that it names.
 pub(super) async fn replace(
@@ -33,8 +33,14 @@ pub(super) async fn replace(
     Ok(())
 }
 
-/// A person who has logged in has settled what the account's own id is.
-pub(super) async fn settle_login(connection: &mut PgConnection, account: i64) -> Result<(), StoreError> {
+/// What an account claims, if that is not settled.
+pub(super) async fn claimed_by(connection: &mut PgConnection, account: i64) -> Result<Option<String>, StoreError> {
+    let claimed = sqlx::query_scalar("SELECT claimed FROM account_conflicts WHERE user_id = $1 FOR UPDATE");
+    Ok(claimed.bind(account).fetch_optional(connection).await?)
+}
+
+/// What the account's own id is has been settled: by a person who has logged in, or by staff.
+pub(super) async fn settle(connection: &mut PgConnection, account: i64) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM account_conflicts WHERE user_id = $1").bind(account).execute(connection).await?;
     Ok(())
 }
@@ -56,5 +62,24 @@ impl Postgres {
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(columns::conflict).collect()
+    }
+
+    pub(in crate::store) async fn number_of_conflicts(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar("SELECT count(*) FROM account_conflicts").fetch_one(&self.pool).await?)
+    }
+
+    pub(in crate::store) async fn conflict_page(&self, after: Option<i64>, limit: i64) -> Result<Vec<OpenConflict>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT u.*, c.kind, c.claimed, c.noted_at, h.id AS holder_id, h.username AS holder_name,
+                 h.password_hash IS NOT NULL AS holder_has_password
+             FROM account_conflicts c JOIN users u ON u.id = c.user_id
+                 LEFT JOIN users h ON h.discord_id = CASE c.kind WHEN 'claimed_twice' THEN c.claimed::bigint END
+             WHERE c.user_id > $1 ORDER BY c.user_id LIMIT $2",
+        )
+        .bind(after.unwrap_or(0))
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(columns::open_conflict).collect()
     }
 }

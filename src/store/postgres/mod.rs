@@ -1,6 +1,8 @@
 //! The ledger in PostgreSQL 15 or later. A file per table, and one for what concerns the database as a whole.
 
 mod account_conflicts;
+mod account_desk;
+mod account_lists;
 mod backlog;
 mod comparison;
 mod daily_counts;

@@ -158,7 +158,7 @@ impl Postgres {
             Some(row) => columns::account(&row)?,
             None => insert_login(&mut tx, login, now).await?,
         };
-        account_conflicts::settle_login(&mut tx, account.id).await?;
+        account_conflicts::settle(&mut tx, account.id).await?;
         relink(&mut tx, None, Scope::Of(&[login.id.get()]), now).await?;
         tx.commit().await?;
         Ok(account)

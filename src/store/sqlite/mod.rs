@@ -4,6 +4,8 @@
 //! bound, instead of inside SQLite. Reads go over connections of their own and are not held up (write-ahead log).
 
 mod account_conflicts;
+mod account_desk;
+mod account_lists;
 mod backlog;
 mod comparison;
 mod daily_counts;

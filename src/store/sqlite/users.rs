@@ -127,7 +127,7 @@ impl Sqlite {
             Some(row) => columns::account(&row)?,
             None => insert_login(&mut tx, login, now).await?,
         };
-        account_conflicts::settle_login(&mut tx, account.id).await?;
+        account_conflicts::settle(&mut tx, account.id).await?;
         relink(&mut tx, None, Scope::Of(&[login.id.get()]), now).await?;
         tx.commit().await?;
         Ok(account)

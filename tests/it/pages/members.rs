@@ -39,7 +39,7 @@ fn ids(page: &str) -> Vec<i64> {
 }
 
 /// Where a link with these words leads.
-fn link(page: &str, words: &str) -> Option<String> {
+pub fn link(page: &str, words: &str) -> Option<String> {
     let before = page.split_once(&format!(">{words}</a>"))?.0;
     let address = before.rsplit_once("href=\"")?.1.split('"').next()?;
     Some(address.replace("&#38;", "&"))

@@ -1,13 +1,18 @@
 //! The pages, asked as a browser asks them, over a ledger of their own in SQLite.
 
+mod accounts;
 mod assets;
+mod conflicts;
 mod discord;
 mod login;
 mod me;
+mod member;
+mod member_sync;
 mod members;
 mod overview;
 mod runs;
 mod seed;
+mod staff_log;
 mod workers;
 
 use std::sync::Arc;
@@ -15,7 +20,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use guildsync::config::{Config, Environment, Flags};
-use guildsync::discord::{OAuth, OAuthOptions};
+use guildsync::discord::{OAuth, OAuthOptions, Rest};
 use guildsync::domain::{Clock, DiscordId, ManualClock};
 use guildsync::http::{DISCORD_CALLBACK, PagesState, page_routes};
 use guildsync::intake::{Follow, Intake, IntakeLimits};
@@ -117,6 +122,18 @@ impl Site {
     }
 
     async fn with(public_url: &str, discord: Option<OAuth>, require_member: bool) -> Self {
+        Self::made_of(public_url, discord, require_member, None).await
+    }
+
+    /// Whose pages can ask Discord, with `root` logged in.
+    async fn asking(rest: Rest) -> Self {
+        let mut site = Self::made_of("http://127.0.0.1:8080", None, false, Some(rest)).await;
+        seed::people(&site.ledger).await;
+        assert_eq!(site.log_in("root", PASSWORD).await.status, StatusCode::SEE_OTHER);
+        site
+    }
+
+    async fn made_of(public_url: &str, discord: Option<OAuth>, require_member: bool, rest: Option<Rest>) -> Self {
         let login = Config::load(&Environment::new(), &Flags::default()).unwrap().login;
         let ledger = Ledger::sqlite().await;
         let stores = Stores::clone(&ledger);
@@ -127,6 +144,8 @@ impl Site {
         let state = PagesState {
             read: stores.read.clone(),
             accounts: stores.accounts.clone(),
+            account_lists: stores.account_lists.clone(),
+            account_desk: stores.account_desk.clone(),
             sessions: stores.sessions.clone(),
             staff_log: stores.staff_log.clone(),
             overview: stores.overview.clone(),
@@ -135,7 +154,7 @@ impl Site {
             full_sync: Some(Duration::from_hours(6)),
             intake: Some(intake(&stores, &queue, &clock)),
             follow: Follow::new(stores.read.clone(), queue.notices.clone()),
-            rest: None,
+            rest,
             hurry: CancellationToken::new(),
             clock: Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>,
             random: Arc::new(move || [drawn.fetch_add(1, Ordering::Relaxed); 32]),
@@ -172,6 +191,36 @@ impl Site {
 
     async fn open_sessions(&self) -> i64 {
         self.ledger.number("SELECT count(*) FROM sessions").await
+    }
+
+    /// Sends a form of this session, with its word.
+    async fn act(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let word = self.get(ME).await.form_word();
+        self.post(path, &[("sec-fetch-site", "same-origin")], &[&[("form_word", word.as_str())], fields].concat()).await
+    }
+
+    /// That forms nobody here may send are refused: of another session, of another site, and of who may only look.
+    async fn refuses_foreign_forms(path: &str, fields: &[(&str, &str)], prepare: impl AsyncFn(&Site)) {
+        let mut site = Site::as_superuser().await;
+        prepare(&site).await;
+        let word = site.get(ME).await.form_word();
+        for wrong in ["", "0", &word.to_uppercase(), &"0".repeat(64)] {
+            let answer = site.post(path, &[], &[&[("form_word", wrong)], fields].concat()).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{wrong}");
+            assert!(answer.body.contains("out of date"), "{}", answer.body);
+        }
+        let fields_with_word = [&[("form_word", word.as_str())], fields].concat();
+        let foreign = site.post(path, &[("sec-fetch-site", "cross-site")], &fields_with_word).await;
+        assert_eq!(foreign.status, StatusCode::FORBIDDEN);
+        site.log_in("anna", PASSWORD).await;
+        let looking = site.act(path, fields).await;
+        assert_eq!(looking.status, StatusCode::FORBIDDEN);
+        assert!(looking.body.contains("may look, not act"), "{}", looking.body);
+        site.log_in("ben", PASSWORD).await;
+        assert_eq!(site.act(path, fields).await.status, StatusCode::FORBIDDEN);
+        site.cookie = None;
+        assert_eq!(site.post(path, &[], fields).await.header("location"), LOGIN);
+        assert_eq!(site.ledger.number("SELECT count(*) FROM staff_log WHERE act <> 'log_in'").await, 0, "nothing was done");
     }
 
     async fn get(&mut self, path: &str) -> Answer {

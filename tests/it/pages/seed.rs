@@ -15,7 +15,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use super::PASSWORD;
 use crate::store::{Ledger, hand};
 
-static HASH: LazyLock<SecretString> = LazyLock::new(|| guildsync::password::hash(&PASSWORD.into(), [5; 16]).unwrap());
+pub static HASH: LazyLock<SecretString> = LazyLock::new(|| guildsync::password::hash(&PASSWORD.into(), [5; 16]).unwrap());
 
 /// The odd member who has left.
 pub const GONE: i64 = 80_351_110_224_678_919;

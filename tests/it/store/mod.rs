@@ -22,6 +22,7 @@ macro_rules! on_both {
     };
 }
 
+mod accounts;
 mod batches;
 mod due;
 mod fetching;
@@ -39,6 +40,7 @@ mod overview;
 mod racing;
 mod runs;
 mod sessions;
+mod staff_log;
 mod sweep;
 mod texts;
 mod upkeep;

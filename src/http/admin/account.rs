@@ -1,0 +1,189 @@
+//! One account, and what staff change about it.
+//!
+//! Enters: its number; a form of who may act. Leaves: everything that is known of it; or the account changed, and the way back to it.
+
+use std::sync::Arc;
+
+use askama::Template;
+use poem::http::StatusCode;
+use poem::web::{Data, Path};
+use poem::{Body, Request, Response, handler};
+
+use super::accounts::{membership, rights};
+use super::staff_log::{address, words};
+use crate::domain::{Account, AccountChange, DiscordId, StaffEntry};
+use crate::http::pages::App;
+use crate::http::pages::acting::Acting;
+use crate::http::pages::addresses::{ACCOUNTS, CONFLICTS, MEMBERS, STAFF_LOG, see_other};
+use crate::http::pages::refusal::{Refusal, Told};
+use crate::http::pages::session::Staff;
+use crate::http::pages::shell::{Section, Shell, When, html, number};
+use crate::store::{AccountRow, Changed, Membership, OpenConflict, StaffLogPage};
+
+/// Acts that are shown; the log has the others.
+const ACTS: i64 = 10;
+
+/// A change that can be made, as its button says it.
+struct Button {
+    word: &'static str,
+    words: &'static str,
+    takes: bool,
+}
+
+/// Something that the account's owner did as staff.
+struct Act {
+    at: When,
+    words: &'static str,
+    target: String,
+    address: Option<String>,
+}
+
+impl From<StaffEntry> for Act {
+    fn from(entry: StaffEntry) -> Self {
+        Self { at: entry.at.into(), words: words(entry.act), address: address(&entry), target: entry.target }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct AccountView<'a> {
+    shell: Shell<'a>,
+    list: &'static str,
+    conflicts: &'static str,
+    account: &'a Account,
+    discord_username: &'a str,
+    rights: Option<&'static str>,
+    class: &'static str,
+    member: &'static str,
+    /// Where the member is, if its owner is or was one.
+    member_page: Option<String>,
+    logs_in_with: &'static str,
+    sessions: String,
+    joined: When,
+    last_login: Option<When>,
+    conflict: Option<OpenConflict>,
+    is_own: bool,
+    may_act: bool,
+    buttons: Vec<Button>,
+    acts: Vec<Act>,
+    log: String,
+}
+
+fn account_number(path: poem::Result<Path<String>>) -> Result<i64, Refusal> {
+    let Path(id) = path.map_err(|_| Refusal::NoAccount)?;
+    // One address for one account: not "+7" or "007" for "7".
+    id.parse().ok().filter(|number: &i64| number.to_string() == id).ok_or(Refusal::NoAccount)
+}
+
+/// The page.
+#[handler]
+pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, id: poem::Result<Path<String>>) -> Result<Response, Refusal> {
+    let id = account_number(id)?;
+    let (lists, log) = (&app.state.account_lists, &app.state.staff_log);
+    let row = lists.account(id).await?.ok_or(Refusal::NoAccount)?;
+    let page = StaffLogPage { account: Some(id), limit: ACTS, ..StaffLogPage::default() };
+    let (acts, sessions, conflicts) = tokio::try_join!(
+        log.acts(&page),
+        lists.open_sessions(id, app.session_limits(), app.state.clock.now()),
+        lists.open_conflicts(Some(id.saturating_sub(1)), 1)
+    )?;
+    let viewer = &staff.0.account;
+    let (class, member) = membership(row.membership);
+    let page = AccountView {
+        shell: Shell::new(Some(&staff.0), Section::Accounts),
+        list: ACCOUNTS,
+        conflicts: CONFLICTS,
+        discord_username: &row.discord_username,
+        rights: rights(row.account.is_staff, row.account.is_superuser),
+        class,
+        member,
+        member_page: member_page(row.account.discord_id, row.membership),
+        logs_in_with: logs_in_with(&row),
+        sessions: number(sessions),
+        joined: row.account.date_joined.into(),
+        last_login: row.account.last_login.map(When::from),
+        conflict: conflicts.into_iter().find(|conflict| conflict.account.id == id),
+        is_own: viewer.id == id,
+        may_act: viewer.is_superuser,
+        buttons: buttons(&row.account),
+        acts: acts.into_iter().map(Act::from).collect(),
+        log: format!("{STAFF_LOG}?account={id}"),
+        account: &row.account,
+    };
+    Ok(html(StatusCode::OK, page.render()?))
+}
+
+fn member_page(id: Option<DiscordId>, membership: Membership) -> Option<String> {
+    id.filter(|_| matches!(membership, Membership::Present | Membership::Left)).map(|id| format!("{MEMBERS}{id}/"))
+}
+
+fn logs_in_with(row: &AccountRow) -> &'static str {
+    match (row.account.discord_id.is_some(), row.has_password) {
+        (true, true) => "Discord or a password",
+        (true, false) => "Discord",
+        (false, true) => "a password",
+        (false, false) => "nothing: it has no password and no Discord id",
+    }
+}
+
+/// The changes that would change something.
+fn buttons(account: &Account) -> Vec<Button> {
+    let all = [
+        (AccountChange::GrantStaff, "Let it look"),
+        (AccountChange::GrantSuperuser, "Let it act"),
+        (AccountChange::RevokeSuperuser, "Stop it from acting"),
+        (
+            AccountChange::RevokeStaff,
+            if account.is_superuser { "Stop it from acting and looking" } else { "Stop it from looking" },
+        ),
+        (AccountChange::Activate, "Activate it"),
+        (AccountChange::Deactivate, "Deactivate it"),
+    ];
+    let useful = all.into_iter().filter(|(change, _)| change.of(account) != *account);
+    useful.map(|(change, words)| Button { word: change.as_str(), words, takes: change.takes() }).collect()
+}
+
+/// Takes the form of a change.
+#[handler]
+pub(super) async fn alter(
+    staff: Staff,
+    app: Data<&Arc<App>>,
+    id: poem::Result<Path<String>>,
+    request: &Request,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let acting = Acting::read(&app, staff, request, body).await?;
+    let id = account_number(id)?;
+    let change = AccountChange::from_word(acting.form.field("change")).ok_or_else(|| unknown_change(id))?;
+    let row = app.state.account_lists.account(id).await?.ok_or(Refusal::NoAccount)?;
+    let by = acting.viewer.account.id;
+    if by == id && change.takes() {
+        return Err(own_account(id));
+    }
+    if change.of(&row.account) != row.account {
+        acting.note(&app, change.act(), &id.to_string(), &row.account.username).await?;
+        match app.state.account_desk.change_account(id, change, by).await? {
+            Changed::Done => {}
+            Changed::Unknown => return Err(Refusal::NoAccount),
+            Changed::MayNotAct => return Err(Refusal::MayNotAct),
+            Changed::OwnAccount => return Err(own_account(id)),
+        }
+    }
+    Ok(see_other(&format!("{ACCOUNTS}{id}/")))
+}
+
+fn own_account(id: i64) -> Refusal {
+    let text = "Nothing was changed. Nobody can take a right from themselves or shut themselves out, so that there is always someone \
+                who may act. Ask somebody else who may act to do it.";
+    refused(id, StatusCode::CONFLICT, "This is your own account", text)
+}
+
+fn unknown_change(id: i64) -> Refusal {
+    let text = "The form asks for a change that these pages do not know. Nothing was changed; open the page anew and try again.";
+    refused(id, StatusCode::BAD_REQUEST, "There is no such change", text)
+}
+
+fn refused(id: i64, status: StatusCode, title: &'static str, text: &str) -> Refusal {
+    let ways = vec![(format!("{ACCOUNTS}{id}/"), "Back to the account")];
+    Box::new(Told { status, title, text: text.to_owned(), ways, retry_after: None, log: String::new() }).into()
+}

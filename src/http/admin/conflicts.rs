@@ -1,0 +1,158 @@
+//! Discord ids that imports claim for accounts and that could not be given to them.
+//!
+//! Enters: a decision of who may act. Leaves: what each account claims, who has that now, and the choices; or the claim settled.
+
+use std::sync::Arc;
+
+use askama::Template;
+use poem::http::StatusCode;
+use poem::web::Data;
+use poem::{Body, Request, Response, handler};
+
+use crate::domain::{ConflictKind, StaffAct};
+use crate::http::pages::App;
+use crate::http::pages::acting::Acting;
+use crate::http::pages::addresses::{ACCOUNTS, CONFLICTS, see_other};
+use crate::http::pages::forms::Form;
+use crate::http::pages::query::Query;
+use crate::http::pages::refusal::{Refusal, Told};
+use crate::http::pages::session::Staff;
+use crate::http::pages::shell::{Section, Shell, When, html};
+use crate::store::{Decided, OpenConflict, Settlement};
+
+/// A claim as the template shows it.
+struct Row {
+    id: i64,
+    address: String,
+    name: String,
+    claimed: String,
+    /// What the account has now.
+    has: Option<String>,
+    /// It is staff, so that whoever has the id could log in as such.
+    is_staff: bool,
+    why: &'static str,
+    noted: When,
+    /// The account that has the id now: where it is, its number and name, and whether it could still be used without.
+    holder: Option<(String, i64, String, bool)>,
+    /// Whether the claim can be met.
+    is_id: bool,
+}
+
+impl From<OpenConflict> for Row {
+    fn from(conflict: OpenConflict) -> Self {
+        Self {
+            is_id: conflict.claimed_id().is_some(),
+            id: conflict.account.id,
+            address: format!("{ACCOUNTS}{}/", conflict.account.id),
+            name: conflict.account.username,
+            has: conflict.account.discord_id.map(|id| id.to_string()),
+            is_staff: conflict.account.is_staff,
+            why: match (conflict.kind, &conflict.holder) {
+                (ConflictKind::NotAnId, _) => "That is no Discord id.",
+                (ConflictKind::ClaimedTwice, Some(_)) => "Another account has it.",
+                (ConflictKind::ClaimedTwice, None) => "More than one account claimed it.",
+            },
+            claimed: conflict.claimed,
+            noted: conflict.noted_at.into(),
+            holder: conflict
+                .holder
+                .map(|holder| (format!("{ACCOUNTS}{}/", holder.id), holder.id, holder.username, holder.has_password)),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "conflicts.html")]
+struct ConflictsPage<'a> {
+    shell: Shell<'a>,
+    accounts: &'static str,
+    form_word: &'a str,
+    may_act: bool,
+    rows: Vec<Row>,
+    first: Option<String>,
+    next: Option<String>,
+}
+
+/// The list.
+#[handler]
+pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
+    let query = Query::read(request, &[])?;
+    let number = |text: &str| text.parse().map_err(|_| Refusal::Query("“after” must be a number.".to_owned()));
+    let (after, size) = (query.after()?.map(number).transpose()?, query.page_size()?);
+    let mut rows = app.state.account_lists.open_conflicts(after, size + 1).await?;
+    let shown = usize::try_from(size).unwrap_or(usize::MAX);
+    let has_more = rows.len() > shown;
+    rows.truncate(shown);
+    let page = ConflictsPage {
+        accounts: ACCOUNTS,
+        form_word: &staff.0.form_word,
+        may_act: staff.0.account.is_superuser,
+        first: (!query.is_first()).then(|| query.first()),
+        next: rows.last().filter(|_| has_more).map(|last| query.next(&last.account.id.to_string())),
+        rows: rows.into_iter().map(Row::from).collect(),
+        shell: Shell::new(Some(&staff.0), Section::Accounts),
+    };
+    Ok(html(StatusCode::OK, page.render()?))
+}
+
+/// Takes a decision.
+#[handler]
+pub(super) async fn settle(staff: Staff, app: Data<&Arc<App>>, request: &Request, body: Body) -> Result<Response, Refusal> {
+    let acting = Acting::read(&app, staff, request, body).await?;
+    let account: i64 = acting.form.field("account").parse().map_err(|_| unreadable())?;
+    let decided = decided(&acting.form)?;
+    let open = app.state.account_lists.open_conflicts(Some(account.saturating_sub(1)), 1).await?;
+    let open = open.into_iter().find(|conflict| conflict.account.id == account).ok_or_else(gone)?;
+    let detail = match decided {
+        Decided::Keep => format!("{} does not get {}", open.account.username, open.claimed),
+        Decided::Give { claimed, from } => {
+            if open.claimed_id() != Some(claimed) || open.holder.as_ref().map(|holder| holder.id) != from {
+                return Err(moved());
+            }
+            let from = open.holder.map_or_else(String::new, |holder| format!(", which {} had", holder.username));
+            format!("{} gets {claimed}{from}", open.account.username)
+        }
+    };
+    acting.note(&app, StaffAct::SettleConflict, &account.to_string(), &detail).await?;
+    match app.state.account_desk.settle_conflict(account, decided, app.state.clock.now()).await? {
+        Settlement::Done { .. } => Ok(see_other(CONFLICTS)),
+        Settlement::Gone => Err(gone()),
+        Settlement::Moved => Err(moved()),
+    }
+}
+
+/// What the form says.
+fn decided(form: &Form) -> Result<Decided, Refusal> {
+    match form.field("decision") {
+        "keep" => Ok(Decided::Keep),
+        "give" => {
+            let claimed = form.field("claimed").parse().map_err(|_| unreadable())?;
+            let from = Some(form.field("from")).filter(|from| !from.is_empty());
+            let from = from.map(|from| from.parse().map_err(|_| unreadable())).transpose()?;
+            Ok(Decided::Give { claimed, from })
+        }
+        _ => Err(unreadable()),
+    }
+}
+
+fn unreadable() -> Refusal {
+    let text = "The form does not say what to decide of which account. Nothing was changed; open the page anew and try again.";
+    refused(StatusCode::BAD_REQUEST, "This decision cannot be read", text)
+}
+
+fn gone() -> Refusal {
+    let text = "This account claims nothing any more: somebody settled it, an import did, or its owner logged in with Discord. Nothing \
+                was changed now.";
+    refused(StatusCode::CONFLICT, "This is settled already", text)
+}
+
+fn moved() -> Refusal {
+    let text = "The account claims something else by now, or another account has the id than the one you saw. Nothing was changed; look \
+                at it again.";
+    refused(StatusCode::CONFLICT, "This has changed meanwhile", text)
+}
+
+fn refused(status: StatusCode, title: &'static str, text: &str) -> Refusal {
+    let ways = vec![(CONFLICTS.to_owned(), "See the conflicts")];
+    Box::new(Told { status, title, text: text.to_owned(), ways, retry_after: None, log: String::new() }).into()
+}

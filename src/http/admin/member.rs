@@ -1,0 +1,117 @@
+//! One member: everything that is known, and what happened.
+//!
+//! Enters: a Discord id, and perhaps the run that has just asked for this member. Leaves: the page.
+
+use std::sync::Arc;
+
+use askama::Template;
+use poem::http::StatusCode;
+use poem::web::{Data, Path};
+use poem::{Request, Response, handler};
+
+use super::member_sync::Sync;
+use super::timeline::{Entry, Shown};
+use crate::domain::{DiscordId, MemberRow};
+use crate::http::pages::App;
+use crate::http::pages::addresses::{ACCOUNTS, MEMBERS, RUNS};
+use crate::http::pages::avatar::Avatar;
+use crate::http::pages::chips::{Chip, RoleNames};
+use crate::http::pages::query::Query;
+use crate::http::pages::refusal::Refusal;
+use crate::http::pages::session::Staff;
+use crate::http::pages::shell::{Section, Shell, When, html};
+
+/// Where a person is to be seen at Discord.
+const PROFILES: &str = "https://discord.com/users/";
+
+#[derive(Template)]
+#[template(path = "member.html")]
+struct MemberPage<'a> {
+    shell: Shell<'a>,
+    members: &'static str,
+    profile: String,
+    id: DiscordId,
+    avatar: Avatar,
+    name: String,
+    row: &'a MemberRow,
+    roles: Vec<Chip>,
+    account: Option<(String, &'a str)>,
+    joined: Option<When>,
+    left: Option<When>,
+    created: When,
+    modified: When,
+    observed: When,
+    created_run: Option<String>,
+    /// Whether the viewer may have Discord asked; what is missing, if nobody can.
+    may_act: bool,
+    cannot_ask: Option<&'static str>,
+    sync: Option<Sync>,
+    history: Vec<Entry>,
+    first: Option<String>,
+    next: Option<String>,
+}
+
+/// The id that an address names.
+pub(super) fn member_id(path: poem::Result<Path<String>>) -> Result<DiscordId, Refusal> {
+    let Path(id) = path.map_err(|_| Refusal::NoMember)?;
+    id.parse().map_err(|_| Refusal::NoMember)
+}
+
+/// The page.
+#[handler]
+pub(super) async fn show(
+    staff: Staff,
+    app: Data<&Arc<App>>,
+    id: poem::Result<Path<String>>,
+    request: &Request,
+) -> Result<Response, Refusal> {
+    let id = member_id(id)?;
+    let query = Query::read(request, &["run"])?;
+    let number = |text: &str| text.parse().map_err(|_| Refusal::Query("“after” must be a number.".to_owned()));
+    let (before, size) = (query.after()?.map(number).transpose()?, query.page_size()?);
+    let read = &app.state.read;
+    // One event more than is shown says whether there is a next page.
+    let (row, mut events, roles) = tokio::try_join!(read.member(id), read.history(id, before, size + 1), read.roles())?;
+    let row = row.ok_or(Refusal::NoMember)?;
+    let names = RoleNames::new(roles);
+    let sync = match query.text("run") {
+        "" => None,
+        run => Some(Sync::find(&app, run, &row, &names).await?),
+    };
+    let shown = usize::try_from(size).unwrap_or(usize::MAX);
+    let has_more = events.len() > shown;
+    events.truncate(shown);
+    let mut history: Vec<Entry> = events.iter().map(|event| Entry::new(event, &names)).collect();
+    if !has_more {
+        history.extend(Entry::beginning(&row));
+    }
+    let page = MemberPage {
+        members: MEMBERS,
+        profile: format!("{PROFILES}{id}"),
+        id,
+        avatar: Avatar::new(&row.member, app.guild()).large(),
+        name: name(&row),
+        roles: names.all(&row.member),
+        account: row.account.as_ref().map(|(number, name)| (format!("{ACCOUNTS}{number}/"), name.as_str())),
+        joined: row.member.joined_at.map(When::from),
+        left: row.date_left.map(When::from),
+        created: row.date_created.into(),
+        modified: row.date_modified.into(),
+        observed: row.observed_at.into(),
+        created_run: row.created_run_id.map(|run| format!("{RUNS}{run}/")),
+        may_act: staff.0.account.is_superuser,
+        cannot_ask: super::member_sync::missing(&app),
+        sync,
+        history,
+        first: (!query.is_first()).then(|| query.first()),
+        next: events.last().filter(|_| has_more).map(|last| query.next(&last.number.to_string())),
+        row: &row,
+        shell: Shell::new(Some(&staff.0), Section::Members),
+    };
+    Ok(html(StatusCode::OK, page.render()?))
+}
+
+/// Of somebody who was only seen to leave, nothing but the id may be known.
+pub(super) fn name(row: &MemberRow) -> String {
+    Some(row.member.shown_name()).filter(|name| !name.is_empty()).map_or_else(|| row.member.id.to_string(), str::to_owned)
+}

@@ -1,0 +1,174 @@
+//! The handle of whoever looks accounts through: lists, single ones, and the claims that wait for a decision. Reads only.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::{SessionLimits, StoreError};
+use crate::domain::{Account, ConflictKind, DiscordId, username_key};
+
+/// Which part of the list of accounts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountPage {
+    /// What a name, an address or a name at Discord begins with, or a whole Discord id; empty for all.
+    pub search: String,
+    /// What they may do.
+    pub rights: Option<Rights>,
+    /// Only those that can be used, or cannot.
+    pub is_active: Option<bool>,
+    /// How they stand to the guild.
+    pub membership: Option<Membership>,
+    /// Only accounts after the one with this number, by name.
+    pub after: Option<i64>,
+    /// At most this many.
+    pub limit: i64,
+}
+
+/// What an account may do in the pages of staff.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rights {
+    /// Nothing.
+    None,
+    /// Look; it may act, too.
+    Look,
+    /// Act.
+    Act,
+}
+
+/// How an account stands to the guild.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Membership {
+    /// Its owner is a member.
+    Present,
+    /// Its owner was one.
+    Left,
+    /// It belongs to somebody at Discord who was never seen in the guild.
+    Never,
+    /// It belongs to nobody at Discord.
+    NoDiscord,
+}
+
+/// An account with what else is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountRow {
+    /// The account.
+    pub account: Account,
+    /// The name at Discord, as of the last login with it; or empty.
+    pub discord_username: String,
+    /// One can log in with a password.
+    pub has_password: bool,
+    /// How it stands to the guild.
+    pub membership: Membership,
+}
+
+/// How many accounts there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AccountTotals {
+    /// All.
+    pub all: i64,
+    /// That may look at the pages of staff.
+    pub staff: i64,
+    /// That cannot be used.
+    pub inactive: i64,
+    /// That claim an id they could not be given.
+    pub conflicts: i64,
+}
+
+/// A claim that could not be met, and who has the id now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenConflict {
+    /// The account that claims.
+    pub account: Account,
+    /// Why its claim could not be met.
+    pub kind: ConflictKind,
+    /// What it claims.
+    pub claimed: String,
+    /// When it was found.
+    pub noted_at: DateTime<Utc>,
+    /// The account that has the id now.
+    pub holder: Option<Holder>,
+}
+
+/// The account that has an id which another claims.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Its number.
+    pub id: i64,
+    /// Its name.
+    pub username: String,
+    /// One can log in with a password: without the id it can still be used.
+    pub has_password: bool,
+}
+
+impl OpenConflict {
+    /// The claimed id, if it is one: only such a claim can be met.
+    #[must_use]
+    pub fn claimed_id(&self) -> Option<DiscordId> {
+        self.claimed.parse().ok()
+    }
+}
+
+/// Looks accounts through.
+#[async_trait]
+pub trait AccountLists: Send + Sync + 'static {
+    /// A page of accounts by name.
+    async fn accounts(&self, page: &AccountPage) -> Result<Vec<AccountRow>, StoreError>;
+
+    /// One account.
+    async fn account(&self, id: i64) -> Result<Option<AccountRow>, StoreError>;
+
+    /// How many sessions of an account are open.
+    async fn open_sessions(&self, account: i64, limits: SessionLimits, now: DateTime<Utc>) -> Result<i64, StoreError>;
+
+    /// How many accounts there are.
+    async fn account_totals(&self) -> Result<AccountTotals, StoreError>;
+
+    /// How many claims wait for a decision.
+    async fn count_conflicts(&self) -> Result<i64, StoreError>;
+
+    /// Claims that wait for a decision by account number, those of accounts after a number.
+    async fn open_conflicts(&self, after: Option<i64>, limit: i64) -> Result<Vec<OpenConflict>, StoreError>;
+}
+
+/// What a search looks for: texts from one to the other, which are those that begin like it, where texts are ordered by their code points.
+pub(super) struct Search {
+    /// Among keys of names.
+    pub key: (String, String),
+    /// Among texts in ASCII's lower case, the only one that databases agree on.
+    pub ascii: (String, String),
+    /// Among Discord ids.
+    pub id: Option<i64>,
+}
+
+impl Search {
+    /// `None` of an empty text, which every text begins with.
+    pub fn of(text: &str) -> Option<Self> {
+        let range = |prefix: String| (prefix.clone(), format!("{prefix}{}", char::MAX));
+        let id = text.parse::<DiscordId>().ok().map(DiscordId::get);
+        (!text.is_empty()).then(|| Self { key: range(username_key(text)), ascii: range(text.to_ascii_lowercase()), id })
+    }
+}
+
+impl AccountPage {
+    /// The filters as conditions on the account `u` and the member `m` of its id. The same in both databases.
+    pub(super) fn conditions(&self) -> String {
+        let rights = match self.rights {
+            None => "",
+            Some(Rights::None) => " AND NOT u.is_staff",
+            Some(Rights::Look) => " AND u.is_staff",
+            Some(Rights::Act) => " AND u.is_staff AND u.is_superuser",
+        };
+        let active = match self.is_active {
+            None => "",
+            Some(true) => " AND u.is_active",
+            Some(false) => " AND NOT u.is_active",
+        };
+        let membership = match self.membership {
+            None => "",
+            Some(Membership::Present) => " AND m.discord_id IS NOT NULL AND m.date_left IS NULL",
+            Some(Membership::Left) => " AND m.date_left IS NOT NULL",
+            Some(Membership::Never) => " AND u.discord_id IS NOT NULL AND m.discord_id IS NULL",
+            Some(Membership::NoDiscord) => " AND u.discord_id IS NULL",
+        };
+        [rights, active, membership].concat()
+    }
+}

@@ -1,0 +1,117 @@
+//! The log of staff's acts.
+
+use chrono::TimeDelta;
+use guildsync::domain::{StaffAct, StaffEntry};
+use guildsync::store::{NewStaff, NewStaffEntry, Retention, StaffLogPage};
+
+use super::Ledger;
+use super::hand::{MICRO, at};
+
+on_both!(
+    acts_are_kept_as_they_were_noted_the_newest_first,
+    acts_are_filtered_and_paged,
+    acts_go_by_their_age,
+    who_acted_is_told_when_the_account_is_gone,
+    an_act_of_nobody_is_refused,
+);
+
+async fn account(ledger: &Ledger, name: &str) -> i64 {
+    let staff = NewStaff { username: name.into(), password_hash: "x".into(), is_superuser: true };
+    ledger.accounts.create_staff(&staff, at(0)).await.unwrap().expect("the name is free").id
+}
+
+async fn note(ledger: &Ledger, account: i64, act: StaffAct, target: &str, second: i64) {
+    let entry = NewStaffEntry { account, name: "name", act, target, detail: "" };
+    ledger.staff_log.note_act(entry, at(second)).await.unwrap();
+}
+
+async fn acts(ledger: &Ledger, page: StaffLogPage) -> Vec<StaffEntry> {
+    ledger.staff_log.acts(&StaffLogPage { limit: if page.limit == 0 { 100 } else { page.limit }, ..page }).await.unwrap()
+}
+
+fn targets(entries: &[StaffEntry]) -> Vec<&str> {
+    entries.iter().map(|entry| entry.target.as_str()).collect()
+}
+
+async fn acts_are_kept_as_they_were_noted_the_newest_first(ledger: &Ledger) {
+    let anna = account(ledger, "anna").await;
+    assert_eq!(acts(ledger, StaffLogPage::default()).await, []);
+    let entry =
+        NewStaffEntry { account: anna, name: "Änna \"🦀\"", act: StaffAct::SyncMember, target: "17", detail: "<b>' OR 1=1" };
+    ledger.staff_log.note_act(entry, at(5) + MICRO).await.unwrap();
+    note(ledger, anna, StaffAct::LogIn, "", 5).await;
+    let found = acts(ledger, StaffLogPage::default()).await;
+    assert_eq!(found.len(), 2);
+    assert_eq!((found[0].act, found[0].at), (StaffAct::LogIn, at(5)), "noted later, whatever the time says");
+    let expected = StaffEntry {
+        id: found[1].id,
+        at: at(5) + MICRO,
+        account: Some(anna),
+        name: "Änna \"🦀\"".into(),
+        act: StaffAct::SyncMember,
+        target: "17".into(),
+        detail: "<b>' OR 1=1".into(),
+    };
+    assert_eq!(found[1], expected);
+}
+
+async fn acts_are_filtered_and_paged(ledger: &Ledger) {
+    let (anna, bea) = (account(ledger, "anna").await, account(ledger, "bea").await);
+    for number in 0..6 {
+        let act = if number < 3 { StaffAct::Export } else { StaffAct::CancelRun };
+        note(ledger, if number % 2 == 0 { anna } else { bea }, act, &number.to_string(), number).await;
+    }
+    let page = StaffLogPage::default;
+    assert_eq!(targets(&acts(ledger, page()).await), ["5", "4", "3", "2", "1", "0"]);
+    assert_eq!(targets(&acts(ledger, StaffLogPage { account: Some(anna), ..page() }).await), ["4", "2", "0"]);
+    assert_eq!(targets(&acts(ledger, StaffLogPage { act: Some(StaffAct::CancelRun), ..page() }).await), ["5", "4", "3"]);
+    let both = StaffLogPage { account: Some(bea), act: Some(StaffAct::Export), ..page() };
+    assert_eq!(targets(&acts(ledger, both).await), ["1"]);
+    assert_eq!(acts(ledger, StaffLogPage { account: Some(i64::MAX), ..page() }).await, []);
+    assert_eq!(acts(ledger, StaffLogPage { act: Some(StaffAct::LogIn), ..page() }).await, []);
+
+    let (mut before, mut seen) = (None, Vec::new());
+    loop {
+        let found = acts(ledger, StaffLogPage { account: Some(anna), before, limit: 2, ..page() }).await;
+        let Some(last) = found.last() else { break };
+        before = Some(last.id);
+        seen.extend(found.into_iter().map(|entry| entry.target));
+    }
+    assert_eq!(seen, ["4", "2", "0"]);
+}
+
+async fn acts_go_by_their_age(ledger: &Ledger) {
+    let anna = account(ledger, "anna").await;
+    note(ledger, anna, StaffAct::Export, "early", 100).await;
+    note(ledger, anna, StaffAct::Export, "late", 200).await;
+    let year = TimeDelta::days(365);
+    let keep = Retention {
+        runs: year,
+        dry_runs: year,
+        deltas: year,
+        events: year,
+        failed_payloads: year,
+        staff_log: TimeDelta::hours(1),
+        staged: year,
+        sessions: year,
+        processes: year,
+    };
+    ledger.upkeep.sweep(&keep, at(100) + TimeDelta::hours(1)).await.unwrap();
+    assert_eq!(targets(&acts(ledger, StaffLogPage::default()).await), ["late", "early"]);
+    ledger.upkeep.sweep(&keep, at(100) + TimeDelta::hours(1) + MICRO).await.unwrap();
+    assert_eq!(targets(&acts(ledger, StaffLogPage::default()).await), ["late"]);
+}
+
+async fn who_acted_is_told_when_the_account_is_gone(ledger: &Ledger) {
+    let anna = account(ledger, "anna").await;
+    note(ledger, anna, StaffAct::Export, "", 1).await;
+    ledger.execute("DELETE FROM users WHERE username = 'anna'").await;
+    let left = acts(ledger, StaffLogPage::default()).await;
+    assert_eq!((left.len(), left[0].account, left[0].name.as_str()), (1, None, "name"));
+}
+
+async fn an_act_of_nobody_is_refused(ledger: &Ledger) {
+    let entry = NewStaffEntry { account: i64::MAX, name: "x", act: StaffAct::LogIn, target: "", detail: "" };
+    assert!(ledger.staff_log.note_act(entry, at(0)).await.is_err());
+    assert_eq!(acts(ledger, StaffLogPage::default()).await, []);
+}
