@@ -1,6 +1,6 @@
 //! What holds for every page: nothing that shuts people out, nothing that does not fit, nothing for the browser to complain of.
 
-use super::seed::History;
+use super::seed::{FIRST, History};
 use super::{ADMIN, ANNA, MEMBERS, ROOT, RUNS, Site, assert_fits, axe};
 use crate::support::chromium::{Browser, DESK, PHONE, Scheme};
 
@@ -11,6 +11,12 @@ pub fn pages(history: &History) -> Vec<(&'static str, String, u16)> {
         ("overview", ADMIN.to_owned(), 200),
         ("members", MEMBERS.to_owned(), 200),
         ("members-last", format!("{MEMBERS}?after=9"), 200),
+        ("member", format!("{MEMBERS}{FIRST}/"), 200),
+        ("member-gone", format!("{MEMBERS}{}/", FIRST + 116), 200),
+        ("accounts", "/admin/accounts/user/".to_owned(), 200),
+        ("accounts-empty", "/admin/accounts/user/?q=nobody+at+all".to_owned(), 200),
+        ("account", "/admin/accounts/user/1/".to_owned(), 200),
+        ("conflicts", "/admin/accounts/user/conflicts/".to_owned(), 200),
         ("syncs", RUNS.to_owned(), 200),
         ("sync", run(&history.succeeded), 200),
         ("sync-failed", run(&history.failed), 200),

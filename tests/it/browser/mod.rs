@@ -2,6 +2,7 @@
 
 mod axe;
 mod every_page;
+mod people;
 mod pictures;
 mod round;
 mod script_off;

@@ -195,9 +195,18 @@ impl Browser {
 
     /// Follows the link with exactly these words, and waits until the page it leads to is there.
     pub async fn follow(&self, words: &str) {
-        let what = format!("there is a link {words:?}");
-        let link = self.until(&what, async || self.client.find(Locator::LinkText(words)).await.ok()).await;
-        link.click().await.unwrap_or_else(|e| panic!("click on {words:?}: {e}"));
+        self.click_on(Locator::LinkText(words), words).await;
+    }
+
+    /// Presses the button with exactly these words.
+    pub async fn push(&self, words: &str) {
+        self.click_on(Locator::XPath(&format!("//button[normalize-space()='{words}']")), words).await;
+    }
+
+    async fn click_on(&self, what: Locator<'_>, words: &str) {
+        let there = format!("there is {words:?} to click on");
+        let found = self.until(&there, async || self.client.find(what).await.ok()).await;
+        found.click().await.unwrap_or_else(|e| panic!("click on {words:?}: {e}"));
     }
 
     /// Writes into a field instead of what it has.
