@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::address;
 use crate::domain::{HeldReason, Run, RunState};
-use crate::http::pages::addresses::{ACCOUNTS, MEMBERS, RUNS, WORKERS};
+use crate::http::pages::addresses::{CONFLICTS, MEMBERS, RUNS, WORKERS};
 use crate::http::pages::shell::{When, duration, number};
 use crate::store::{Landmarks, OpenConflicts, Problem, Process};
 
@@ -122,5 +122,5 @@ fn of_conflicts(conflicts: OpenConflicts) -> Matter {
         1 => "An account claims a Discord id that could not be given to it.".to_owned(),
         count => format!("{} accounts claim Discord ids that could not be given to them.", number(count)),
     };
-    Matter::bad(text, "Decide on the claims", ACCOUNTS, conflicts.since).waits()
+    Matter::bad(text, "Decide on the claims", CONFLICTS, conflicts.since).waits()
 }
