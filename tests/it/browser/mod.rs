@@ -2,6 +2,8 @@
 
 mod axe;
 mod every_page;
+mod held;
+mod live;
 mod people;
 mod pictures;
 mod round;

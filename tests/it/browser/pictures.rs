@@ -80,6 +80,7 @@ async fn of_every_page() {
         ("overview", "/admin/"),
         ("members", "/admin/accounts/guildmember/"),
         ("syncs", "/admin/sync/"),
+        ("comparison", "/admin/accounts/guildmember/comparison/"),
         ("accounts", "/admin/accounts/user/"),
         ("account", "/admin/accounts/user/1/"),
         ("conflicts", "/admin/accounts/user/conflicts/"),
@@ -92,7 +93,10 @@ async fn of_every_page() {
         browser.open(&format!("{}{path}", demo.base)).await;
         take(&browser, name).await;
     }
-    for (name, list, link) in [("sync", "/admin/sync/", ".runs tr:nth-child(3) a")] {
+    let (members, runs) = ("/admin/accounts/guildmember/?status=left", "/admin/sync/");
+    for (name, list, link) in
+        [("member", members, "[data-row] a[data-open]"), ("sync", runs, "[data-row]:nth-child(2) a[data-open]")]
+    {
         browser.open(&format!("{}{list}", demo.base)).await;
         browser.click(link).await;
         take(&browser, name).await;
