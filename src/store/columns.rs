@@ -120,7 +120,7 @@ pub(super) fn member(row: &impl Columns) -> Result<MemberRow, StoreError> {
             display_name: row.text("display_name")?,
             nickname: row.text("nickname")?,
             avatar_hash: row.text("avatar_hash")?,
-            guild_avatar_hash: row.text("guild_avatar_hash")?,
+            guild_avatar_hash: Some(row.text("guild_avatar_hash")?),
             roles: Roles::from_json(row.json("roles")?).ok_or_else(unreadable("list of roles"))?,
             joined_at: row.opt_time("joined_at")?,
             is_bot: row.flag("is_bot")?,
