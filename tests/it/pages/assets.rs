@@ -12,7 +12,7 @@ fn address(page: &str, name: &str) -> String {
 
 #[tokio::test]
 async fn assets_are_kept_for_good_under_the_address_pages_give_them() {
-    let mut site = Site::empty();
+    let mut site = Site::empty().await;
     let page = site.get(LOGIN).await.body;
     for (name, kind) in [("admin.css", "text/css; charset=utf-8"), ("icon.svg", "image/svg+xml")] {
         let asset = site.get(&address(&page, name)).await;

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use poem::http::StatusCode;
 use url::Url;
 
-use super::{Answer, LOGIN, Site};
+use super::{Answer, LOGIN, Site, seed};
 
 const BEGIN: &str = "/accounts/discord/login/";
 const BACK: &str = "/accounts/discord/login/callback/";
@@ -12,9 +12,9 @@ const PUBLIC: &str = "https://members.example.org";
 /// Nobody is there, and nobody needs to be.
 const DISCORD: &str = "http://127.0.0.1:9";
 
-fn site() -> Site {
-    let site = Site::with_discord(PUBLIC, DISCORD, false);
-    site.add_people();
+async fn site() -> Site {
+    let site = Site::with_discord(PUBLIC, DISCORD, false).await;
+    seed::people(&site.ledger).await;
     site
 }
 
@@ -31,7 +31,7 @@ async fn begin(site: &mut Site) -> String {
 
 #[tokio::test]
 async fn until_it_is_set_up_there_is_a_page_that_says_so() {
-    let mut site = Site::with_people();
+    let mut site = Site::with_people().await;
     let answer = site.get(BEGIN).await;
     assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, ""));
     insta::assert_snapshot!("discord_not_set_up", answer.page());
@@ -41,16 +41,16 @@ async fn until_it_is_set_up_there_is_a_page_that_says_so() {
 
 #[tokio::test]
 async fn the_login_page_leads_to_discord() {
-    let mut site = site();
+    let mut site = site().await;
     insta::assert_snapshot!("login_with_discord", site.get("/admin/login/?next=%2Fadmin%2Fsync%2F").await.page());
-    let mut empty = Site::with_discord(PUBLIC, DISCORD, false);
+    let mut empty = Site::with_discord(PUBLIC, DISCORD, false).await;
     let answer = empty.get(LOGIN).await;
     assert!(answer.body.contains("no staff account yet") && answer.body.contains(&format!("href=\"{BEGIN}\"")), "members may");
 }
 
 #[tokio::test]
 async fn a_login_begins_with_a_way_to_discord_and_a_cookie() {
-    let mut site = site();
+    let mut site = site().await;
     let answer = site.get("/accounts/discord/login/?next=%2Fadmin%2Fsync%2F").await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     assert!(answer.header("location").starts_with("http://127.0.0.1:9/oauth2/authorize?"), "{}", answer.header("location"));
@@ -65,13 +65,13 @@ async fn a_login_begins_with_a_way_to_discord_and_a_cookie() {
     assert_eq!(flags, "HttpOnly; SameSite=Lax; Secure; Path=/accounts/discord/login/; Max-Age=600");
     assert_ne!(begin(&mut site).await, state, "every login has its own");
 
-    let mut plain = Site::with_discord("http://127.0.0.1:8080", DISCORD, false);
+    let mut plain = Site::with_discord("http://127.0.0.1:8080", DISCORD, false).await;
     assert!(!plain.get(BEGIN).await.header("set-cookie").contains("Secure"));
 }
 
 #[tokio::test]
 async fn nobody_is_led_to_another_site() {
-    let mut site = site();
+    let mut site = site().await;
     for bad in ["https://evil.example/", "//evil.example/", "/\\evil.example"] {
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", bad).finish();
         let answer = site.get(&format!("{BEGIN}?{query}")).await;
@@ -82,7 +82,7 @@ async fn nobody_is_led_to_another_site() {
 
 #[tokio::test]
 async fn a_login_that_was_not_begun_here_goes_no_further() {
-    let mut site = site();
+    let mut site = site().await;
     let answer = site.get("/accounts/discord/login/callback/?code=x&state=y").await;
     assert_eq!((answer.status, answer.header("set-cookie")), (StatusCode::BAD_REQUEST, ""));
     insta::assert_snapshot!("discord_foreign", answer.page());
@@ -95,14 +95,14 @@ async fn a_login_that_was_not_begun_here_goes_no_further() {
             assert!(answer.body.contains("This login cannot go on"), "{query}");
         }
     }
-    assert_eq!(site.world.open_sessions(), 0);
+    assert_eq!(site.open_sessions().await, 0);
     let answer = site.get(&format!("{BACK}?error=access_denied&state={state}")).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN, "what others made up has not ended it");
 }
 
 #[tokio::test]
 async fn who_says_no_at_discord_is_told_that_nothing_happened() {
-    let mut site = site();
+    let mut site = site().await;
     let answer = site.get("/accounts/discord/login/?next=%2Fadmin%2Fsync%2F").await;
     let back = format!("{BACK}?error=access_denied&error_description=no&state={}", led_with(&answer, "state"));
     let answer = site.get(&back).await;
@@ -114,7 +114,7 @@ async fn who_says_no_at_discord_is_told_that_nothing_happened() {
 
 #[tokio::test]
 async fn another_error_of_discord_or_none_at_all_is_a_page_too() {
-    let mut site = site();
+    let mut site = site().await;
     let state = begin(&mut site).await;
     let answer = site.get(&format!("{BACK}?error=server_error&error_description=%3Cscript%3E&state={state}")).await;
     assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
@@ -129,7 +129,7 @@ async fn another_error_of_discord_or_none_at_all_is_a_page_too() {
 
 #[tokio::test]
 async fn while_discord_is_away_the_page_says_so_and_another_try_leads_on() {
-    let mut site = site();
+    let mut site = site().await;
     let answer = site.get("/accounts/discord/login/?next=%2Fadmin%2Fsync%2F").await;
     let answer = site.get(&format!("{BACK}?code=x&state={}", led_with(&answer, "state"))).await;
     assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
@@ -139,7 +139,7 @@ async fn while_discord_is_away_the_page_says_so_and_another_try_leads_on() {
 
 #[tokio::test]
 async fn an_address_that_begins_logins_without_end_waits() {
-    let mut site = site();
+    let mut site = site().await;
     for _ in 0..300 {
         assert_eq!(site.get(BEGIN).await.status, StatusCode::SEE_OTHER);
     }

@@ -3,8 +3,8 @@
 use guildsync::domain::GuildRole;
 use poem::http::StatusCode;
 
-use super::fakes::{member, odd_members};
-use super::{LIST, Site};
+use super::seed::{member, odd_members};
+use super::{LIST, Site, seed};
 
 #[tokio::test]
 async fn an_empty_list_says_how_to_send_the_first_one() {
@@ -18,13 +18,13 @@ async fn an_empty_list_says_how_to_send_the_first_one() {
 async fn names_chosen_by_strangers_stay_names() {
     let mut site = Site::as_staff().await;
     let mut members = odd_members();
-    members[0].member.roles = ["5", "6", "7", "8", "404"].into_iter().collect();
-    members[1].member.roles = ["404"].into_iter().collect();
-    *site.world.members.lock().unwrap() = members;
+    members[0].roles = ["5", "6", "7", "8", "404"].into_iter().collect();
+    members[1].roles = ["404"].into_iter().collect();
+    seed::odd(&site.stores, &members).await;
     let role =
         |id: i64, name: &str, color, position| GuildRole { id: id.try_into().unwrap(), name: name.into(), color, position };
-    *site.world.roles.lock().unwrap() =
-        vec![role(5, "<b>Low</b>", 0, 1), role(6, "Top", 0x00ff_8800, 9), role(7, "Mid", 255, 5), role(8, "Mid too", 1, 5)];
+    let roles = [role(5, "<b>Low</b>", 0, 1), role(6, "Top", 0x00ff_8800, 9), role(7, "Mid", 255, 5), role(8, "Mid too", 1, 5)];
+    site.stores.roles.replace_roles(&roles).await.unwrap();
     let answer = site.get(LIST).await;
     assert_eq!(answer.status, StatusCode::OK);
     for broken_out in ["<script>", "<b>", "onerror=\"", "../../"] {
@@ -48,7 +48,8 @@ fn link(page: &str, words: &str) -> Option<String> {
 #[tokio::test]
 async fn following_next_shows_everybody_once() {
     let mut site = Site::as_staff().await;
-    site.world.members.lock().unwrap().extend((1..=60).map(|id| member(id, &format!("m{id}"))));
+    let members: Vec<_> = (1..=60).map(|id| member(id, &format!("m{id}"))).collect();
+    seed::members(&site.stores, &members, &[]).await;
     let (mut seen, mut address, mut pages) = (Vec::new(), format!("{LIST}?page_size=25"), 0);
     loop {
         let answer = site.get(&address).await;
@@ -67,7 +68,8 @@ async fn following_next_shows_everybody_once() {
 #[tokio::test]
 async fn a_list_that_fills_its_last_page_has_no_page_after_it() {
     let mut site = Site::as_staff().await;
-    site.world.members.lock().unwrap().extend((1..=25).map(|id| member(id, "m")));
+    let members: Vec<_> = (1..=25).map(|id| member(id, "m")).collect();
+    seed::members(&site.stores, &members, &[]).await;
     let answer = site.get(&format!("{LIST}?page_size=25")).await;
     assert_eq!(link(&answer.body, "Next page"), None);
     let beyond = site.get(&format!("{LIST}?page_size=25&after=25")).await;

@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 use guildsync::domain::{Act, HeldReason, Mode, Run, RunState};
 use poem::http::StatusCode;
 
-use super::fakes::run;
-use super::{Answer, Site};
+use super::seed::run;
+use super::{Answer, Site, seed};
 
 const STATES: [RunState; 7] = [
     RunState::Queued,
@@ -20,7 +20,7 @@ const STATES: [RunState; 7] = [
 async fn page_of(run: Run) -> Answer {
     let mut site = Site::as_staff().await;
     let address = format!("/admin/sync/{}/", run.id);
-    site.world.runs.lock().unwrap().push(run);
+    seed::put_run(&site.ledger, &run).await;
     site.clock.advance(TimeDelta::milliseconds(2_500));
     let answer = site.get(&address).await;
     assert_eq!(answer.status, StatusCode::OK);
@@ -80,7 +80,7 @@ async fn runs_of_single_members_are_listed_only_when_asked_for() {
     let mut site = Site::as_staff().await;
     let mut single = run(RunState::Succeeded);
     single.mode = Mode::Delta;
-    site.world.runs.lock().unwrap().push(single);
+    seed::put_run(&site.ledger, &single).await;
     assert!(!site.get("/admin/sync/").await.body.contains("Single members"));
     assert!(site.get("/admin/sync/?deltas=1").await.body.contains("Single members"));
 }
@@ -108,7 +108,9 @@ async fn a_run_that_is_not_through_never_looks_done() {
 async fn the_list_shows_the_newest_first() {
     let mut site = Site::as_staff().await;
     assert!(site.get("/admin/sync/").await.body.contains("No syncs yet"));
-    site.world.runs.lock().unwrap().extend(STATES.map(run));
+    for run in STATES.map(run) {
+        seed::put_run(&site.ledger, &run).await;
+    }
     site.clock.advance(TimeDelta::milliseconds(2_500));
     insta::assert_snapshot!("runs", site.get("/admin/sync/").await.page());
 }

@@ -28,7 +28,7 @@ mod fetching;
 mod filing;
 mod finish;
 mod finish_claims;
-mod hand;
+pub mod hand;
 mod imports;
 mod links;
 mod members;
@@ -100,7 +100,8 @@ impl Ledger {
         Self { stores, connect, _postgres: postgres, _sqlite: sqlite }
     }
 
-    fn url(&self) -> &str {
+    /// Where the database is.
+    pub fn url(&self) -> &str {
         secrecy::ExposeSecret::expose_secret(&self.connect.url)
     }
 
@@ -117,12 +118,12 @@ impl Ledger {
     }
 
     /// Runs statements that no handle has.
-    async fn execute(&self, statements: &str) {
+    pub async fn execute(&self, statements: &str) {
         self.raw().await.execute(statements).await;
     }
 
     /// The one number a query answers.
-    async fn number(&self, query: &str) -> i64 {
+    pub async fn number(&self, query: &str) -> i64 {
         let query = sqlx::AssertSqlSafe(query.to_owned());
         match self.raw().await {
             Raw::Postgres(mut connection) => sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap(),
