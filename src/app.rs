@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::TimeDelta;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, ConfigError};
 use crate::discord::Patience;
@@ -186,6 +187,7 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
             pace,
             retention: retention(config),
             process: id.clone(),
+            stop: CancellationToken::new(),
         };
         Some(Workers::start(&tools, &queue, config.worker.writers)?)
     } else {

@@ -85,6 +85,7 @@ impl Entries {
                 follow: parts.follow,
                 read: parts.stores.read,
                 replies: parts.stores.replies,
+                roles: parts.stores.roles,
                 problems: parts.stores.problems,
                 leases: parts.stores.upkeep,
                 rest,
@@ -123,8 +124,9 @@ impl Entries {
                     "Discord does not accept DISCORD_TOKEN, and this process has no other role. Make a new token in the Discord Developer \
                      Portal > your application > Bot > Reset Token"
                 ),
+                bot::Ended::Refused(message) if only_bot => anyhow::anyhow!("{message} This process has no other role"),
                 // It has said so; the other roles serve on.
-                bot::Ended::WrongToken => std::future::pending().await,
+                bot::Ended::WrongToken | bot::Ended::Refused(_) => std::future::pending().await,
             }
         };
         tokio::select! {

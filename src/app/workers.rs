@@ -25,7 +25,7 @@ impl Workers {
     pub fn start(tools: &Tools, queue: &Queue, writers: usize) -> anyhow::Result<Self> {
         let actors = ActorThread::start()?;
         let workforce = Workforce::start(tools, writers, actors.system.arbiter());
-        let stop = CancellationToken::new();
+        let stop = tools.stop.clone();
         let (take, handler, stopped) = (queue.take.clone(), workforce.handler(), stop.clone());
         let taking = tokio::spawn(async move { take.take(Workforce::concurrency(writers), handler, stopped).await });
         Ok(Self { workforce, stop, taking, actors })
@@ -39,7 +39,7 @@ impl Workers {
         }
     }
 
-    /// Takes no more jobs, finishes those in hand, and ends the actors.
+    /// Takes no more jobs, finishes those in hand or hands them on, and ends the actors.
     pub async fn stop(self, grace: Duration) {
         self.stop.cancel();
         if tokio::time::timeout(grace, self.taking).await.is_err() {

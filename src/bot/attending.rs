@@ -58,6 +58,7 @@ impl<'a> Attending<'a> {
         tracing::info!(members = self.gateway.privileged, "connected to Discord");
         let troubles = &self.gateway.desk.troubles;
         troubles.clear(Trouble::Token);
+        troubles.clear(Trouble::Sessions);
         if self.gateway.privileged {
             troubles.clear(Trouble::Intent);
             self.gateway.granted();

@@ -29,6 +29,8 @@ pub(super) enum Told {
     GuildAway,
     /// The bot was removed from the guild.
     GuildGone,
+    /// A role of the guild was made, changed or removed.
+    RolesChanged,
     /// A command was called.
     Command(Box<CommandInteraction>),
     /// An event of ours that cannot be read.
@@ -51,6 +53,9 @@ pub(super) fn read(event: Event, guild: DiscordId) -> Option<Told> {
             let told = if event.guild.unavailable { Told::GuildAway } else { Told::GuildGone };
             is(guild, event.guild.id.get()).then_some(told)
         }
+        Event::GuildRoleCreate(event) => is(guild, event.role.guild_id.get()).then_some(Told::RolesChanged),
+        Event::GuildRoleUpdate(event) => is(guild, event.role.guild_id.get()).then_some(Told::RolesChanged),
+        Event::GuildRoleDelete(event) => is(guild, event.guild_id.get()).then_some(Told::RolesChanged),
         Event::InteractionCreate(event) => match event.interaction {
             Interaction::Command(command) => Some(Told::Command(Box::new(command))),
             _ => None,
@@ -64,6 +69,9 @@ pub(super) fn read(event: Event, guild: DiscordId) -> Option<Told> {
 fn unknown(kind: &str, value: &Value, guild: DiscordId) -> Option<Told> {
     match kind {
         "GUILD_MEMBER_ADD" | "GUILD_MEMBER_UPDATE" | "GUILD_MEMBER_REMOVE" => member(kind, value, guild),
+        "GUILD_ROLE_CREATE" | "GUILD_ROLE_UPDATE" | "GUILD_ROLE_DELETE" => {
+            names(value, "guild_id", guild).then_some(Told::RolesChanged)
+        }
         "GUILD_CREATE" => names(value, "id", guild).then_some(Told::GuildHere),
         "GUILD_DELETE" => {
             let away = value.get("unavailable") == Some(&Value::Bool(true));

@@ -14,6 +14,7 @@ use super::attending::Attending;
 use super::commands::Commands;
 use super::discover::{NoGateway, discover};
 use super::events::{self, Told};
+use super::inquiry;
 use super::session::{self, Closed, Opening};
 use super::troubles::Trouble;
 use super::{Desk, Standing, say};
@@ -27,9 +28,14 @@ const NOTICES: usize = 256;
 /// How long a session may take to be closed.
 const LEAVE: Duration = Duration::from_secs(10);
 
-/// Discord refuses the token.
+/// Why no further session is begun: only a person can help.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct WrongToken;
+pub(super) enum Refused {
+    /// Discord refuses the token.
+    Token,
+    /// Discord refuses every session; what was said of it.
+    Sessions(String),
+}
 
 /// What the leader knows of its sessions.
 pub(super) struct Gateway {
@@ -73,6 +79,7 @@ impl RawEventHandler for Ears {
             Some(Told::Member(Err(odd))) => {
                 tracing::warn!(fault = odd.fault, "what was told of a member cannot be kept and is left out");
             }
+            Some(Told::RolesChanged) => self.desk.role_names.wish(),
             // Discord waits for 3 s, so nothing may stand before it.
             Some(Told::Command(command)) => self.commands.answer(*command, &self.main),
             Some(Told::Unreadable(kind)) => {
@@ -118,23 +125,23 @@ impl Gateway {
     }
 
     /// Keeps a session up until `stop`.
-    pub async fn run(&mut self, stop: &CancellationToken) -> Result<(), WrongToken> {
+    pub async fn run(&mut self, stop: &CancellationToken) -> Result<(), Refused> {
         self.recovered();
         loop {
             let tried = stop.run_until_cancelled(self.next_url()).await;
             let url = match tried {
                 None => return Ok(()),
                 Some(Ok(url)) => url,
-                Some(Err(NoGateway::WrongToken)) => return self.wrong_token(),
                 Some(Err(error)) => {
                     self.fail(&error.to_string(), stop).await;
                     continue;
                 }
             };
-            let over = self.session(url, stop).await;
-            match over {
+            let over = self.session(url.clone(), stop).await;
+            match self.explained(over, &url, stop).await {
                 Over::Closed(Closed::Stopped) => return Ok(()),
                 Over::Closed(Closed::WrongToken) => return self.wrong_token(),
+                Over::Closed(Closed::Refused(code)) => return self.refused(code),
                 Over::Closed(Closed::IntentRefused) if self.privileged => {
                     self.privileged = false;
                     self.desk.troubles.note(Trouble::Intent, &say::intent());
@@ -180,10 +187,41 @@ impl Gateway {
         self.pause = (self.pause * 2).min(self.desk.options.pace.longest_pause);
     }
 
-    fn wrong_token(&self) -> Result<(), WrongToken> {
+    /// Every session is refused, and would be: that is said, and none is begun any more.
+    fn refused(&self, code: u16) -> Result<(), Refused> {
+        let message = say::refused(code);
+        self.desk.standing.send_replace(Standing::Refused);
+        self.desk.troubles.clear(Trouble::Gateway);
+        self.desk.troubles.note(Trouble::Sessions, &message);
+        Err(Refused::Sessions(message))
+    }
+
+    fn wrong_token(&self) -> Result<(), Refused> {
         self.desk.standing.send_replace(Standing::WrongToken);
         self.desk.troubles.note(Trouble::Token, &say::token());
-        Err(WrongToken)
+        Err(Refused::Token)
+    }
+
+    /// How a session is over; of one that broke before it had begun Discord is asked, which serenity does not always tell.
+    async fn explained(&mut self, over: Over, url: &str, stop: &CancellationToken) -> Over {
+        let began = self.begun.last().copied() >= self.asked;
+        if began || !matches!(over, Over::Closed(Closed::Broken(_))) {
+            return over;
+        }
+        let (options, intents) = (&self.desk.options, self.intents());
+        let asking = async {
+            sleep(options.pace.identify).await;
+            inquiry::close_code(url, &options.token, intents).await
+        };
+        let code = stop.run_until_cancelled(asking).await.flatten();
+        self.asked = Some(Instant::now());
+        code.and_then(Closed::by_code).map_or(over, Over::Closed)
+    }
+
+    /// What a session is to be told of.
+    fn intents(&self) -> GatewayIntents {
+        let members = if self.privileged { GatewayIntents::GUILD_MEMBERS } else { GatewayIntents::empty() };
+        GatewayIntents::GUILDS | members
     }
 
     /// One session, from its beginning to its end; it is closed when this returns.
@@ -195,13 +233,12 @@ impl Gateway {
             notices: sender,
             main: tokio::runtime::Handle::current(),
         };
-        let members = if self.privileged { GatewayIntents::GUILD_MEMBERS } else { GatewayIntents::empty() };
         let closing = stop.child_token();
         self.asked = Some(Instant::now());
         let opening = Opening {
             url,
             http: self.http.clone(),
-            intents: GatewayIntents::GUILDS | members,
+            intents: self.intents(),
             handler: Arc::new(ears),
             patience: self.desk.options.pace.patience,
         };

@@ -3,13 +3,13 @@
 use tokio_util::sync::CancellationToken;
 
 use super::duty::Duty;
-use super::gateway::{Gateway, WrongToken};
+use super::gateway::{Gateway, Refused};
 use super::{Desk, Ended, Standing};
 
 /// The duty's name in `leases`.
 const DUTY: &str = "bot";
 
-/// Stands by for the duty and has the gateway while this process has it, until `stop` or until Discord refuses the token.
+/// Stands by for the duty and has the gateway while this process has it, until `stop` or until Discord refuses the token, or every session.
 pub(super) async fn lead(desk: &std::sync::Arc<Desk>, stop: &CancellationToken) -> Ended {
     let duty = Duty::new(DUTY, desk);
     let mut gateway = Gateway::new(desk.clone());
@@ -34,8 +34,10 @@ pub(super) async fn lead(desk: &std::sync::Arc<Desk>, stop: &CancellationToken) 
             }
         };
         duty.let_go().await;
-        if ended == Err(WrongToken) {
-            return Ended::WrongToken;
+        match ended {
+            Ok(()) => {}
+            Err(Refused::Token) => return Ended::WrongToken,
+            Err(Refused::Sessions(message)) => return Ended::Refused(message),
         }
     }
     Ended::Stopped

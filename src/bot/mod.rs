@@ -1,14 +1,15 @@
 //! ENTRY: Discord's gateway and its slash commands.
 //!
 //! Enters: what Discord tells the bot of members, and commands of administrators. Leaves: delta runs and full syncs, filed through `intake`;
-//! replies, and reports in a channel. Imports `domain`, `intake`, `discord`, and of `store` the handles for reading, replies, problems and
-//! duties; never `worker`, or another entry.
+//! replies, and reports in a channel. Imports `domain`, `intake`, `discord`, and of `store` the handles for reading, role names, replies,
+//! problems and duties; never `worker`, or another entry.
 //!
 //! ```text
 //! gateway thread    serenity: events in the order they came -> EventCollector -> a delta run now and then
 //!                                                   commands -> a task each   -> a run, and a reply that is kept in SQL
 //! leader            one process of all with the token has the gateway; the others stand by
 //! catch-up          a full sync after whatever the gateway cannot have told
+//! role names        fetched anew when the gateway tells that a role is another
 //! replies           one process of all completes the replies and reports, whoever began them
 //! ```
 //!
@@ -23,9 +24,11 @@ mod discover;
 mod duty;
 mod events;
 mod gateway;
+mod inquiry;
 mod leader;
 mod replies;
 mod reports;
+mod role_names;
 mod say;
 mod session;
 mod standing;
@@ -43,9 +46,10 @@ use tokio_util::sync::CancellationToken;
 use crate::discord::Rest;
 use crate::domain::{Clock, DiscordId, Random};
 use crate::intake::{Follow, Intake};
-use crate::store::{Problems, Read, Replies, Upkeep};
+use crate::store::{Problems, Read, Replies, Roles, Upkeep};
 use catch_up::CatchUp;
 use collector::EventCollector;
+use role_names::RoleNames;
 use troubles::Troubles;
 
 pub use standing::Standing;
@@ -105,6 +109,8 @@ pub struct Pace {
     pub longest_pause: Duration,
     /// How soon the Server Members Intent is asked for again; the pause doubles up to an hour.
     pub intent: Duration,
+    /// How long reports rest after one did not come through.
+    pub rest: Duration,
     /// How long a stopping bot tries to file what it has collected.
     pub flush: Duration,
 }
@@ -123,6 +129,7 @@ impl Default for Pace {
             identify: Duration::from_secs(5),
             longest_pause: Duration::from_mins(5),
             intent: Duration::from_mins(5),
+            rest: Duration::from_secs(30),
             flush: Duration::from_secs(5),
         }
     }
@@ -139,6 +146,8 @@ pub struct BotTools {
     pub read: Arc<dyn Read>,
     /// Keeps replies until they are completed, and says what is to be reported.
     pub replies: Arc<dyn Replies>,
+    /// Keeps the names of roles.
+    pub roles: Arc<dyn Roles>,
     /// Keeps what a person must know of.
     pub problems: Arc<dyn Problems>,
     /// Gives duties.
@@ -158,6 +167,8 @@ pub enum Ended {
     Stopped,
     /// Discord does not accept the token. It has been said in the log and as a problem; only a person can help.
     WrongToken,
+    /// Discord refuses every session, and would refuse the next one; what was said of it, in the log and as a problem.
+    Refused(String),
     /// A defect of ours.
     Broken(String),
 }
@@ -179,6 +190,7 @@ struct Desk {
     standing: watch::Sender<Standing>,
     catch_up: CatchUp,
     collector: EventCollector,
+    role_names: RoleNames,
     /// Wakes whoever completes replies, when one was kept.
     kept: tokio::sync::Notify,
 }
@@ -189,7 +201,7 @@ const QUICK: Duration = Duration::from_millis(2_500);
 const STEP: Duration = Duration::from_secs(10);
 
 impl Bot {
-    /// Starts the bot. It runs until `stop`, or until Discord refuses the token.
+    /// Starts the bot. It runs until `stop`, or until Discord refuses the token, or every session.
     ///
     /// # Errors
     /// [`BotError`] if it cannot be started at all.
@@ -211,6 +223,7 @@ impl Bot {
             standing,
             catch_up: CatchUp::new(),
             collector: EventCollector::new(),
+            role_names: RoleNames::new(),
             kept: tokio::sync::Notify::new(),
             options,
             tools,
@@ -254,11 +267,13 @@ impl Desk {
         self.troubles.clear(troubles::Trouble::Channel);
         let collecting = self.collector.run(&self, &gateway_closed);
         let catching_up = self.catch_up.run(&self, &stopping);
+        let naming = self.role_names.run(&self, &stopping);
         let replying = replies::run(&self, &stopping);
         let noting = self.troubles.run(&self, &gateway_closed);
-        let (ended, (), (), (), ()) = tokio::join!(leading, collecting, catching_up, replying, noting);
+        let (ended, (), (), (), (), ()) = tokio::join!(leading, collecting, catching_up, naming, replying, noting);
         self.standing.send_replace(match ended {
             Ended::WrongToken => Standing::WrongToken,
+            Ended::Refused(_) => Standing::Refused,
             _ => Standing::Ended,
         });
         ended

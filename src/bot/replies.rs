@@ -52,7 +52,7 @@ async fn complete_all(desk: &Arc<Desk>) {
     loop {
         if let Ok(Ok(replies)) = timeout(STEP, desk.tools.replies.open_replies(AT_ONCE)).await {
             for reply in replies {
-                let key = (reply.run, reply.expires_at);
+                let key = (reply.run, reply.to.expires_at);
                 if at_hand.insert(key) {
                     let desk = desk.clone();
                     completing.spawn(async move {
@@ -88,7 +88,7 @@ enum Followed {
 /// Completes one reply, unless the database goes away over it.
 async fn complete(desk: &Desk, reply: &Reply) {
     let address = say::address(&desk.options.public_url, reply.run);
-    let left = (reply.expires_at - desk.tools.clock.now()).to_std().unwrap_or_default();
+    let left = (reply.to.expires_at - desk.tools.clock.now()).to_std().unwrap_or_default();
     let expiry = Instant::now() + left;
     let followed = timeout_at(expiry, follow(desk, reply, &address)).await;
     let in_time = followed.is_ok();
@@ -125,7 +125,7 @@ async fn follow(desk: &Desk, reply: &Reply, address: &str) -> Followed {
     let following = to_end(desk, reply.run, |run| drop(seen.send_replace(Some(run.clone()))));
     tokio::pin!(following);
     // The first answer was an edit, too; by then the whole command may be done.
-    let heard = reply.expires_at - desk.options.pace.reply;
+    let heard = reply.to.expires_at - desk.options.pace.reply;
     let since = (desk.tools.clock.now() - heard).to_std().unwrap_or_default();
     let mut next = Instant::now() + desk.options.pace.edit.saturating_sub(since);
     let expected = match timeout(COUNT, desk.tools.read.member_totals()).await {
@@ -173,7 +173,7 @@ async fn to_end(desk: &Desk, run: RunId, mut seen: impl FnMut(&Run)) -> Followed
 /// Changes the reply, trying again while that may help; `false` if Discord no longer knows it.
 async fn edit(desk: &Desk, reply: &Reply, text: &str) -> bool {
     loop {
-        match desk.tools.rest.edit_reply(reply.application, &reply.token, text).await {
+        match desk.tools.rest.edit_reply(reply.to.application, &reply.to.token, text).await {
             Ok(known) => return known,
             Err(error) if error.is_transient() => {
                 tracing::debug!(run = %reply.run, %error, "a reply could not be changed; the next try follows");

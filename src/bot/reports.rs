@@ -7,8 +7,6 @@ use super::troubles::Trouble;
 use super::{Desk, STEP, say};
 use crate::domain::{Run, RunState};
 
-/// How long reports rest while Discord is away.
-const AWAY: std::time::Duration = std::time::Duration::from_secs(30);
 /// Runs that are reported in one go.
 const MOST: i64 = 20;
 /// What ended longer ago is told the log alone: a bot that comes back after days would fill the channel with old news.
@@ -21,7 +19,7 @@ pub(super) async fn tell_all(desk: &Desk) {
             for run in runs {
                 if !tell(desk, &run).await {
                     // Discord is away; what waits behind this would not come through either.
-                    sleep(AWAY).await;
+                    sleep(desk.options.pace.rest).await;
                     break;
                 }
             }

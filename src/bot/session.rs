@@ -32,8 +32,22 @@ pub(super) enum Closed {
     WrongToken,
     /// Close code 4014.
     IntentRefused,
+    /// A close code after which no session can succeed: 4010 to 4013.
+    Refused(u16),
     /// It had no connection for longer than one has patience for, or came to an end that is none of the above.
     Broken(String),
+}
+
+impl Closed {
+    /// What a close code means, if no session can succeed as this one was begun.
+    pub fn by_code(code: u16) -> Option<Self> {
+        match code {
+            4004 => Some(Self::WrongToken),
+            4010..=4013 => Some(Self::Refused(code)),
+            4014 => Some(Self::IntentRefused),
+            _ => None,
+        }
+    }
 }
 
 /// What a session is begun with.
@@ -89,6 +103,7 @@ async fn live(opening: Opening, stop: &CancellationToken) -> Closed {
         verdict = verdict.next() => match verdict {
             Some(Err(GatewayError::InvalidAuthentication)) => Closed::WrongToken,
             Some(Err(GatewayError::DisallowedGatewayIntents)) => Closed::IntentRefused,
+            Some(Err(GatewayError::InvalidGatewayIntents)) => Closed::Refused(4013),
             Some(Err(error)) => Closed::Broken(error.to_string()),
             Some(Ok(())) | None => Closed::Broken("the gateway client ended".into()),
         },

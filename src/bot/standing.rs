@@ -19,6 +19,8 @@ pub enum Standing {
     Away(String),
     /// Ended: Discord refuses the token.
     WrongToken,
+    /// Ended: Discord refuses every session.
+    Refused,
     /// Ended.
     Ended,
 }
@@ -33,6 +35,7 @@ impl fmt::Display for Standing {
             Self::NotInGuild => f.write_str("connected, but not in the guild"),
             Self::Away(reason) => write!(f, "away: {reason}"),
             Self::WrongToken => f.write_str("ended: wrong token"),
+            Self::Refused => f.write_str("ended: Discord refuses every session"),
             Self::Ended => f.write_str("ended"),
         }
     }

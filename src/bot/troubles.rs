@@ -24,6 +24,8 @@ pub(super) enum Trouble {
     Guild,
     /// No connection to Discord.
     Gateway,
+    /// Discord refuses every session.
+    Sessions,
     /// The commands are not registered.
     Commands,
     /// The report channel cannot be written to.
@@ -38,6 +40,7 @@ impl Trouble {
             Self::Token => "bot_token",
             Self::Guild => "bot_guild",
             Self::Gateway => "bot_gateway",
+            Self::Sessions => "bot_sessions",
             Self::Commands => "bot_commands",
             Self::Channel => "bot_channel",
         }

@@ -1,13 +1,15 @@
-//! The doctor's look at Discord: token, intent, guild, member list, login.
+//! The doctor's look at Discord: token, intent, guild, member list, report channel, login.
 
 use std::time::Duration;
 
 use super::check::{Findings, fine, note};
 use crate::app;
 use crate::config::Config;
-use crate::discord::{DiscordError, Patience, Rest};
+use crate::discord::{DiscordError, Patience, Rest, members_intent_off};
 use crate::domain::DiscordId;
 
+/// What is left to do where the problem says the rest.
+const AGAIN: &str = "then run `guildsync check` again";
 /// A person is waiting.
 const PATIENCE: Patience = Patience {
     connect: Duration::from_secs(3),
@@ -30,7 +32,7 @@ pub(super) async fn check_discord(config: &Config, guild: Option<DiscordId>, fin
     match app::rest(config, redis.as_ref(), PATIENCE) {
         Ok(None) => note("DISCORD_TOKEN is not set: no bot, and no member list from Discord"),
         Ok(Some(rest)) => {
-            if let Err(error) = check_bot(&rest, guild, findings).await {
+            if let Err(error) = check_bot(&rest, guild, config, findings).await {
                 tell(&error, config.discord.api_url(), findings);
             }
         }
@@ -45,20 +47,17 @@ fn tell(error: &DiscordError, api_url: &str, findings: &mut Findings) {
             "see whether this machine reaches it, and look at https://discordstatus.com; what needs Discord waits meanwhile";
         findings.problem(&format!("Discord ({api_url}) does not answer as it should just now"), remedy);
     } else {
-        findings.problem(&error.to_string(), "then run `guildsync check` again");
+        findings.problem(&error.to_string(), AGAIN);
     }
 }
 
-async fn check_bot(rest: &Rest, guild: Option<DiscordId>, findings: &mut Findings) -> Result<(), DiscordError> {
+async fn check_bot(rest: &Rest, guild: Option<DiscordId>, config: &Config, findings: &mut Findings) -> Result<(), DiscordError> {
     let bot = rest.identity().await?;
     fine(&format!("Discord knows the token: the bot is {}", bot.username));
     if bot.has_members_intent {
         fine("the Server Members Intent is on");
     } else {
-        findings.problem(
-            "the Server Members Intent is off, so the members can be neither listed nor watched",
-            "Discord Developer Portal > your application > Bot > Privileged Gateway Intents > Server Members Intent: turn it on",
-        );
+        findings.problem(&members_intent_off(), AGAIN);
     }
     let Some(guild) = guild else {
         note("without GUILD_ID nothing more can be asked of Discord");
@@ -70,6 +69,30 @@ async fn check_bot(rest: &Rest, guild: Option<DiscordId>, findings: &mut Finding
     if bot.has_members_intent {
         let page = rest.members_after(guild, None).await?;
         fine(&format!("the members can be listed ({} on the first page)", page.received));
+    }
+    // The settings were read, so the id is one.
+    if let Ok(Some(channel)) = config.report_channel() {
+        check_channel(rest, guild, channel, findings).await?;
+    }
+    Ok(())
+}
+
+/// Looks at the channel for reports. Whether the bot may write there shows at the first report.
+async fn check_channel(rest: &Rest, guild: DiscordId, channel: DiscordId, findings: &mut Findings) -> Result<(), DiscordError> {
+    let facts = rest.channel(channel).await?;
+    let name = facts.name.map(|name| format!(" (#{name})")).unwrap_or_default();
+    if facts.guild != Some(guild) {
+        findings.problem(
+            &format!("the report channel {channel}{name} is not in the server of GUILD_ID"),
+            "right-click a channel of that server > Copy Channel ID, and put it into bot.report_channel",
+        );
+    } else if facts.holds_messages {
+        fine(&format!("the bot sees the report channel{name}; whether it may write there shows at the first report"));
+    } else {
+        findings.problem(
+            &format!("the report channel {channel}{name} holds no messages: it is a category or a forum"),
+            "right-click a text channel > Copy Channel ID, and put it into bot.report_channel",
+        );
     }
     Ok(())
 }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-/// Where the page of an application is; messages name places from here.
-const PORTAL: &str = "the Discord Developer Portal (https://discord.com/developers/applications) > your application";
+use super::intent::{PORTAL, members_intent_off};
 
 /// Why Discord did not do as asked. Nothing here holds a token or speaks of a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,9 +15,9 @@ pub enum DiscordError {
     WrongToken,
     /// 403 with code 50001 where the guild was asked for.
     #[error(
-        "Discord refuses the bot access to the server (Missing Access, 50001). Either the Server Members Intent is off: turn it on \
-        in {PORTAL} > Bot > Privileged Gateway Intents > Server Members Intent. Or the bot is not in the server of GUILD_ID: \
-        invite it with the link that OAuth2 > URL Generator makes there, scopes bot and applications.commands"
+        "Discord refuses the bot access to the server (Missing Access, 50001), for one of two reasons. {}. Or the bot is not in the \
+        server of GUILD_ID: invite it with the link that OAuth2 > URL Generator makes there, scopes bot and applications.commands",
+        members_intent_off()
     )]
     MissingAccess,
     /// 403: a permission is missing.
@@ -176,7 +175,13 @@ mod tests {
             &DiscordError::MissingAccess,
             "missing_access",
             false,
-            &["Bot > Privileged Gateway Intents > Server Members Intent", "not in the server of GUILD_ID", "invite it", "50001"],
+            &[
+                &members_intent_off(),
+                "Bot > Privileged Gateway Intents > Server Members Intent",
+                "not in the server of GUILD_ID",
+                "invite it",
+                "50001",
+            ],
         );
         says(&DiscordError::UnknownGuild, "unknown_guild", false, &["GUILD_ID", "Copy Server ID", "invite the bot"]);
         says(&DiscordError::UnknownChannel, "unknown_channel", false, &["bot.report_channel", "Copy Channel ID"]);

@@ -100,7 +100,8 @@ impl Rest {
     }
 }
 
-fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+/// Reads an answer that is JSON.
+pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     serde_json::from_slice(body).map_err(|error| malformed(&error))
 }
 

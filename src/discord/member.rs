@@ -26,12 +26,14 @@ pub fn read_member(value: &Value, guild: DiscordId) -> Result<Member, OddMember>
     let member = read_person(user, "user.")?;
     let odd = |fault| OddMember { id: Some(member.id), fault };
     let nickname = text(value, "", "nick").map_err(odd)?;
+    let guild_avatar_hash = text(value, "", "avatar").map_err(odd)?;
     let roles = roles(value.get("roles"), guild).map_err(odd)?;
     let joined_at = time(value.get("joined_at")).map_err(odd)?;
-    Ok(Member { nickname, roles, joined_at, ..member })
+    Ok(Member { nickname, guild_avatar_hash, roles, joined_at, ..member })
 }
 
-/// Reads a user alone, as the gateway's event of a member leaving gives it: a member without nickname, roles and time of joining.
+/// Reads a user alone, as the gateway's event of a member leaving gives it: a member without nickname, picture
+/// for the guild, roles and time of joining.
 ///
 /// # Errors
 /// [`OddMember`] if it cannot be kept.
@@ -73,6 +75,7 @@ fn read_person(user: &Value, place: &str) -> Result<Member, OddMember> {
         display_name: text(user, place, "global_name").map_err(odd)?,
         nickname: String::new(),
         avatar_hash: text(user, place, "avatar").map_err(odd)?,
+        guild_avatar_hash: String::new(),
         roles: Roles::default(),
         joined_at: None,
         is_bot: flag(user.get("bot")).map_err(|fault| odd(format!("{place}bot: {fault}")))?,
@@ -194,6 +197,7 @@ mod tests {
                 display_name: "Nelly".into(),
                 nickname: "NOT API SUPPORT".into(),
                 avatar_hash: "8342729096ea3675442027381ff50dfe".into(),
+                guild_avatar_hash: "0fa1c2e3aa1f5e5b8a3c1a4bd9a0c111".into(),
                 roles: ["3", "1"].into_iter().collect(),
                 joined_at: parse_time("2015-04-26T06:26:56.936Z"),
                 is_bot: false,
@@ -206,20 +210,23 @@ mod tests {
         let bare = json!({"user": {"id": 80_351_110_224_678_912_u64, "username": "nelly"}});
         let member = read_member(&bare, guild()).unwrap();
         assert_eq!(member.id.get(), 80_351_110_224_678_912);
-        assert_eq!((member.display_name.as_str(), member.nickname.as_str(), member.avatar_hash.as_str()), ("", "", ""));
+        assert_eq!((member.display_name.as_str(), member.nickname.as_str()), ("", ""));
+        assert_eq!((member.avatar_hash.as_str(), member.guild_avatar_hash.as_str()), ("", ""));
         assert_eq!((member.roles, member.joined_at, member.is_bot), (Roles::default(), None, false));
 
         let nulls = json!({
             "user": {"id": "1", "username": "n", "discriminator": null, "global_name": null, "avatar": null, "bot": null},
-            "nick": null, "roles": null, "joined_at": null,
+            "nick": null, "avatar": null, "roles": null, "joined_at": null,
         });
-        assert_eq!(read_member(&nulls, guild()).unwrap().username, "n");
+        let member = read_member(&nulls, guild()).unwrap();
+        assert_eq!((member.username.as_str(), member.avatar_hash.as_str(), member.guild_avatar_hash.as_str()), ("n", "", ""));
     }
 
     #[test]
     fn a_user_alone_is_a_member_without_the_rest() {
         let whole = read_member(&nelly(), guild()).unwrap();
-        let bare = Member { nickname: String::new(), roles: Roles::default(), joined_at: None, ..whole };
+        let (nickname, guild_avatar_hash) = (String::new(), String::new());
+        let bare = Member { nickname, guild_avatar_hash, roles: Roles::default(), joined_at: None, ..whole };
         assert_eq!(read_user(&nelly()["user"]), Ok(bare));
         let fault = read_user(&json!({"id": "7"})).unwrap_err();
         assert_eq!(fault.to_string(), "member 7: username: must not be empty");
@@ -237,7 +244,7 @@ mod tests {
     #[test]
     fn the_limits_are_those_of_the_bot_api() {
         let long = |n: usize| Value::from("é".repeat(n));
-        for pointer in ["/user/username", "/user/global_name", "/user/avatar", "/nick"] {
+        for pointer in ["/user/username", "/user/global_name", "/user/avatar", "/nick", "/avatar"] {
             assert!(read_member(&with(pointer, long(100)), guild()).is_ok(), "{pointer}");
         }
         // As many roles as may be, and @everyone.
@@ -260,7 +267,10 @@ mod tests {
             ("/user/global_name", json!("\0"), "user.global_name: must not contain a NUL character"),
             ("/user/avatar", json!(["a"]), "user.avatar: must be a string or null"),
             ("/user/bot", json!("yes"), "user.bot: must be true or false"),
-            ("/nick", long, "nick: must be at most 100 characters"),
+            ("/nick", long.clone(), "nick: must be at most 100 characters"),
+            ("/avatar", long, "avatar: must be at most 100 characters"),
+            ("/avatar", json!(7), "avatar: must be a string or null"),
+            ("/avatar", json!("a\0"), "avatar: must not contain a NUL character"),
             ("/roles", json!({}), "roles: must be a list"),
             ("/roles", json!(["1", null]), "roles[1]: must be a string or an integer"),
             ("/roles", json!([1.5]), "roles[0]: must be a string or an integer"),

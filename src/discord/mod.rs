@@ -7,8 +7,10 @@
 //! than the one that `DISCORD_API_URL` names, and no token stands in a log line, an error or a key of Redis.
 
 mod budget;
+mod channel;
 mod error;
 mod guild;
+mod intent;
 mod invented;
 mod member;
 mod message;
@@ -19,8 +21,10 @@ mod roster;
 mod route;
 
 pub use budget::{Budget, Limits, LocalBudget, RedisBudget, Scope};
+pub use channel::ChannelFacts;
 pub use error::DiscordError;
 pub use guild::{BotIdentity, GuildFacts};
+pub use intent::members_intent_off;
 pub use invented::{Churn, InventedAccount, InventedGuild, write_roster};
 pub use member::{OddMember, read_member, read_user};
 pub use oauth::{Authorization, DiscordUser, OAuth, OAuthError, OAuthOptions};

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{DiscordId, RunId};
 
-/// Longest `username`, `display_name`, `nickname` and `avatar_hash`, in characters.
+/// Longest `username`, `display_name`, `nickname`, `avatar_hash` and `guild_avatar_hash`, in characters.
 pub const MAX_TEXT: usize = 100;
 /// Most roles of one member.
 pub const MAX_ROLES: usize = 1_000;
@@ -30,7 +30,7 @@ pub enum TextError {
     Nul,
 }
 
-/// Checks a `display_name`, `nickname` or `avatar_hash`, each of which may be empty.
+/// Checks a `display_name`, `nickname`, `avatar_hash` or `guild_avatar_hash`, each of which may be empty.
 ///
 /// # Errors
 /// [`TextError`].
@@ -72,8 +72,10 @@ pub struct Member {
     pub display_name: String,
     /// Name in this guild, or empty.
     pub nickname: String,
-    /// Avatar hash for Discord's CDN, or empty.
+    /// Hash of the user's own picture at Discord's CDN, or empty.
     pub avatar_hash: String,
+    /// Hash of the picture this person chose for this guild, or empty.
+    pub guild_avatar_hash: String,
     /// Role ids in the order given.
     pub roles: Roles,
     /// When the member joined the guild, if known.

@@ -7,7 +7,7 @@ use crate::store::{Dropped, StagedBatch, StoreError, encode_payload};
 const MAX_WEIGHT: usize = 8 * 1024 * 1024;
 
 fn weight(member: &Member) -> usize {
-    let texts = [&member.username, &member.display_name, &member.nickname, &member.avatar_hash];
+    let texts = [&member.username, &member.display_name, &member.nickname, &member.avatar_hash, &member.guild_avatar_hash];
     texts.into_iter().map(String::len).sum::<usize>() + member.roles.as_json().len()
 }
 
@@ -112,6 +112,7 @@ mod tests {
             display_name: String::new(),
             nickname: String::new(),
             avatar_hash: String::new(),
+            guild_avatar_hash: String::new(),
             roles: Roles::default(),
             joined_at: None,
             is_bot: false,

@@ -18,6 +18,8 @@ pub(super) struct Entry {
     pub nickname: Option<Loose>,
     pub avatar: Option<Loose>,
     pub avatar_hash: Option<Loose>,
+    pub guild_avatar: Option<Loose>,
+    pub guild_avatar_hash: Option<Loose>,
     pub roles: Option<Loose>,
     pub joined_at: Option<Loose>,
     pub is_bot: Option<Loose>,
@@ -34,6 +36,8 @@ impl Entry {
             "nickname" => &mut self.nickname,
             "avatar" => &mut self.avatar,
             "avatar_hash" => &mut self.avatar_hash,
+            "guild_avatar" => &mut self.guild_avatar,
+            "guild_avatar_hash" => &mut self.guild_avatar_hash,
             "roles" => &mut self.roles,
             "joined_at" => &mut self.joined_at,
             "is_bot" => &mut self.is_bot,
@@ -44,19 +48,17 @@ impl Entry {
     /// Checks the entry at `members[index]`.
     pub fn check(self, index: u64, guild: DiscordId, faults: &mut Faults) -> Option<Member> {
         let mut checks = Checks { index, faults };
-        let (id_key, id) =
-            if self.id.is_some() || self.discord_id.is_none() { ("id", self.id) } else { ("discord_id", self.discord_id) };
-        let (avatar_key, avatar) = if self.avatar.is_some() || self.avatar_hash.is_none() {
-            ("avatar", self.avatar)
-        } else {
-            ("avatar_hash", self.avatar_hash)
-        };
+        let (id_key, id) = spelled(("id", self.id), ("discord_id", self.discord_id));
+        let (avatar_key, avatar) = spelled(("avatar", self.avatar), ("avatar_hash", self.avatar_hash));
+        let (guild_avatar_key, guild_avatar) =
+            spelled(("guild_avatar", self.guild_avatar), ("guild_avatar_hash", self.guild_avatar_hash));
         // All of them, so that the author learns of every fault at once.
         let id = checks.id(id_key, id);
         let username = checks.username(self.username);
         let display_name = checks.text("display_name", self.display_name);
         let nickname = checks.text("nickname", self.nickname);
         let avatar_hash = checks.text(avatar_key, avatar);
+        let guild_avatar_hash = checks.text(guild_avatar_key, guild_avatar);
         let roles = checks.roles(self.roles, guild);
         let joined_at = checks.time("joined_at", self.joined_at);
         let is_bot = checks.flag("is_bot", self.is_bot);
@@ -66,11 +68,17 @@ impl Entry {
             display_name: display_name?,
             nickname: nickname?,
             avatar_hash: avatar_hash?,
+            guild_avatar_hash: guild_avatar_hash?,
             roles: roles?,
             joined_at: joined_at?,
             is_bot: is_bot?,
         })
     }
+}
+
+/// Of two spellings of a key the one that counts: the documented one, unless only the other is there.
+fn spelled(documented: (&'static str, Option<Loose>), other: (&'static str, Option<Loose>)) -> (&'static str, Option<Loose>) {
+    if documented.1.is_none() && other.1.is_some() { other } else { documented }
 }
 
 /// Checks the values of one entry. `None` is a fault that has been noted.

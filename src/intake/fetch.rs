@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{Intake, Refusal};
 use crate::domain::{Mode, RunId, Source};
 use crate::queue::Job;
-use crate::store::{Filed, Idempotency, NewRun, StoreError};
+use crate::store::{Filed, Idempotency, Interaction, NewRun, StoreError};
 
 /// What became of a wish for a list from Discord.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,18 @@ impl Intake {
     /// # Errors
     /// A [`Refusal`]; nothing was changed then.
     pub async fn file_fetch(&self, requested_by: String, dry_run: bool) -> Result<Fetch, Refusal> {
-        self.fetch(requested_by, dry_run, None).await
+        let mode = if dry_run { Mode::DryRun } else { Mode::Full };
+        self.fetch(NewRun { mode, ..self.small(Source::Discord, requested_by) }).await
+    }
+
+    /// As [`file_fetch`](Self::file_fetch) for a command. The reply that it is owed is kept with the run, so that a process which dies over this
+    /// has either filed nothing or left what others complete.
+    ///
+    /// # Errors
+    /// A [`Refusal`]; nothing was changed then, and no reply is kept.
+    pub async fn file_command(&self, requested_by: String, dry_run: bool, reply: Interaction) -> Result<Fetch, Refusal> {
+        let mode = if dry_run { Mode::DryRun } else { Mode::Full };
+        self.fetch(NewRun { mode, reply: Some(reply), ..self.small(Source::Discord, requested_by) }).await
     }
 
     /// As [`file_fetch`](Self::file_fetch) for the schedule: however many processes have the same tick, it is one run.
@@ -42,12 +53,11 @@ impl Intake {
     pub async fn file_tick(&self, tick: DateTime<Utc>) -> Result<Fetch, Refusal> {
         // No key of a request has a space in it.
         let key = format!("schedule {}", tick.timestamp());
-        self.fetch("schedule".to_owned(), false, Some(Idempotency { key, body_hash: [0; 32] })).await
+        let idempotency = Some(Idempotency { key, body_hash: [0; 32] });
+        self.fetch(NewRun { mode: Mode::Full, idempotency, ..self.small(Source::Discord, "schedule".to_owned()) }).await
     }
 
-    async fn fetch(&self, requested_by: String, dry_run: bool, idempotency: Option<Idempotency>) -> Result<Fetch, Refusal> {
-        let mode = if dry_run { Mode::DryRun } else { Mode::Full };
-        let run = NewRun { mode, idempotency, ..self.small(Source::Discord, requested_by) };
+    async fn fetch(&self, run: NewRun) -> Result<Fetch, Refusal> {
         let mut filed = self.filing.file_run(&run, &[], &[]).await;
         if matches!(filed, Err(StoreError::JustEnded)) {
             // Once more: whatever it would have joined has made room.

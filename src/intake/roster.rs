@@ -117,6 +117,7 @@ impl Intake {
             decision: None,
             allow_mass_departure: wish.allow_mass_departure || parsed.allow_mass_departure,
             idempotency: wish.idempotency_key.zip(*body_hash).map(|(key, body_hash)| Idempotency { key, body_hash }),
+            reply: None,
             requested_by: wish.requested_by,
             // A clock that runs ahead must not make this roster outrank those that follow.
             observed_at: parsed.observed_at.map_or(begun, |at| at.min(now)),

@@ -96,6 +96,7 @@ impl Intake {
             decision: None,
             allow_mass_departure: false,
             idempotency: None,
+            reply: None,
             requested_by,
             observed_at: now,
             created_at: now,

@@ -19,6 +19,13 @@ pub trait Roles: Send + Sync + 'static {
 pub struct Reply {
     /// The run.
     pub run: RunId,
+    /// What is replied to.
+    pub to: Interaction,
+}
+
+/// A command that waits for its reply. Kept with the run that fulfils it, in one transaction, so that neither is without the other.
+#[derive(Debug, Clone)]
+pub struct Interaction {
     /// The application that was asked.
     pub application: DiscordId,
     /// What Discord knows the interaction by.
@@ -27,12 +34,9 @@ pub struct Reply {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Keeps what the bot still has to say.
+/// Knows what the bot still has to say.
 #[async_trait]
 pub trait Replies: Send + Sync + 'static {
-    /// Keeps a reply until it is dropped; kept again it is the same.
-    async fn keep_reply(&self, reply: &Reply) -> Result<(), StoreError>;
-
     /// Replies that have not been completed, also those that Discord has forgotten, those first that end first.
     async fn open_replies(&self, limit: i64) -> Result<Vec<Reply>, StoreError>;
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use serde_json::Value;
 
-use super::{AccountConflict, Credentials, Problem, Process, Reply, StoreError};
+use super::{AccountConflict, Credentials, Interaction, Problem, Process, Reply, StoreError};
 use crate::domain::{
     Account, Action, Change, ConflictKind, Counts, DiscordId, Event, Fields, GuildRole, Member, MemberRow, Progress, Roles, Run,
     RunError, RunId, StaffAct, StaffEntry,
@@ -117,6 +117,7 @@ pub(super) fn member(row: &impl Columns) -> Result<MemberRow, StoreError> {
             display_name: row.text("display_name")?,
             nickname: row.text("nickname")?,
             avatar_hash: row.text("avatar_hash")?,
+            guild_avatar_hash: row.text("guild_avatar_hash")?,
             roles: Roles::from_json(row.json("roles")?).ok_or_else(unreadable("list of roles"))?,
             joined_at: row.opt_time("joined_at")?,
             is_bot: row.flag("is_bot")?,
@@ -218,9 +219,11 @@ pub(super) fn role(row: &impl Columns) -> Result<GuildRole, StoreError> {
 pub(super) fn reply(row: &impl Columns) -> Result<Reply, StoreError> {
     Ok(Reply {
         run: row.run_id("run_id")?,
-        application: discord_id(row.int("application_id")?)?,
-        token: row.text("token")?.into(),
-        expires_at: row.time("expires_at")?,
+        to: Interaction {
+            application: discord_id(row.int("application_id")?)?,
+            token: row.text("token")?.into(),
+            expires_at: row.time("expires_at")?,
+        },
     })
 }
 

@@ -32,3 +32,11 @@ impl Decided {
 pub(super) fn undone(by: RunId, rejoined: i64) -> String {
     format!("Departures of this run were undone: {rejoined} of those it had marked as left are present again, by the run {by}.")
 }
+
+/// What a run is told that had held departures, of which a decision's are undone.
+pub(super) fn decision_undone(decided: RunId, by: RunId, rejoined: i64) -> String {
+    format!(
+        "Departures that this run had held were undone: {rejoined} of those that were marked as left by the decision {decided} are present again, by \
+         the run {by}."
+    )
+}

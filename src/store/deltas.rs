@@ -116,6 +116,7 @@ fn unknown(id: DiscordId) -> Member {
         display_name: String::new(),
         nickname: String::new(),
         avatar_hash: String::new(),
+        guild_avatar_hash: String::new(),
         roles: Roles::default(),
         joined_at: None,
         is_bot: false,

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::StoreError;
+use super::{Interaction, StoreError};
 use crate::domain::{Act, Counts, Mode, RunId, Source};
 
 /// A slice of a run's members, encoded.
@@ -41,6 +41,8 @@ pub struct NewRun {
     pub allow_mass_departure: bool,
     /// The key under which a repeated request is to find this run.
     pub idempotency: Option<Idempotency>,
+    /// The command that is to be replied to when this run ends, or the one that it joins.
+    pub reply: Option<Interaction>,
     /// Who asked, or empty.
     pub requested_by: String,
     /// When its evidence was true.

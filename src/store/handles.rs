@@ -85,7 +85,6 @@ handle!(Roles {
 });
 
 handle!(Replies {
-    keep_reply(reply: &Reply) -> () = insert_reply;
     open_replies(limit: i64) -> Vec<Reply> = list_replies;
     drop_reply(reply: &Reply) -> bool = delete_reply;
     unreported(limit: i64) -> Vec<Run> = unreported_runs;

@@ -40,7 +40,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use accounts::{AccountConflict, Accounts, Claim, Credentials, DiscordLogin, ImportRow, Imported, NewStaff};
-pub use bot::{Problem, Problems, Replies, Reply, Roles};
+pub use bot::{Interaction, Problem, Problems, Replies, Reply, Roles};
 pub use error::StoreError;
 pub use fetching::{Departing, FetchClaim, FetchedPage, Findings};
 pub use filing::{Cancelled, Decision, Dropped, Filed, Filing, Idempotency, KEY_LIFETIME, NewRun, StagedBatch};

@@ -9,14 +9,16 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 use crate::domain::{DiscordId, Member, Roles};
 
-/// The version this program writes. A later one adds a number and keeps reading this one.
-const VERSION: u8 = 1;
+/// The version this program writes. A later one adds a number and keeps reading the earlier ones.
+const VERSION: u8 = 2;
+/// The version before pictures for the guild, which may wait in the database when this program replaces an older one.
+const WITHOUT_GUILD_AVATARS: u8 = 1;
 /// zstd's level 1 loses little against 3 on these columns and takes half the time.
 const LEVEL: i32 = 1;
 /// Bound on what a payload may inflate to: 50,000 members (the largest batch) at their largest would be refused long before.
 const MAX_INFLATED: usize = 1 << 30;
 
-/// The columns, in the order of [`Member`]'s fields.
+/// The columns of version 1, in the order of [`Member`]'s fields. Version 2 has the pictures for the guild behind them.
 #[derive(Serialize, Deserialize)]
 struct Columns<'a> {
     /// Differences of sorted ids.
@@ -105,7 +107,8 @@ pub fn encode(members: &[Member]) -> Result<Vec<u8>, StoreError> {
         joined: members.iter().map(|m| m.joined_at.map(|at| at.timestamp_micros())).collect(),
         bots: members.iter().map(|m| m.is_bot).collect(),
     };
-    let plain = postcard::to_stdvec(&columns).map_err(|_| unreadable("a list that cannot be encoded"))?;
+    let guild_avatars: Vec<_> = members.iter().map(|m| Avatar::pack(&m.guild_avatar_hash)).collect();
+    let plain = postcard::to_stdvec(&(columns, guild_avatars)).map_err(|_| unreadable("a list that cannot be encoded"))?;
     let mut payload = vec![VERSION];
     payload.extend(zstd::bulk::compress(&plain, LEVEL).map_err(|_| unreadable("a list that cannot be compressed"))?);
     Ok(payload)
@@ -115,25 +118,29 @@ fn broken() -> StoreError {
     unreadable("a broken batch payload")
 }
 
-/// The columns as `postcard` wrote them.
-fn inflate(payload: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let packed = match payload.split_first() {
-        Some((&VERSION, packed)) => packed,
+/// The version, and the columns as `postcard` wrote them.
+fn inflate(payload: &[u8]) -> Result<(u8, Vec<u8>), StoreError> {
+    let (version, packed) = match payload.split_first() {
+        Some((&version @ (WITHOUT_GUILD_AVATARS | VERSION), packed)) => (version, packed),
         Some((version, _)) => return Err(unreadable(&format!("a batch payload of version {version}"))),
         None => return Err(broken()),
     };
     let size = zstd::bulk::Decompressor::upper_bound(packed).filter(|size| *size <= MAX_INFLATED).ok_or_else(broken)?;
-    zstd::bulk::decompress(packed, size).map_err(|_| broken())
+    Ok((version, zstd::bulk::decompress(packed, size).map_err(|_| broken())?))
 }
 
-/// Decodes what [`encode`] made.
+/// Decodes what [`encode`] made, also that of an earlier version.
 ///
 /// # Errors
 /// [`StoreError::Unreadable`] for anything else.
 pub fn decode(payload: &[u8]) -> Result<Vec<Member>, StoreError> {
-    let plain = inflate(payload)?;
-    let columns: Columns<'_> = postcard::from_bytes(&plain).map_err(|_| broken())?;
-    rows(&columns).ok_or_else(broken)
+    let (version, plain) = inflate(payload)?;
+    let (columns, rest) = postcard::take_from_bytes::<Columns<'_>>(&plain).map_err(|_| broken())?;
+    let guild_avatars = match version {
+        WITHOUT_GUILD_AVATARS => columns.ids.iter().map(|_| Avatar::Text("")).collect(),
+        _ => postcard::from_bytes::<Vec<Avatar<'_>>>(rest).map_err(|_| broken())?,
+    };
+    rows(&columns, &guild_avatars).ok_or_else(broken)
 }
 
 /// Decodes only the ids, which stand first.
@@ -141,7 +148,7 @@ pub fn decode(payload: &[u8]) -> Result<Vec<Member>, StoreError> {
 /// # Errors
 /// [`StoreError::Unreadable`] for anything but what [`encode`] made.
 pub(super) fn decode_ids(payload: &[u8]) -> Result<Vec<i64>, StoreError> {
-    let plain = inflate(payload)?;
+    let (_, plain) = inflate(payload)?;
     let (differences, _) = postcard::take_from_bytes::<Vec<u64>>(&plain).map_err(|_| broken())?;
     let mut last = 0_u64;
     let ids = differences.into_iter().map(|difference| {
@@ -151,7 +158,7 @@ pub(super) fn decode_ids(payload: &[u8]) -> Result<Vec<i64>, StoreError> {
     Ok(ids.collect())
 }
 
-fn rows(columns: &Columns<'_>) -> Option<Vec<Member>> {
+fn rows(columns: &Columns<'_>, guild_avatars: &[Avatar<'_>]) -> Option<Vec<Member>> {
     let mut last = 0_u64;
     (0..columns.ids.len())
         .map(|i| {
@@ -162,6 +169,7 @@ fn rows(columns: &Columns<'_>) -> Option<Vec<Member>> {
                 display_name: (*columns.display_names.get(i)?).to_owned(),
                 nickname: (*columns.nicknames.get(i)?).to_owned(),
                 avatar_hash: columns.avatars.get(i)?.unpack(),
+                guild_avatar_hash: guild_avatars.get(i)?.unpack(),
                 roles: Roles::trusted((*columns.roles.get(i)?).to_owned()),
                 joined_at: time(*columns.joined.get(i)?)?,
                 is_bot: *columns.bots.get(i)?,
@@ -191,6 +199,7 @@ mod tests {
             display_name: "Ünïcødé 🦀".into(),
             nickname: String::new(),
             avatar_hash: avatar.into(),
+            guild_avatar_hash: String::new(),
             roles: ["1", "2"].into_iter().collect(),
             joined_at: (id % 2 == 0).then(|| DateTime::from_timestamp_micros(id).unwrap()),
             is_bot: id == 7,
@@ -206,11 +215,35 @@ mod tests {
             "avatar_hash",
             "ABCDEF6789abcdef0123456789abcdef",
         ];
-        let members: Vec<_> = [1, 2, 7, 8, i64::MAX].into_iter().zip(avatars).map(|(id, avatar)| member(id, avatar)).collect();
+        let mut members: Vec<_> =
+            [1, 2, 7, 8, i64::MAX].into_iter().zip(avatars).map(|(id, avatar)| member(id, avatar)).collect();
+        // Both pictures of a member, each with a value of its own.
+        for (member, avatar) in members.iter_mut().zip(avatars.into_iter().rev()) {
+            member.guild_avatar_hash = avatar.into();
+        }
         let payload = encode(&members).unwrap();
         assert_eq!(decode(&payload).unwrap(), members);
         assert_eq!(decode_ids(&payload).unwrap(), [1, 2, 7, 8, i64::MAX]);
         assert!(decode(&encode(&[]).unwrap()).unwrap().is_empty());
+    }
+
+    /// Staged by the program before there were pictures for the guild.
+    const VERSION_1: [u8; 102] = [
+        1, 40, 181, 47, 253, 32, 162, 229, 2, 0, 148, 4, 3, 1, 1, 5, 3, 6, 117, 115, 101, 114, 35, 49, 50, 55, 3, 16, 195, 156,
+        110, 195, 175, 99, 195, 184, 100, 195, 169, 32, 240, 159, 166, 128, 3, 0, 0, 0, 3, 1, 1, 35, 69, 103, 137, 171, 205, 239,
+        2, 255, 0, 3, 111, 100, 100, 3, 9, 91, 34, 49, 34, 44, 34, 50, 34, 93, 3, 0, 1, 4, 0, 3, 0, 0, 1, 6, 0, 90, 232, 133,
+        235, 216, 10, 161, 210, 116, 1, 12, 161, 161, 36, 1,
+    ];
+
+    #[test]
+    fn a_payload_of_an_older_program_gives_back_what_it_had() {
+        let avatars = ["0123456789abcdef0123456789abcdef", "a_ffffffffffffffffffffffffffffffff", "odd"];
+        let members: Vec<_> = [1, 2, 7].into_iter().zip(avatars).map(|(id, avatar)| member(id, avatar)).collect();
+        assert_eq!(decode(&VERSION_1).unwrap(), members);
+        assert_eq!(decode_ids(&VERSION_1).unwrap(), [1, 2, 7]);
+        // In the newer form the same bytes lack a column.
+        let newer = [&[VERSION], &VERSION_1[1..]].concat();
+        assert!(matches!(decode(&newer), Err(StoreError::Unreadable(_))));
     }
 
     #[test]

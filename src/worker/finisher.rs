@@ -74,6 +74,7 @@ async fn claim_and_finish(tools: Tools, run: RunId) {
         Ok(Some(Ok(finished))) => conclude(&tools, run, finished).await,
         Ok(Some(Err(Unfinished::Store(error)))) => give_up(&tools, &claim, &error).await,
         Ok(Some(Err(Unfinished::Unverified(Unverified::NoToken)))) => leave_to_others(&tools, &claim).await,
+        Ok(Some(Err(Unfinished::Unverified(Unverified::Stopping)))) => hand_on(&tools, &claim).await,
         Ok(Some(Err(Unfinished::Unverified(Unverified::Discord(error))))) => unverified(&tools, &claim, &error).await,
         Err(panic) => tracing::error!(%run, attempt = claim.attempt, %panic, "finishing the run panicked"),
     }
@@ -156,6 +157,16 @@ async fn leave_to_others(tools: &Tools, claim: &FinishClaim) {
     };
     if let Err(error) = result {
         tracing::warn!(run = %claim.run, %error, "the finish could not be given back; its lease will run out");
+    }
+}
+
+/// Gives the finish to another worker, which verifies the departures at once. That this process ends is no fault of the run.
+async fn hand_on(tools: &Tools, claim: &FinishClaim) {
+    let run = claim.run;
+    tracing::info!(%run, "this process stops; another worker verifies the departures");
+    match tools.work.release_finish(claim, true, tools.clock.now()).await {
+        Ok(()) => tools.ring.ring(&[Job::Finish(run)]).await,
+        Err(error) => tracing::warn!(%run, %error, "the finish could not be given back; its lease will run out"),
     }
 }
 

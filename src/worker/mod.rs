@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
 
 use crate::discord::Rest;
 use crate::domain::{Clock, DiscordId, Guard};
@@ -107,6 +108,8 @@ pub struct Tools {
     pub retention: Retention,
     /// This process, as it shows itself in `processes`.
     pub process: String,
+    /// Cancelled when this process is to end: no more jobs are taken, and what waits for Discord is handed to other workers.
+    pub stop: CancellationToken,
 }
 
 /// The actors of this process.

@@ -4,7 +4,7 @@
 //! claim -> roles, the guild's own count -> [page -> stage -> ring its batch] until the last -> applying
 //! ```
 //!
-//! A fetch that dies is claimed by another worker and goes on behind the last page that was staged. A list that breaks off fails its run: what
+//! A fetch that dies is claimed by another worker and goes on behind the last page that was staged; one whose process stops is handed on. A list that breaks off fails its run: what
 //! had come is applied, nobody is marked as left.
 
 use std::time::Duration;
@@ -67,6 +67,8 @@ enum Broken {
     List(RunError),
     /// The ledger did not do as asked: the fetch goes on later.
     Store(StoreError),
+    /// This process is to end: the fetch goes on elsewhere.
+    Stopping,
 }
 
 impl From<DiscordError> for Broken {
@@ -129,17 +131,17 @@ async fn claim_and_fetch(tools: Tools, run: RunId) -> Option<i64> {
 async fn fetch(tools: &Tools, AskGuild { rest, guild }: &AskGuild, claim: FetchClaim) -> Result<i64, Broken> {
     tracing::info!(run = %claim.run, batches = claim.batches, "fetching the members from Discord");
     // Names of roles are no reason to wait long or to fail; what matters fails below.
-    match tokio::time::timeout(ROLES, rest.roles(*guild)).await {
+    match unless_stopping(tools, tokio::time::timeout(ROLES, rest.roles(*guild))).await? {
         Ok(Ok(roles)) => tools.roles.replace_roles(&roles).await?,
         Ok(Err(error)) => tracing::warn!(%error, "the names of the roles could not be fetched"),
         Err(_) => tracing::warn!("the names of the roles did not come in time"),
     }
-    if let Some(expected) = rest.guild(*guild).await?.approximate_member_count {
+    if let Some(expected) = unless_stopping(tools, rest.guild(*guild)).await??.approximate_member_count {
         tools.work.expect_members(&claim, expected).await?;
     }
     let (mut after, mut batch, mut members) = (claim.after, claim.batches, claim.members);
     loop {
-        let page = rest.members_after(*guild, after).await?;
+        let page = unless_stopping(tools, rest.members_after(*guild, after)).await??;
         let is_last = page.is_last;
         if !is_last && page.last <= after {
             return Err(Broken::List(error(
@@ -167,6 +169,11 @@ async fn fetch(tools: &Tools, AskGuild { rest, guild }: &AskGuild, claim: FetchC
         )));
     }
     Ok(tools.work.end_fetch(&claim, tools.clock.now()).await?)
+}
+
+/// Waits for Discord, unless this process is to end. Steps of the ledger are short, and are not broken off.
+async fn unless_stopping<T>(tools: &Tools, waiting: impl Future<Output = T>) -> Result<T, Broken> {
+    tools.stop.run_until_cancelled(waiting).await.ok_or(Broken::Stopping)
 }
 
 /// A page as the ledger keeps it.
@@ -207,6 +214,7 @@ async fn give_up(tools: &Tools, claim: &FetchClaim, broken: Broken) {
             tracing::warn!(%run, %error, "the list could not be kept just now; the fetch goes on later");
             tools.work.release_fetch(claim, error.is_transient(), tools.clock.now()).await
         }
+        Broken::Stopping => hand_on(tools, claim).await,
         Broken::Discord(cause) => {
             if !cause.is_transient()
                 && let Err(error) = tools.problems.note_problem(PROBLEM, &cause.to_string(), tools.clock.now()).await
@@ -221,6 +229,14 @@ async fn give_up(tools: &Tools, claim: &FetchClaim, broken: Broken) {
     if let Err(error) = result {
         tracing::warn!(%run, %error, "the fetch could not be given back; its lease will run out");
     }
+}
+
+/// Gives the fetch to another worker, which goes on at once. That this process ends is no fault of the fetch.
+async fn hand_on(tools: &Tools, claim: &FetchClaim) -> Result<(), StoreError> {
+    tracing::info!(run = %claim.run, "this process stops; another worker goes on with the fetch");
+    tools.work.release_fetch(claim, true, tools.clock.now()).await?;
+    tools.ring.ring(&[Job::Run(claim.run)]).await;
+    Ok(())
 }
 
 async fn fail(tools: &Tools, claim: &FetchClaim, error: RunError) -> Result<(), StoreError> {

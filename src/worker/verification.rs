@@ -14,6 +14,8 @@ pub(super) enum Unverified {
     Discord(DiscordError),
     /// This worker cannot ask.
     NoToken,
+    /// This process is to end.
+    Stopping,
 }
 
 impl From<DiscordError> for Unverified {
@@ -39,7 +41,8 @@ pub(super) async fn verify(tools: &Tools, run: RunId, departing: &Departing) -> 
     let all = departing.departed.len() <= MOST;
     let mut gone = Vec::new();
     for id in departing.departed.iter().take(MOST) {
-        match discord.rest.member(discord.guild, *id).await? {
+        let asking = discord.rest.member(discord.guild, *id);
+        match tools.stop.run_until_cancelled(asking).await.ok_or(Unverified::Stopping)?? {
             Presence::Gone => gone.push(id.get()),
             Presence::Present(_) | Presence::PresentButOdd(_) if all => {
                 tracing::warn!(%run, "a member whom Discord's list missed is present; the departure is deferred");

@@ -30,6 +30,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_min
 /// With this pause it has failed so often that a person should know.
 const WORTH_NOTING: Duration = Duration::from_secs(8);
 
+/// What the bot is invited with: listing members needs no permission, reports in a channel need these.
+const NEEDED: Permissions = Permissions::VIEW_CHANNEL.union(Permissions::SEND_MESSAGES);
+
 /// Answers commands.
 pub(super) struct Commands {
     desk: Arc<Desk>,
@@ -157,9 +160,10 @@ async fn put(desk: &Desk, http: &Http, application: u64) -> Result<(), Unregiste
     }
 }
 
-/// The link that invites the bot with what it needs. It asks for no permission of its own.
+/// The link that invites the bot with what it needs.
 pub(super) fn invitation(api_url: &str, application: u64) -> String {
-    format!("{api_url}/oauth2/authorize?client_id={application}&scope=bot+applications.commands&permissions=0")
+    let permissions = NEEDED.bits();
+    format!("{api_url}/oauth2/authorize?client_id={application}&scope=bot+applications.commands&permissions={permissions}")
 }
 
 /// A command for administrators of the guild.

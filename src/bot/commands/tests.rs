@@ -60,5 +60,10 @@ fn the_commands_are_for_administrators_in_the_guild() {
 #[test]
 fn an_invitation_asks_for_what_the_bot_needs() {
     let link = invitation("https://discord.com", 5);
-    assert_eq!(link, "https://discord.com/oauth2/authorize?client_id=5&scope=bot+applications.commands&permissions=0");
+    assert_eq!(link, "https://discord.com/oauth2/authorize?client_id=5&scope=bot+applications.commands&permissions=3072");
+    let setup = include_str!("../../../docs/discord-setup.md");
+    assert!(
+        setup.contains(&link.replace("client_id=5", "client_id=YOUR_APPLICATION_ID")),
+        "docs/discord-setup.md has another link"
+    );
 }

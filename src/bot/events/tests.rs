@@ -6,6 +6,7 @@ use super::*;
 use crate::domain::{DiscordId, Member};
 
 const GUILD: i64 = 1_234;
+const GUILD_AVATAR: &str = "a_0fa1c2e3aa1f5e5b8a3c1a4bd9a0c111";
 
 fn guild() -> DiscordId {
     DiscordId::try_from(GUILD).unwrap()
@@ -24,7 +25,7 @@ fn user() -> Value {
 /// The data of a join, with all that Discord sends.
 fn joined() -> Value {
     json!({
-        "guild_id": GUILD.to_string(), "user": user(), "nick": "Nell", "avatar": null, "roles": ["41", "42"],
+        "guild_id": GUILD.to_string(), "user": user(), "nick": "Nell", "avatar": GUILD_AVATAR, "roles": ["41", "42"],
         "joined_at": "2024-01-26T12:34:56.789012+00:00", "premium_since": null, "deaf": false, "mute": false, "flags": 0, "pending": false
     })
 }
@@ -36,6 +37,7 @@ fn member() -> Member {
         display_name: "Nelly".into(),
         nickname: "Nell".into(),
         avatar_hash: "8342729096ea3675442027381ff50dfe".into(),
+        guild_avatar_hash: GUILD_AVATAR.into(),
         roles: ["41", "42"].into_iter().collect(),
         joined_at: Some("2024-01-26T12:34:56.789012Z".parse().unwrap()),
         is_bot: false,
@@ -84,7 +86,8 @@ fn what_serenity_takes_and_what_it_does_not_is_read_alike() {
 #[test]
 fn a_leave_says_who_it_was() {
     let left = json!({ "guild_id": GUILD.to_string(), "user": user() });
-    let bare = Member { nickname: String::new(), roles: crate::domain::Roles::default(), joined_at: None, ..member() };
+    let (nickname, guild_avatar_hash) = (String::new(), String::new());
+    let bare = Member { nickname, guild_avatar_hash, roles: crate::domain::Roles::default(), joined_at: None, ..member() };
     assert_eq!(seen("GUILD_MEMBER_REMOVE", &left), Seen::Gone { id: bare.id, user: Some(bare.clone()) });
     let odd = json!({ "guild_id": GUILD.to_string(), "user": with(user(), json!({ "username": "" })) });
     assert_eq!(seen("GUILD_MEMBER_REMOVE", &odd), Seen::Gone { id: bare.id, user: None }, "an odd person has left, too");
@@ -117,6 +120,19 @@ fn the_bot_comes_and_goes() {
     assert!(matches!(heard("GUILD_DELETE", &away), Some(Told::GuildAway)), "an outage of Discord's");
     assert!(matches!(heard("GUILD_CREATE", &json!({ "id": GUILD.to_string() })), Some(Told::GuildHere)));
     assert!(heard("GUILD_CREATE", &json!({ "id": "999" })).is_none());
+}
+
+#[test]
+fn roles_are_others_also_where_serenity_cannot_read_them() {
+    let role = json!({ "id": "41", "name": "Staff", "permissions": "0", "position": 1, "color": 0, "hoist": false, "managed": false, "mentionable": false });
+    for data in [json!({ "guild_id": GUILD.to_string(), "role": role }), json!({ "guild_id": GUILD.to_string(), "role": {} })] {
+        for name in ["GUILD_ROLE_CREATE", "GUILD_ROLE_UPDATE"] {
+            assert!(matches!(heard(name, &data), Some(Told::RolesChanged)), "{name}");
+            assert!(heard(name, &with(data.clone(), json!({ "guild_id": "999" }))).is_none(), "{name}");
+        }
+    }
+    let gone = json!({ "guild_id": GUILD.to_string(), "role_id": "41" });
+    assert!(matches!(heard("GUILD_ROLE_DELETE", &gone), Some(Told::RolesChanged)));
 }
 
 #[test]

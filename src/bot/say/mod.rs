@@ -13,7 +13,7 @@ pub(super) use asks::{filed, not_filed, not_read, status};
 pub(super) use outcomes::{late, outcome, overdue, report, vanished};
 pub(super) use progress::progress;
 pub(super) use refusals::{busy, not_an_administrator, not_in_the_guild, other_guild, unknown_command};
-pub(super) use troubles::{channel, commands, gateway, guild, intent, restless, token};
+pub(super) use troubles::{channel, commands, gateway, guild, intent, refused, restless, token};
 
 use crate::domain::RunId;
 

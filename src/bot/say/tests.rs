@@ -154,8 +154,12 @@ fn troubles() {
     insta::assert_snapshot!(all([
         intent(),
         token(),
-        guild(id(1_234), "https://discord.com/oauth2/authorize?client_id=5&scope=bot+applications.commands&permissions=0"),
+        guild(id(1_234), "https://discord.com/oauth2/authorize?client_id=5&scope=bot+applications.commands&permissions=3072"),
         gateway("the gateway does not answer, or ends every session"),
+        refused(4_010),
+        refused(4_011),
+        refused(4_012),
+        refused(4_013),
         restless(),
         commands("status 403, code 50001: Missing Access", "https://discord.com/oauth2/authorize?client_id=5"),
         channel(id(77), "Discord knows no such channel"),

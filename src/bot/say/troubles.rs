@@ -1,14 +1,12 @@
 //! Standing conditions that a person must know of, and most of which only a person can end. They stand in the log, on the overview page, and
 //! in replies.
 
+use crate::discord::members_intent_off;
 use crate::domain::DiscordId;
 
 /// Discord does not let the bot see members come and go (close code 4014).
 pub(in crate::bot) fn intent() -> String {
-    "Discord does not let the bot see members come and go, nor list them: the Server Members Intent is off. Turn it on in the Discord Developer \
-     Portal > your application > Bot > Privileged Gateway Intents > Server Members Intent. Until then the bot answers commands only; it tries \
-     again by itself."
-        .to_owned()
+    format!("{}. Until then the bot answers commands only; it tries again by itself.", members_intent_off())
 }
 
 /// Discord does not take the token (close code 4004, or 401).
@@ -33,6 +31,25 @@ pub(in crate::bot) fn gateway(reason: &str) -> String {
          follows once it is back."
     )
 }
+
+/// Discord ends every session with a close code after which none of the same kind can succeed.
+pub(in crate::bot) fn refused(code: u16) -> String {
+    let (why, remedy) = match code {
+        4011 => (
+            "it is in more servers than one session may serve",
+            "Give this server a bot of its own: make another application in the Discord Developer Portal, put its token into DISCORD_TOKEN",
+        ),
+        4012 => ("it no longer speaks the version of the gateway that this program does", NEWER),
+        4013 => ("it does not know what this version of the program asks to be told of", NEWER),
+        _ => ("it does not take what this version of the program identifies with", NEWER),
+    };
+    format!(
+        "Discord refuses the bot every session (close code {code}): {why}. The bot has stopped. {remedy} and start this process again."
+    )
+}
+
+/// What to do about a refusal of what the program says.
+const NEWER: &str = "Install a newer version of guildsync";
 
 /// Sessions end again and again.
 pub(in crate::bot) fn restless() -> String {

@@ -63,6 +63,8 @@ impl Inventor {
             display_name,
             nickname: String::new(),
             avatar_hash,
+            // Discord serves only pictures that somebody uploaded, and has a default for users alone.
+            guild_avatar_hash: String::new(),
             roles: Roles::default(),
             joined_at: None,
             is_bot,

@@ -15,6 +15,8 @@ struct Listed<'a> {
     display_name: Option<&'a str>,
     nickname: Option<&'a str>,
     avatar: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guild_avatar: Option<&'a str>,
     roles: Vec<String>,
     joined_at: Option<DateTime<Utc>>,
     is_bot: bool,
@@ -29,6 +31,7 @@ impl<'a> From<&'a Member> for Listed<'a> {
             display_name: filled(&member.display_name),
             nickname: filled(&member.nickname),
             avatar: filled(&member.avatar_hash),
+            guild_avatar: filled(&member.guild_avatar_hash),
             roles: member.roles.to_vec(),
             joined_at: member.joined_at,
             is_bot: member.is_bot,

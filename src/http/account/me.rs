@@ -58,7 +58,7 @@ pub(super) async fn show(Person(viewer): Person, app: Data<&Arc<App>>) -> Result
     };
     let page = MePage {
         shell: Shell::new(Some(&viewer), Section::None),
-        avatar: row.as_ref().map(|row| Avatar::from(&row.member)),
+        avatar: row.as_ref().map(|row| Avatar::new(&row.member, app.guild())),
         name: &account.username,
         email: &account.email,
         discord_id: account.discord_id,

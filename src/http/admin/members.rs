@@ -78,11 +78,11 @@ struct Row {
 }
 
 impl Row {
-    fn new(row: MemberRow, names: &RoleNames) -> Self {
+    fn new(row: MemberRow, names: &RoleNames, guild: Option<DiscordId>) -> Self {
         let member = row.member;
         Self {
             id: member.id,
-            avatar: Avatar::from(&member),
+            avatar: Avatar::new(&member, guild),
             roles: names.chips(&member),
             // Of somebody who was only seen to leave, nothing but the id may be known.
             name: Some(member.shown_name()).filter(|name| !name.is_empty()).map_or_else(|| member.id.to_string(), str::to_owned),
@@ -132,7 +132,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
     let page = MembersPage {
         shell: Shell::new(Some(&staff.0), Section::Members),
         totals: figures(totals),
-        rows: members.into_iter().map(|row| Row::new(row, &names)).collect(),
+        rows: members.into_iter().map(|row| Row::new(row, &names, app.guild())).collect(),
         sizes: PAGE_SIZES.map(|rows| Size {
             rows,
             address: View { page_size: rows, ..view }.address(),

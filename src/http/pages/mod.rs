@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::password::PasswordCheck;
 use crate::config;
 use crate::discord::{OAuth, Rest};
-use crate::domain::{Clock, Random};
+use crate::domain::{Clock, DiscordId, Random};
 use crate::intake::{Follow, Intake};
 use crate::store::{Accounts, Read, SessionLimits, Sessions, StaffLog};
 use attempts::Attempts;
@@ -75,6 +75,11 @@ impl App {
 
     pub(in crate::http) fn secure_cookies(&self) -> bool {
         self.state.public_url.starts_with("https:")
+    }
+
+    /// The guild, once the program knows it; pictures of members stand under its id.
+    pub(in crate::http) fn guild(&self) -> Option<DiscordId> {
+        self.state.intake.as_ref().map(Intake::guild)
     }
 
     fn session_limits(&self) -> SessionLimits {

@@ -10,7 +10,7 @@ use super::sync_run_ends::warn;
 use super::{guild_members, held_departures};
 use crate::domain::{Act, Counts, HeldReason, RunError, RunId, RunState, nothing_held};
 use crate::store::columns::{Columns as _, word};
-use crate::store::decisions::{Decided, undone};
+use crate::store::decisions::{Decided, decision_undone, undone};
 use crate::store::{Decision, StoreError};
 
 /// Carries a decision out for `run`, which is the decision's own. `ids`: those it is about; all that are held if `None`. The inner error says
@@ -28,6 +28,9 @@ pub(super) async fn carry_out(
             let rejoined = guild_members::bring_back(connection, run, marked, now).await?;
             if rejoined > 0 {
                 warn(connection, decision.target, &undone(run, rejoined)).await?;
+                if let Some(decided) = marked.decision {
+                    warn(connection, marked.run, &decision_undone(decided, run, rejoined)).await?;
+                }
             }
             Counts { rejoined, ..Counts::default() }
         }

@@ -42,25 +42,25 @@ pub(super) async fn apply(
     Ok(counts)
 }
 
-/// The rows as columns: $1 to $8 the members, $9 to $13 the rest.
+/// The rows as columns: $1 to $9 the members, $10 to $14 the rest.
 const ROWS: &str = "
-UNNEST($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::boolean[],
-    $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::uuid[])
-    AS r (discord_id, username, display_name, nickname, avatar_hash, roles, joined_at, is_bot, date_created, date_modified, date_left,
-        observed_at, created_run_id)";
+UNNEST($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+    $8::timestamptz[], $9::boolean[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::uuid[])
+    AS r (discord_id, username, display_name, nickname, avatar_hash, guild_avatar_hash, roles, joined_at, is_bot, date_created,
+        date_modified, date_left, observed_at, created_run_id)";
 
 async fn write(connection: &mut PgConnection, made: &[MemberRow], written: &[MemberRow]) -> Result<(), StoreError> {
     let insert = format!(
-        "INSERT INTO guild_members (discord_id, username, display_name, nickname, avatar_hash, roles, joined_at, is_bot, date_created,
-             date_modified, date_left, observed_at, created_run_id)
-         SELECT discord_id, username, display_name, nickname, avatar_hash, roles::jsonb, joined_at, is_bot, date_created, date_modified,
-             date_left, observed_at, created_run_id FROM {ROWS}
+        "INSERT INTO guild_members (discord_id, username, display_name, nickname, avatar_hash, guild_avatar_hash, roles, joined_at, is_bot,
+             date_created, date_modified, date_left, observed_at, created_run_id)
+         SELECT discord_id, username, display_name, nickname, avatar_hash, guild_avatar_hash, roles::jsonb, joined_at, is_bot,
+             date_created, date_modified, date_left, observed_at, created_run_id FROM {ROWS}
          ON CONFLICT (discord_id) DO NOTHING"
     );
     let update = format!(
         "UPDATE guild_members m SET username = r.username, display_name = r.display_name, nickname = r.nickname,
-             avatar_hash = r.avatar_hash, roles = r.roles::jsonb, joined_at = r.joined_at, is_bot = r.is_bot,
-             date_modified = r.date_modified, date_left = r.date_left, observed_at = r.observed_at
+             avatar_hash = r.avatar_hash, guild_avatar_hash = r.guild_avatar_hash, roles = r.roles::jsonb,
+             joined_at = r.joined_at, is_bot = r.is_bot, date_modified = r.date_modified, date_left = r.date_left, observed_at = r.observed_at
          FROM {ROWS} WHERE m.discord_id = r.discord_id"
     );
     for (sql, rows) in [(insert, made), (update, written)] {
@@ -88,6 +88,7 @@ fn bind(sql: String, rows: &[MemberRow]) -> sqlx::query::Query<'_, sqlx::Postgre
         .bind(of_member(rows, |m| m.display_name.as_str()))
         .bind(of_member(rows, |m| m.nickname.as_str()))
         .bind(of_member(rows, |m| m.avatar_hash.as_str()))
+        .bind(of_member(rows, |m| m.guild_avatar_hash.as_str()))
         .bind(of_member(rows, |m| m.roles.as_json()))
         .bind(of_member(rows, |m| m.joined_at))
         .bind(of_member(rows, |m| m.is_bot))

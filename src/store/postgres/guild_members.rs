@@ -9,20 +9,22 @@ use crate::store::changes::Effect;
 use crate::store::columns::{self, Columns as _};
 use crate::store::{MemberPage, MemberTotals, StoreError};
 
-/// Compares each listed member with its row. Takes $1 to $8, the columns of the list, and $9, when it was true. A row with newer evidence
-/// is left alone, and so is a row in which nothing differs.
+/// Compares each listed member with its row. Takes $1 to $9, the columns of the list, and $10, when it was true. A row with newer
+/// evidence is left alone, and so is a row in which nothing differs.
 const COMPARED: &str = "
 WITH listed AS (
-    SELECT discord_id, username, display_name, nickname, avatar_hash, roles::jsonb AS roles, joined_at, is_bot
-    FROM UNNEST($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::boolean[])
-        AS l (discord_id, username, display_name, nickname, avatar_hash, roles, joined_at, is_bot)
+    SELECT discord_id, username, display_name, nickname, avatar_hash, guild_avatar_hash, roles::jsonb AS roles, joined_at, is_bot
+    FROM UNNEST($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+        $8::timestamptz[], $9::boolean[])
+        AS l (discord_id, username, display_name, nickname, avatar_hash, guild_avatar_hash, roles, joined_at, is_bot)
 ), compared AS MATERIALIZED (
     SELECT l.*,
         m.discord_id IS NULL AS is_new,
         m.date_left IS NOT NULL AS had_left,
-        COALESCE(m.observed_at > $9, false) AS has_newer,
-        (m.username, m.display_name, m.nickname, m.avatar_hash, m.roles, m.joined_at, m.is_bot)
-            IS DISTINCT FROM (l.username, l.display_name, l.nickname, l.avatar_hash, l.roles, l.joined_at, l.is_bot) AS differs
+        COALESCE(m.observed_at > $10, false) AS has_newer,
+        (m.username, m.display_name, m.nickname, m.avatar_hash, m.guild_avatar_hash, m.roles, m.joined_at, m.is_bot)
+            IS DISTINCT FROM (l.username, l.display_name, l.nickname, l.avatar_hash, l.guild_avatar_hash, l.roles, l.joined_at, l.is_bot)
+            AS differs
     FROM listed l LEFT JOIN guild_members m ON m.discord_id = l.discord_id
 )";
 
@@ -34,6 +36,7 @@ LATERAL (
         ('display_name', to_jsonb(m.display_name), to_jsonb(n.display_name)),
         ('nickname', to_jsonb(m.nickname), to_jsonb(n.nickname)),
         ('avatar_hash', to_jsonb(m.avatar_hash), to_jsonb(n.avatar_hash)),
+        ('guild_avatar_hash', to_jsonb(m.guild_avatar_hash), to_jsonb(n.guild_avatar_hash)),
         ('roles', m.roles, n.roles),
         ('joined_at', to_jsonb(m.joined_at), to_jsonb(n.joined_at)),
         ('is_bot', to_jsonb(m.is_bot), to_jsonb(n.is_bot)),
@@ -41,26 +44,27 @@ LATERAL (
     WHERE was IS DISTINCT FROM becomes
 ) d";
 
-/// Writes the differences and takes note of them, at $10, for the run $11. The ids are sorted, so that two batches never wait for each
+/// Writes the differences and takes note of them, at $11, for the run $12. The ids are sorted, so that two batches never wait for each
 /// other in a circle.
 const WRITE: &str = "
 , inserted AS (
-    INSERT INTO guild_members (discord_id, username, display_name, nickname, avatar_hash, roles, joined_at, is_bot,
+    INSERT INTO guild_members (discord_id, username, display_name, nickname, avatar_hash, guild_avatar_hash, roles, joined_at, is_bot,
         date_created, date_modified, observed_at, created_run_id)
-    SELECT discord_id, username, display_name, nickname, avatar_hash, roles, joined_at, is_bot, $10, $10, $9, $11
+    SELECT discord_id, username, display_name, nickname, avatar_hash, guild_avatar_hash, roles, joined_at, is_bot, $11, $11, $10, $12
     FROM compared WHERE is_new
     ON CONFLICT (discord_id) DO NOTHING
     RETURNING 1
 ), changed AS (
     UPDATE guild_members m
-    SET username = c.username, display_name = c.display_name, nickname = c.nickname, avatar_hash = c.avatar_hash, roles = c.roles,
-        joined_at = c.joined_at, is_bot = c.is_bot, date_left = NULL, date_modified = $10, observed_at = $9
+    SET username = c.username, display_name = c.display_name, nickname = c.nickname, avatar_hash = c.avatar_hash,
+        guild_avatar_hash = c.guild_avatar_hash, roles = c.roles, joined_at = c.joined_at, is_bot = c.is_bot, date_left = NULL,
+        date_modified = $11, observed_at = $10
     FROM compared c
-    WHERE m.discord_id = c.discord_id AND m.observed_at <= $9 AND NOT c.is_new AND (c.differs OR c.had_left)
+    WHERE m.discord_id = c.discord_id AND m.observed_at <= $10 AND NOT c.is_new AND (c.differs OR c.had_left)
     RETURNING m.*, c.had_left
 ), noted AS (
     INSERT INTO member_events (run_id, discord_id, action, before, after, observed_at, recorded_at)
-    SELECT $11, n.discord_id, CASE WHEN n.had_left THEN 'rejoined' ELSE 'updated' END, d.before, d.after, $9, $10
+    SELECT $12, n.discord_id, CASE WHEN n.had_left THEN 'rejoined' ELSE 'updated' END, d.before, d.after, $10, $11
     FROM changed n JOIN guild_members m ON m.discord_id = n.discord_id CROSS JOIN {differences}
 ), written AS (
     SELECT (SELECT count(*) FROM inserted) + (SELECT count(*) FROM changed) AS count
@@ -70,12 +74,12 @@ const WRITE: &str = "
 const PLAN: &str = "
 , noted AS (
     INSERT INTO planned_changes (run_id, discord_id, action, before, after, observed_at, recorded_at)
-    SELECT $11, n.discord_id, 'created', NULL,
+    SELECT $12, n.discord_id, 'created', NULL,
         jsonb_build_object('username', username, 'display_name', display_name, 'nickname', nickname, 'avatar_hash', avatar_hash,
-            'roles', roles, 'joined_at', joined_at, 'is_bot', is_bot), $9, $10
+            'guild_avatar_hash', guild_avatar_hash, 'roles', roles, 'joined_at', joined_at, 'is_bot', is_bot), $10, $11
     FROM compared n WHERE is_new
     UNION ALL
-    SELECT $11, n.discord_id, CASE WHEN n.had_left THEN 'rejoined' ELSE 'updated' END, d.before, d.after, $9, $10
+    SELECT $12, n.discord_id, CASE WHEN n.had_left THEN 'rejoined' ELSE 'updated' END, d.before, d.after, $10, $11
     FROM compared n JOIN guild_members m ON m.discord_id = n.discord_id CROSS JOIN {differences}
     WHERE NOT n.has_newer AND (n.differs OR n.had_left)
     RETURNING 1
@@ -123,6 +127,7 @@ pub(super) async fn upsert(
         .bind(column(members, |m| m.display_name.as_str()))
         .bind(column(members, |m| m.nickname.as_str()))
         .bind(column(members, |m| m.avatar_hash.as_str()))
+        .bind(column(members, |m| m.guild_avatar_hash.as_str()))
         .bind(column(members, |m| m.roles.as_json()))
         .bind(column(members, |m| m.joined_at))
         .bind(column(members, |m| m.is_bot))

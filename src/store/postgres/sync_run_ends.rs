@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
+use super::links::link_made;
 use super::sync_runs::may_go_on;
 use super::{Postgres, guild_members, lock_evidence, lock_guild, sync_batches};
 use crate::domain::{Counts, HeldReason, RunError, RunId, RunState};
@@ -70,7 +71,7 @@ pub(super) async fn warn(connection: &mut PgConnection, run: RunId, warning: &st
     Ok(())
 }
 
-/// Ends a run that has not ended before its steps were done: what they did stays. `false` if it had ended.
+/// Ends a run that has not ended before its steps were done: what they did stays, and whom they made is linked. `false` if it had ended.
 async fn break_off(
     connection: &mut PgConnection,
     run: RunId,
@@ -88,6 +89,8 @@ async fn break_off(
     }
     let mut counts = sync_batches::sum(&mut *connection, run).await?;
     counts.total_active = guild_members::active(&mut *connection).await?;
+    // A batch that is just being applied waits for this with rows of its own in hand; none of those is among these.
+    (counts.linked, counts.unlinked) = link_made(&mut *connection, run, now).await?;
     end(connection, run, End { state, held: None, counts: &counts, warning: None, error }, now).await?;
     Ok(true)
 }

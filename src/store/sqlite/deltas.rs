@@ -50,8 +50,8 @@ pub(super) async fn apply(
 async fn write(connection: &mut SqliteConnection, rows: &[MemberRow]) -> Result<(), StoreError> {
     for chunk in rows.chunks(ROWS) {
         let mut insert = QueryBuilder::new(
-            "INSERT INTO guild_members (discord_id, username, display_name, nickname, avatar_hash, roles, joined_at, is_bot,
-                 date_created, date_modified, date_left, observed_at, created_run_id) ",
+            "INSERT INTO guild_members (discord_id, username, display_name, nickname, avatar_hash, guild_avatar_hash, roles,
+                 joined_at, is_bot, date_created, date_modified, date_left, observed_at, created_run_id) ",
         );
         insert.push_values(chunk, |mut values, row| {
             let member = &row.member;
@@ -61,6 +61,7 @@ async fn write(connection: &mut SqliteConnection, rows: &[MemberRow]) -> Result<
                 .push_bind(member.display_name.as_str())
                 .push_bind(member.nickname.as_str())
                 .push_bind(member.avatar_hash.as_str())
+                .push_bind(member.guild_avatar_hash.as_str())
                 .push_bind(member.roles.as_json())
                 .push_bind(member.joined_at.map(micros))
                 .push_bind(member.is_bot)
@@ -72,7 +73,8 @@ async fn write(connection: &mut SqliteConnection, rows: &[MemberRow]) -> Result<
         });
         insert.push(
             " ON CONFLICT (discord_id) DO UPDATE SET username = excluded.username, display_name = excluded.display_name,
-                 nickname = excluded.nickname, avatar_hash = excluded.avatar_hash, roles = excluded.roles,
+                 nickname = excluded.nickname, avatar_hash = excluded.avatar_hash,
+                 guild_avatar_hash = excluded.guild_avatar_hash, roles = excluded.roles,
                  joined_at = excluded.joined_at, is_bot = excluded.is_bot, date_modified = excluded.date_modified,
                  date_left = excluded.date_left, observed_at = excluded.observed_at",
         );

@@ -58,6 +58,20 @@ pub(super) async fn relink(
     Ok((made, removed))
 }
 
+/// Links those whom `run` made and who have an account, for a run that comes to no pass over all; answers as [`relink`].
+pub(super) async fn link_made(
+    connection: &mut SqliteConnection,
+    run: RunId,
+    now: DateTime<Utc>,
+) -> Result<(i64, i64), StoreError> {
+    let made: Vec<i64> =
+        sqlx::query_scalar(AssertSqlSafe(format!("SELECT discord_id FROM ({MAKEABLE} AND m.created_run_id = ?1) AS n")))
+            .bind(run.to_string())
+            .fetch_all(&mut *connection)
+            .await?;
+    if made.is_empty() { Ok((0, 0)) } else { relink(connection, Some(run), Scope::Of(&made), now).await }
+}
+
 /// What [`relink`] would do if those of `listed` who have no row had one; notes it as the plan of a dry run.
 pub(super) async fn plan_links(
     connection: &mut SqliteConnection,

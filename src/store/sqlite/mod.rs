@@ -51,8 +51,8 @@ pub(super) struct Sqlite {
 /// Takes a batch's members for comparison with their rows; private to the writing connection and empty between batches.
 const LISTED: &str = "
 CREATE TEMP TABLE listed (
-    discord_id INTEGER PRIMARY KEY, username TEXT, display_name TEXT, nickname TEXT, avatar_hash TEXT, roles TEXT,
-    joined_at INTEGER, is_bot INTEGER
+    discord_id INTEGER PRIMARY KEY, username TEXT, display_name TEXT, nickname TEXT, avatar_hash TEXT,
+    guild_avatar_hash TEXT, roles TEXT, joined_at INTEGER, is_bot INTEGER
 )";
 
 impl Sqlite {

@@ -2,26 +2,28 @@
 
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret as _;
+use sqlx::SqliteConnection;
 
 use super::{Sqlite, micros};
 use crate::domain::{Run, RunId};
 use crate::store::columns::{self, Columns as _};
-use crate::store::{Reply, StoreError};
+use crate::store::{Interaction, Reply, StoreError};
+
+/// Keeps the reply that is owed when `run` ends.
+pub(super) async fn insert(connection: &mut SqliteConnection, run: RunId, interaction: &Interaction) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO replies (token, run_id, application_id, expires_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (token) DO NOTHING",
+    )
+    .bind(interaction.token.expose_secret())
+    .bind(run.to_string())
+    .bind(interaction.application.get())
+    .bind(micros(interaction.expires_at))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
 
 impl Sqlite {
-    pub(in crate::store) async fn insert_reply(&self, reply: &Reply) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO replies (token, run_id, application_id, expires_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (token) DO NOTHING",
-        )
-        .bind(reply.token.expose_secret())
-        .bind(reply.run.to_string())
-        .bind(reply.application.get())
-        .bind(micros(reply.expires_at))
-        .execute(&self.write)
-        .await?;
-        Ok(())
-    }
-
     pub(in crate::store) async fn list_replies(&self, limit: i64) -> Result<Vec<Reply>, StoreError> {
         let rows = sqlx::query("SELECT * FROM replies ORDER BY expires_at LIMIT ?1").bind(limit).fetch_all(&self.read).await?;
         rows.iter().map(columns::reply).collect()
@@ -29,7 +31,7 @@ impl Sqlite {
 
     pub(in crate::store) async fn delete_reply(&self, reply: &Reply) -> Result<bool, StoreError> {
         let done =
-            sqlx::query("DELETE FROM replies WHERE token = ?1").bind(reply.token.expose_secret()).execute(&self.write).await?;
+            sqlx::query("DELETE FROM replies WHERE token = ?1").bind(reply.to.token.expose_secret()).execute(&self.write).await?;
         Ok(done.rows_affected() == 1)
     }
 

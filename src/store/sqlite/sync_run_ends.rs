@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{Row as _, SqliteConnection};
 
+use super::links::link_made;
 use super::sync_runs::may_go_on;
 use super::{Sqlite, guild_members, micros, sync_batches};
 use crate::domain::{Counts, HeldReason, RunError, RunId, RunState};
@@ -75,7 +76,7 @@ pub(super) async fn warn(connection: &mut SqliteConnection, run: RunId, warning:
     Ok(())
 }
 
-/// Ends a run that has not ended before its steps were done: what they did stays. `false` if it had ended.
+/// Ends a run that has not ended before its steps were done: what they did stays, and whom they made is linked. `false` if it had ended.
 async fn break_off(
     connection: &mut SqliteConnection,
     run: RunId,
@@ -92,6 +93,7 @@ async fn break_off(
     }
     let mut counts = sync_batches::sum(&mut *connection, run).await?;
     counts.total_active = guild_members::active(&mut *connection).await?;
+    (counts.linked, counts.unlinked) = link_made(&mut *connection, run, now).await?;
     end(connection, run, End { state, held: None, counts: &counts, warning: None, error }, now).await?;
     Ok(true)
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{Row as _, SqliteConnection};
 
-use super::{Sqlite, guild_members, idempotency_keys, micros, sync_batches};
+use super::{Sqlite, guild_members, idempotency_keys, micros, replies, sync_batches};
 use crate::domain::{Run, RunId};
 use crate::store::columns::{self, Columns as _};
 use crate::store::{Dropped, Due, Filed, MAX_CLAIMS, NewRun, RunClaim, StagedBatch, StoreError, filing};
@@ -88,15 +88,21 @@ async fn supersede(connection: &mut SqliteConnection, run: RunId, newer: RunId, 
     sync_batches::clear_payloads(connection, run).await
 }
 
-/// The list that is being fetched from Discord already, which `run` joins.
-async fn open_fetch(connection: &mut SqliteConnection, run: &NewRun) -> Result<Filed, StoreError> {
+/// Has `run` join the list that is being fetched from Discord already: whoever comes again with its key finds that one, and its reply follows it.
+async fn join_fetch(connection: &mut SqliteConnection, run: &NewRun) -> Result<Filed, StoreError> {
     let open = sqlx::query("SELECT id FROM sync_runs WHERE source = 'discord' AND mode = ?1 AND finished_at IS NULL")
         .bind(run.mode.as_str())
-        .fetch_optional(connection)
+        .fetch_optional(&mut *connection)
         .await?;
     // It may have ended between the two looks.
-    let open = open.ok_or(StoreError::JustEnded)?;
-    Ok(Filed::Joined(open.run_id("id")?))
+    let joined = open.ok_or(StoreError::JustEnded)?.run_id("id")?;
+    if let Some(idempotency) = &run.idempotency {
+        idempotency_keys::lead_to(connection, &idempotency.key, joined).await?;
+    }
+    if let Some(interaction) = &run.reply {
+        replies::insert(connection, joined, interaction).await?;
+    }
+    Ok(Filed::Joined(joined))
 }
 
 impl Sqlite {
@@ -145,13 +151,12 @@ impl Sqlite {
         .execute(&mut *tx)
         .await?;
         if filed.rows_affected() == 0 {
-            let joined = open_fetch(&mut tx, run).await?;
-            if let (Some(idempotency), Filed::Joined(joined)) = (&run.idempotency, joined) {
-                // Who comes again with the key finds the run that fulfils its wish.
-                idempotency_keys::lead_to(&mut tx, &idempotency.key, joined).await?;
-                tx.commit().await?;
-            }
+            let joined = join_fetch(&mut tx, run).await?;
+            tx.commit().await?;
             return Ok(joined);
+        }
+        if let Some(interaction) = &run.reply {
+            replies::insert(&mut tx, run.id, interaction).await?;
         }
         tx.commit().await?;
         Ok(Filed::New)
@@ -189,12 +194,15 @@ impl Sqlite {
         }
         let last = last_applied(&mut tx).await?;
         let claim = if found.text("source")? == "discord" {
-            // Its list is as new as its fetch, which begins now.
-            sqlx::query("UPDATE sync_runs SET state = 'fetching', started_at = ?2, observed_at = ?2, rung_at = ?2 WHERE id = ?1")
-                .bind(run.to_string())
-                .bind(micros(now))
-                .execute(&mut *tx)
-                .await?;
+            // Its list is as new as its fetch, which begins now; this clock may be behind that of whoever filed the wish before.
+            sqlx::query(
+                "UPDATE sync_runs SET state = 'fetching', started_at = ?2,
+                     observed_at = max(?2, created_at), rung_at = ?2 WHERE id = ?1",
+            )
+            .bind(run.to_string())
+            .bind(micros(now))
+            .execute(&mut *tx)
+            .await?;
             RunClaim::Fetch
         } else if let Some((newer, observed_at)) = last
             && found.time("observed_at")? < observed_at

@@ -3,8 +3,20 @@
 /// Whether a fault may be said to be there.
 pub fn is_a_place(at: &str) -> bool {
     const BODY: [&str; 5] = ["", "members", "observed_at", "dry_run", "allow_mass_departure"];
-    const ENTRY: [&str; 10] =
-        ["id", "discord_id", "username", "display_name", "nickname", "avatar", "avatar_hash", "roles", "joined_at", "is_bot"];
+    const ENTRY: [&str; 12] = [
+        "id",
+        "discord_id",
+        "username",
+        "display_name",
+        "nickname",
+        "avatar",
+        "avatar_hash",
+        "guild_avatar",
+        "guild_avatar_hash",
+        "roles",
+        "joined_at",
+        "is_bot",
+    ];
     let numbered = |text: &str| text.strip_suffix(']').is_some_and(|number| number.parse::<u64>().is_ok());
     let Some(place) = at.strip_prefix("members[") else { return BODY.contains(&at) };
     let Some((index, key)) = place.split_once('.') else { return numbered(place) };

@@ -19,7 +19,7 @@ const SAMPLE: &str = r#"{
     }
   ]
 }"#;
-const WHOLE: &str = "username || '/' || display_name || '/' || nickname || '/' || avatar_hash || '/' || roles || '/' || joined_at || '/' || is_bot";
+const WHOLE: &str = "username || '/' || display_name || '/' || nickname || '/' || avatar_hash || '/' || guild_avatar_hash || '/' || roles || '/' || joined_at || '/' || is_bot";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sample_creates_and_then_updates() {
@@ -32,7 +32,7 @@ async fn the_sample_creates_and_then_updates() {
     insta::assert_snapshot!("counts", shown(&first.json()));
     assert_eq!(
         service.of_member("123456789", WHOLE).await,
-        r#"user#1234/Display Name/Server Nickname/avatar_hash/["role_id_1","role_id_2"]/1704067200000000/0"#
+        r#"user#1234/Display Name/Server Nickname/avatar_hash//["role_id_1","role_id_2"]/1704067200000000/0"#
     );
     service.stop().await;
 }
@@ -40,10 +40,13 @@ async fn the_sample_creates_and_then_updates() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_other_spelling_means_the_same() {
     let service = Service::start().await;
-    service.sync(json!([{ "id": "5", "username": "a", "avatar": "x", "joined_at": "2024-01-01T00:00:00Z" }])).await.counts();
-    let other = json!([{ "discord_id": "5", "username": "a", "avatar_hash": "x", "joined_at": "2024-01-01T02:00:00+02:00" }]);
+    let first = json!([{ "id": "5", "username": "a", "avatar": "x", "guild_avatar": "y", "joined_at": "2024-01-01T00:00:00Z" }]);
+    service.sync(first).await.counts();
+    let other = json!([{ "discord_id": "5", "username": "a", "avatar_hash": "x", "guild_avatar_hash": "y",
+                         "joined_at": "2024-01-01T02:00:00+02:00" }]);
     assert_eq!(picked(&service.sync(other).await.counts(), ["updated", "unchanged"]), [1, 1]);
-    let zero = json!([{ "discord_id": 5, "username": "a", "avatar_hash": "x", "joined_at": "2024-01-01T00:00:00+00:00" }]);
+    let zero = json!([{ "discord_id": 5, "username": "a", "avatar_hash": "x", "guild_avatar_hash": "y",
+                        "joined_at": "2024-01-01T00:00:00+00:00" }]);
     assert_eq!(picked(&service.sync(zero).await.counts(), ["updated", "unchanged"]), [1, 1]);
     service.stop().await;
 }
@@ -51,14 +54,16 @@ async fn the_other_spelling_means_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_spellings_the_documented_one_counts_wherever_it_stands() {
     let service = Service::start().await;
-    let both = r#"{"members":[{"discord_id":"9","id":"7","username":"a","avatar":"right","avatar_hash":"wrong"}]}"#;
+    let both = r#"{"members":[{"discord_id":"9","id":"7","username":"a","avatar":"right","avatar_hash":"wrong",
+        "guild_avatar_hash":"wrong","guild_avatar":"right, too"}]}"#;
     assert_eq!(picked(&send(service.post(both)).await.counts(), ["created"]), [1]);
-    assert_eq!(service.of_member("7", "avatar_hash").await, "right");
+    assert_eq!(service.of_member("7", "avatar_hash || ', ' || guild_avatar_hash").await, "right, right, too");
     assert_eq!(service.column("SELECT CAST(discord_id AS TEXT) FROM guild_members").await, ["7"]);
     // Also when it says nothing.
-    let null = r#"{"members":[{"id":"7","username":"a","avatar_hash":"wrong","avatar":null}]}"#;
+    let null = r#"{"members":[{"id":"7","username":"a","avatar_hash":"wrong","avatar":null,
+        "guild_avatar":null,"guild_avatar_hash":"wrong"}]}"#;
     send(service.post(null)).await.counts();
-    assert_eq!(service.of_member("7", "avatar_hash").await, "");
+    assert_eq!(service.of_member("7", "avatar_hash || guild_avatar_hash").await, "");
     service.stop().await;
 }
 
@@ -66,12 +71,15 @@ async fn of_two_spellings_the_documented_one_counts_wherever_it_stands() {
 async fn what_is_left_out_is_its_default_and_overwrites() {
     let service = Service::start().await;
     send(service.post(SAMPLE)).await.counts();
+    let pictured = json!([{ "id": "123456789", "username": "user", "guild_avatar": "a_1" }]);
+    assert_eq!(picked(&service.sync(pictured).await.counts(), ["updated", "unchanged"]), [1, 0]);
+    assert_eq!(service.of_member("123456789", "guild_avatar_hash").await, "a_1");
     let short = json!([{ "id": "123456789", "username": "user" }]);
     assert_eq!(picked(&service.sync(short).await.counts(), ["updated", "unchanged"]), [1, 0]);
     let whole = WHOLE.replace("joined_at", "coalesce(joined_at, 'none')");
-    assert_eq!(service.of_member("123456789", &whole).await, "user////[]/none/0");
+    assert_eq!(service.of_member("123456789", &whole).await, "user/////[]/none/0");
     let nulls = json!([{ "id": "123456789", "username": "user", "display_name": null, "nickname": null, "avatar": null,
-                         "roles": [], "joined_at": null, "is_bot": false }]);
+                         "guild_avatar": null, "roles": [], "joined_at": null, "is_bot": false }]);
     assert_eq!(picked(&service.sync(nulls).await.counts(), ["updated", "unchanged"]), [1, 1]);
     service.stop().await;
 }
@@ -102,7 +110,7 @@ async fn the_longest_values_fit_in_characters_not_bytes() {
     let text = "🦀".repeat(100);
     let role = "é".repeat(64);
     let entry = json!({ "id": i64::MAX, "username": text, "display_name": text, "nickname": text, "avatar": text,
-                        "roles": vec![role; 1_000], "is_bot": true });
+                        "guild_avatar": text, "roles": vec![role; 1_000], "is_bot": true });
     assert_eq!(picked(&service.sync(json!([entry])).await.counts(), ["created"]), [1]);
     assert_eq!(service.of_member("9223372036854775807", "username").await, text);
     let lengths = "length(nickname) || ' ' || json_array_length(roles)";

@@ -190,6 +190,9 @@ async fn what_one_decision_marked_can_be_undone_and_a_dry_run_marked_nobody() {
         }
         let warnings = service.run_of(&some).await["warnings"].to_string();
         assert!(warnings.contains("2 of those") && warnings.contains(undone["run_id"].as_str().unwrap()), "{warnings}");
+        let warnings = service.run_of(&run).await["warnings"].to_string();
+        let named = [&some, &undone].map(|run| run["run_id"].as_str().unwrap());
+        assert!(warnings.contains("2 of those") && named.iter().all(|id| warnings.contains(id)), "{warnings}");
 
         let plan = json!({ "members": members(1..=59), "dry_run": true });
         let plan = send(service.post(plan.to_string())).await.counts();

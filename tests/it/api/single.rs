@@ -62,6 +62,7 @@ async fn one_member_is_shown_with_what_happened() {
     five["roles"] = json!(["10", "20"]);
     service.sync(json!([five])).await.counts();
     five["nickname"] = "Fünf".into();
+    five["guild_avatar"] = "a_5".into();
     five["roles"] = json!(["20"]);
     let renamed = service.sync(json!([five])).await.counts();
     leave(&service, "5").await.counts();
@@ -79,8 +80,8 @@ async fn one_member_is_shown_with_what_happened() {
     assert_eq!((actions(&last), &last["next"]), (vec!["updated".to_owned()], &Value::Null));
     let event = &last["events"][0];
     assert_eq!(event["run_id"], renamed["run_id"]);
-    assert_eq!(event["before"], json!({ "nickname": "", "roles": ["10", "20"] }));
-    assert_eq!(event["after"], json!({ "nickname": "Fünf", "roles": ["20"] }));
+    assert_eq!(event["before"], json!({ "guild_avatar_hash": "", "nickname": "", "roles": ["10", "20"] }));
+    assert_eq!(event["after"], json!({ "guild_avatar_hash": "a_5", "nickname": "Fünf", "roles": ["20"] }));
     for bad in ["limit=0", "limit=1001", "limit=x", "before=x", "limit=1&limit=2"] {
         service.get(&format!("/api/dbot/members/5/events?{bad}")).await.problem(422);
     }
@@ -121,6 +122,8 @@ async fn a_dry_run_foretells_the_real_one_and_writes_nothing() {
     leave(&service, "2").await.counts();
     let mut listed = members([1, 2, 4, 5, 6, 7, 8, 50, 51]);
     listed[2]["nickname"] = "Vier".into();
+    listed[2]["guild_avatar"] = "a_4".into();
+    listed[8]["guild_avatar"] = "a_51".into();
     listed.push(member(50));
     let rows =
         service.column("SELECT CAST(observed_at AS TEXT) || date_modified || username FROM guild_members ORDER BY 1").await;

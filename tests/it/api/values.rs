@@ -86,7 +86,7 @@ async fn a_username_is_a_text_that_says_something() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_texts_are_texts_or_null() {
     each_is_refused(
-        &["display_name", "nickname", "avatar", "avatar_hash"],
+        &["display_name", "nickname", "avatar", "avatar_hash", "guild_avatar", "guild_avatar_hash"],
         &[
             (json!(long()), " length"),
             (json!("\u{0}"), " nul"),
@@ -239,6 +239,7 @@ async fn a_fault_behind_staged_batches_leaves_nothing() {
         (r#"{"id":300,"username":"a","nickname":"\u0000b"}"#, "nickname nul"),
         (r#"{"id":300,"username":"a","avatar":"a\u0000"}"#, "avatar nul"),
         (r#"{"id":300,"username":"a","avatar_hash":"a\u0000"}"#, "avatar_hash nul"),
+        (r#"{"id":300,"username":"a","guild_avatar":"a\u0000"}"#, "guild_avatar nul"),
         (r#"{"id":300,"username":"a","roles":["1","2\u00003"]}"#, "roles[1] nul"),
         (r#"{"id":300,"username":"a","roles":[1,18446744073709551616]}"#, "roles[1] type"),
         (r#"{"id":300,"username":"a","roles":[-0]}"#, "roles[0] type"),

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use guildsync::bot::{Pace, Standing};
+use guildsync::discord::members_intent_off;
 use guildsync::domain::{Mode, RunState, Source};
 use serde_json::json;
+use sqlx::{Connection as _, SqliteConnection};
 
 use super::discord::{Call, GUILD, GUILD_MEMBERS, Person, Route, Scope, Trouble, When};
 use super::{FIRST, PAGES, Site, quick, state};
@@ -104,29 +106,44 @@ async fn held_departures_are_told_of_in_the_reply_and_once_in_the_channel() {
     robot.stop().await;
 }
 
-/// Where the switch is, in every text that speaks of it.
-const SWITCH: &str = "Bot > Privileged Gateway Intents > Server Members Intent";
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_nobody_could_reply_to_is_not_filed() {
+    let site = Site::of(3).await;
+    let robot = site.settled().await;
+    let mut database = SqliteConnection::connect(&site.place.url()).await.unwrap();
+    sqlx::raw_sql("ALTER TABLE replies RENAME TO mislaid").execute(&mut database).await.unwrap();
+    let mut call = site.discord.call(Call::of("sync_members")).await;
+    assert!(call.next_reply().await.starts_with("The sync could not be filed"));
+    site.fetches(1).await;
+    sqlx::raw_sql("ALTER TABLE mislaid RENAME TO replies").execute(&mut database).await.unwrap();
+    let mut call = site.discord.call(Call::of("sync_members")).await;
+    call.reply_with("Active: 3").await;
+    site.fetches(2).await;
+    robot.stop().await;
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_intent_the_command_answers_and_names_the_switch() {
+    // The same words wherever it is spoken of.
+    let words = members_intent_off();
     let site = Site::of(3).await.with_channel();
     site.discord.world(|world| world.members_intent = false);
     let robot = site.bot();
     robot.stands(&Standing::WithoutIntent).await;
-    assert!(site.problem("bot_intent").await.contains(SWITCH));
+    assert!(site.problem("bot_intent").await.contains(&words));
     let asked: Vec<u64> = site.discord.world(|world| world.gateway.identifies.clone());
     assert_eq!(asked.iter().map(|intents| intents & GUILD_MEMBERS != 0).collect::<Vec<_>>(), [true, false], "{asked:?}");
 
     let mut call = site.discord.call(Call::of("sync_members")).await;
     let filed = call.next_reply().await;
-    assert!(filed.contains("**Note:**") && filed.contains(SWITCH), "{filed}");
+    assert!(filed.contains("**Note:**") && filed.contains(&words), "{filed}");
     let last = call.reply_with("failed").await;
-    assert!(last.contains(SWITCH), "{last}");
+    assert!(last.contains(&words), "{last}");
     assert_eq!(site.fetches(1).await[0].state, RunState::Failed);
-    assert!(site.posted_with("failed").await[0].contains(SWITCH));
+    assert!(site.posted_with("failed").await[0].contains(&words));
     let mut call = site.discord.call(Call::of("sync_status")).await;
     let status = call.next_reply().await;
-    assert!(status.contains(SWITCH) && status.contains("**failed**"), "{status}");
+    assert!(status.contains(&words) && status.contains("**failed**"), "{status}");
     robot.stop().await;
 }
 

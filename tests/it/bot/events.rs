@@ -13,12 +13,13 @@ use guildsync::store::{Cancelled, Dropped, Filed, Filing, NewRun, StagedBatch, S
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::discord::{GUILD, Person};
+use super::discord::{GUILD, Person, Route, Trouble, When, role};
 use super::{FIRST, Robot, Site, eventually, quick};
 use guildsync::app;
 
 fn nelly() -> Person {
-    Person::new(77).username("nelly").global_name("Nelly").nick("Nell").roles(&[41, 42])
+    let picture = "0fa1c2e3aa1f5e5b8a3c1a4bd9a0c111";
+    Person::new(77).username("nelly").global_name("Nelly").nick("Nell").roles(&[41, 42]).with("avatar", picture)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,8 +30,19 @@ async fn joining_changing_leaving_and_coming_back() {
     let row = site.row(77, "she is here", |row| row.date_left.is_none()).await;
     let names = (row.member.username.as_str(), row.member.display_name.as_str(), row.member.nickname.as_str());
     assert_eq!((names, row.member.roles.to_vec()), (("nelly", "Nelly", "Nell"), vec!["41".to_owned(), "42".to_owned()]));
+    assert_eq!(
+        (row.member.avatar_hash.as_str(), row.member.guild_avatar_hash.as_str()),
+        ("", "0fa1c2e3aa1f5e5b8a3c1a4bd9a0c111")
+    );
     let joined = row.member.joined_at;
     assert_eq!(joined, Some("2024-05-01T12:30:00.123Z".parse().unwrap()));
+
+    // Nothing but her picture for the guild.
+    let moving = "a_0fa1c2e3aa1f5e5b8a3c1a4bd9a0c222";
+    site.discord.world(|world| world.member_changes(&nelly().with("avatar", moving)));
+    site.row(77, "she has another picture", |row| row.member.guild_avatar_hash == moving).await;
+    site.discord.world(|world| world.member_changes(&nelly().with("avatar", Value::Null)));
+    site.row(77, "she has no picture for the guild", |row| row.member.guild_avatar_hash.is_empty()).await;
 
     // A change that does not know when she joined.
     site.discord.world(|world| world.member_changes(&nelly().nick("Nellie").with("joined_at", Value::Null)));
@@ -156,6 +168,49 @@ async fn after_an_outage_of_the_guild_a_full_sync_says_what_was_missed() {
     });
     site.row(77, "she is here", |row| row.date_left.is_none()).await;
     site.fetches(2).await;
+    robot.stop().await;
+}
+
+/// The names of the roles that pages show.
+async fn role_names(site: &Site) -> Vec<String> {
+    let mut roles = site.stores().read.roles().await.unwrap();
+    roles.sort_by_key(|role| role.id);
+    roles.into_iter().map(|role| role.name).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_names_of_roles_follow_the_gateway_and_a_burst_is_a_few_requests() {
+    let site = Site::of(1).await;
+    let robot = site.settled().await;
+    let asked = || site.discord.world(|world| world.asked(Route::Roles).count());
+    let become_so = async |names: &[&str]| {
+        eventually(&format!("the roles are {names:?}"), async || role_names(&site).await == names).await;
+    };
+    become_so(&["@everyone"]).await;
+    site.discord.world(|world| world.role_appears(&role(41, "Staff", 7)));
+    become_so(&["Staff", "@everyone"]).await;
+    site.discord.world(|world| world.role_changes(&role(41, "Crew", 7)));
+    become_so(&["Crew", "@everyone"]).await;
+    site.discord.world(|world| world.role_goes(41));
+    become_so(&["@everyone"]).await;
+
+    let before = asked();
+    site.discord.world(|world| (1..=200).for_each(|id| world.role_appears(&role(id, &format!("role {id}"), 0))));
+    eventually("all of them are named", async || role_names(&site).await.len() == 201).await;
+    assert!(asked() - before <= 3, "{} requests", asked() - before);
+    site.fetches(1).await;
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_roles_that_discord_does_not_tell_at_once_are_asked_for_again() {
+    let site = Site::of(1).await;
+    let robot = site.settled().await;
+    site.discord.world(|world| {
+        world.trouble(Route::Roles, When::Next(1), Trouble::Edge(403, None));
+        world.role_appears(&role(41, "Staff", 7));
+    });
+    eventually("the role is named", async || role_names(&site).await == ["Staff", "@everyone"]).await;
     robot.stop().await;
 }
 

@@ -44,6 +44,7 @@ fn quick() -> Pace {
         full_sync: TimeDelta::zero(),
         identify: Duration::from_millis(50),
         longest_pause: Duration::from_millis(500),
+        rest: Duration::from_millis(500),
         ..Pace::default()
     }
 }
@@ -54,7 +55,7 @@ struct Site {
     running: Running,
     config: Config,
     channel: Option<u64>,
-    _place: TempSqlite,
+    place: TempSqlite,
 }
 
 /// A bot. It is told to stop when this goes.
@@ -90,7 +91,7 @@ impl Site {
         let environment: BTreeMap<String, String> = settings.map(|(name, value)| (name.to_owned(), value)).into();
         let config = Config::load(&environment, &Flags::default()).unwrap();
         let running = app::start(&config, &[Role::Worker], Carrier::Local).await.unwrap();
-        Self { discord, running, config, channel: None, _place: place }
+        Self { discord, running, config, channel: None, place }
     }
 
     /// With a channel for reports.
@@ -128,6 +129,7 @@ impl Site {
             follow: self.running.follow.clone(),
             read: stores.read.clone(),
             replies: stores.replies.clone(),
+            roles: stores.roles.clone(),
             problems: stores.problems.clone(),
             leases: stores.upkeep.clone(),
             rest: app::rest(&self.config, None, Patience::default()).unwrap().unwrap(),

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use guildsync::bot::{Pace, Standing};
+use guildsync::app;
+use guildsync::bot::{Bot, BotTools, Pace, Standing};
+use guildsync::discord::Patience;
+use tokio_util::sync::CancellationToken;
 
 use super::discord::{Call, Route, Trouble, When, World};
-use super::{CHANNEL, FIRST, Site, eventually, quick};
+use super::{CHANNEL, FIRST, Robot, Site, eventually, quick};
 
 /// Lets no page come until [`go_on`].
 fn hold_up(site: &Site) {
@@ -92,5 +95,32 @@ async fn a_channel_that_cannot_be_written_to_is_a_problem_until_it_can() {
     call.reply_with("failed").await;
     site.posted_with("failed").await;
     site.no_problem("bot_channel").await;
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_that_did_not_come_through_is_told_once_when_discord_is_back() {
+    let site = Site::of(100).await.with_channel();
+    // Gives up soon, so that the tries of one report are over while Discord is still away.
+    let pause = Duration::from_millis(10);
+    let patience = Patience { first_pause: pause, longest_pause: pause, ..Patience::default() };
+    let tools = BotTools { rest: app::rest(&site.config, None, patience).unwrap().unwrap(), ..site.tools() };
+    let stop = CancellationToken::new();
+    let robot = Robot { bot: Bot::start(site.options(quick()), tools, stop.clone()).unwrap(), stop };
+    robot.stands(&Standing::Connected).await;
+    site.fetches(1).await;
+    site.discord.world(|world| {
+        world.trouble(Route::Message, When::Next(1_000), Trouble::Status(503));
+        (FIRST..FIRST + 30).for_each(|id| world.remove(id));
+    });
+    site.discord.call(Call::of("sync_members")).await.reply_with("30 departures are held").await;
+    let tries = |site: &Site| site.discord.world(|world| world.asked(Route::Message).count());
+    eventually("the report was given up, and begun anew", async || tries(&site) > 8).await;
+    assert!(site.posted().is_empty());
+    site.discord.world(World::untroubled);
+    let posts = site.posted_with("30 departures are held").await;
+    eventually("nothing is left to report", async || site.stores().replies.unreported(10).await.unwrap().is_empty()).await;
+    assert_eq!(posts.len(), 1, "{posts:?}");
+    assert_eq!(site.posted().len(), 1, "{:?}", site.posted());
     robot.stop().await;
 }

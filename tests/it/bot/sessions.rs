@@ -93,6 +93,46 @@ async fn while_discord_is_away_it_keeps_trying_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_the_gateway_is_is_asked_without_the_token_and_read_within_bounds() {
+    let site = Site::of(1).await;
+    let right = site.discord.world(|world| {
+        let long = format!("{}/{}", world.gateway.url, "x".repeat(100_000));
+        std::mem::replace(&mut world.gateway.url, long)
+    });
+    let robot = site.bot();
+    robot.stands_so("away, for the answer is too long", |standing| standing.to_string().contains("too long")).await;
+    site.discord.world(|world| world.gateway.url = right);
+    robot.stands(&Standing::Connected).await;
+    site.discord.world(|world| {
+        assert!(world.asked(Route::Gateway).all(|asked| asked.request.authorization.is_empty()));
+    });
+    robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_session_can_succeed_after_ends_the_bot_and_is_said_once() {
+    for (code, word) in [(4010, "newer version"), (4011, "more servers"), (4012, "newer version"), (4013, "newer version")] {
+        let site = Site::of(1).await;
+        site.discord.world(|world| {
+            world.gateway.refuses = Some(code);
+            world.gateway.heartbeat = Duration::from_millis(600);
+        });
+        let mut robot = site.bot_with(Pace { patience: Duration::from_secs(1), ..quick() });
+        let Ended::Refused(message) = robot.ended().await else { panic!("{code}: it ended otherwise") };
+        assert!(message.contains(&format!("close code {code}")) && message.contains(word), "{message}");
+        assert_eq!(*robot.bot.standing().borrow(), Standing::Refused);
+        assert_eq!(site.problem("bot_sessions").await, message);
+        site.no_problem("bot_gateway").await;
+        assert!(identifies(&site) <= 5, "{code}: {} sessions were tried", identifies(&site));
+        // Whoever mends it hears no more of it.
+        site.discord.world(|world| world.gateway.refuses = None);
+        let robot = site.settled().await;
+        site.no_problem("bot_sessions").await;
+        robot.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_several_bots_one_leads_and_another_takes_over() {
     let site = Site::of(1).await;
     let first = site.settled().await;

@@ -1,5 +1,7 @@
 //! What the doctor says of Discord: each thing that may be wrong names the switch to turn.
 
+use guildsync::discord::members_intent_off;
+
 use super::{GUILD, Home};
 use crate::support::discord::{self, Fake, TOKEN};
 
@@ -32,7 +34,7 @@ async fn what_is_wrong_names_the_switch() {
     let fake = Fake::start().await;
     let home = home(&fake).await;
     fake.world(|world| world.members_intent = false);
-    home.run(["check"]).await.exits(1).says(&["PROBLEM", "Privileged Gateway Intents > Server Members Intent"]);
+    home.run(["check"]).await.exits(1).says(&["PROBLEM", &members_intent_off()]);
     fake.world(|world| (world.members_intent, world.in_guild) = (true, false));
     home.run(["check"]).await.exits(1).says(&["not in the server of GUILD_ID", "URL Generator"]);
     fake.world(|world| world.token = "another".into());
@@ -49,4 +51,24 @@ async fn without_a_token_or_a_discord_it_says_so_soon() {
     drop(fake);
     let home = Home::new().with("DISCORD_API_URL", &gone).with("DISCORD_TOKEN", TOKEN);
     home.run(["check"]).await.exits(1).says(&["does not answer as it should", &gone]);
+}
+
+#[tokio::test]
+async fn the_report_channel_is_looked_at() {
+    const CHANNEL: u64 = 500_000_000_000_000_005;
+    let fake = Fake::start().await;
+    let home = home(&fake).await;
+    let told = home.run(["check"]).await;
+    assert!(!told.out.contains("channel"), "without one nothing is said of it: {told:?}");
+
+    let home = home.with("GUILDSYNC__BOT__REPORT_CHANNEL", &CHANNEL.to_string());
+    home.run(["check"]).await.exits(1).says(&["PROBLEM", "no such channel", "Copy Channel ID", "bot.report_channel"]);
+    fake.world(|world| world.channels.insert(CHANNEL, true));
+    let told = home.run(["check"]).await;
+    let seen = format!("ok       the bot sees the report channel (#channel-{CHANNEL})");
+    told.says(&[seen.as_str(), "shows at the first report"]);
+    fake.world(|world| world.hidden_channels.insert(CHANNEL));
+    home.run(["check"]).await.exits(1).says(&["PROBLEM", "50001", "View Channel", "bot.report_channel"]);
+    fake.world(|world| world.channels_elsewhere.insert(CHANNEL, discord::GUILD + 1));
+    home.run(["check"]).await.exits(1).says(&["PROBLEM", "is not in the server of GUILD_ID", "Copy Channel ID"]);
 }

@@ -16,6 +16,8 @@ use guildsync::config::{Config, Environment, Flags};
 use guildsync::discord::{OAuth, OAuthOptions};
 use guildsync::domain::{Clock, DiscordId, ManualClock};
 use guildsync::http::{DISCORD_CALLBACK, PagesState, page_routes};
+use guildsync::intake::{Follow, Intake, IntakeLimits};
+use guildsync::queue::Queue;
 use guildsync::store::Stores;
 use poem::endpoint::BoxEndpoint;
 use poem::http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
@@ -31,6 +33,8 @@ const LIST: &str = "/admin/accounts/guildmember/";
 const LOGIN: &str = "/admin/login/";
 const ADMIN: &str = "/admin/";
 const ME: &str = "/accounts/me/";
+/// The guild.
+const GUILD: i64 = 41_771_983_423_143_937;
 /// The application at Discord.
 const CLIENT_ID: i64 = 47_110_815;
 const CLIENT_SECRET: &str = "secret-of-the-tests";
@@ -73,6 +77,21 @@ impl Answer {
     }
 }
 
+/// Takes in what the pages file; nobody carries it out.
+fn intake(stores: &Stores, queue: &Queue, clock: &Arc<ManualClock>) -> Intake {
+    let limits = IntakeLimits {
+        max_body: 1 << 20,
+        max_members: 1_000,
+        batch_members: 100,
+        idle: Duration::from_secs(20),
+        total: Duration::from_secs(20),
+        uploads: 2,
+    };
+    let (ring, clock) = (queue.ring.clone(), Arc::<ManualClock>::clone(clock));
+    let guild = DiscordId::try_from(GUILD).unwrap();
+    Intake::new(stores.filing.clone(), ring, clock, guildsync::app::random(), guild, limits)
+}
+
 impl Site {
     /// Nobody and nothing is there yet.
     async fn empty() -> Self {
@@ -99,12 +118,18 @@ impl Site {
         let ledger = Ledger::sqlite().await;
         let stores = Stores::clone(&ledger);
         let clock = Arc::new(ManualClock::new(start()));
+        let queue = guildsync::queue::local();
         // Each draw differs from the 255 before.
         let drawn = AtomicU8::new(1);
         let state = PagesState {
             read: stores.read.clone(),
             accounts: stores.accounts.clone(),
             sessions: stores.sessions.clone(),
+            staff_log: stores.staff_log.clone(),
+            intake: Some(intake(&stores, &queue, &clock)),
+            follow: Follow::new(stores.read.clone(), queue.notices.clone()),
+            rest: None,
+            hurry: CancellationToken::new(),
             clock: Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>,
             random: Arc::new(move || [drawn.fetch_add(1, Ordering::Relaxed); 32]),
             login: guildsync::config::Login { require_member, ..login },
@@ -213,15 +238,25 @@ async fn every_page_has_the_headers_that_keep_it_safe() {
     for path in [LIST, "/admin/sync/", LOGIN, "/admin/nothing/", "/admin/sync"] {
         let answer = site.get(path).await;
         let policy = answer.header("content-security-policy");
-        for rule in ["default-src 'none'", "style-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"]
-        {
+        for rule in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        ] {
             assert!(policy.contains(rule), "{path}: {policy}");
         }
         assert_eq!(answer.header("x-frame-options"), "DENY", "{path}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(answer.header("referrer-policy"), "same-origin", "{path}");
         assert_eq!(answer.header("cache-control"), "no-store", "{path}");
-        for inline in ["<script", "<style", " style=", "javascript:"] {
+        // Script comes from our own files and from nowhere else.
+        let scripts = answer.body.matches("<script").count();
+        assert_eq!(scripts, answer.body.matches("<script src=\"/static/").count(), "{path}");
+        assert_eq!(scripts, answer.body.matches(" defer></script>").count(), "{path}");
+        for inline in ["<style", " style=", "javascript:", " onclick="] {
             assert!(!answer.body.contains(inline), "{path}: {inline}");
         }
     }

@@ -3,8 +3,9 @@
 use chrono::TimeDelta;
 use guildsync::domain::{DiscordId, HeldReason, Mode, RunError, RunId, RunState, Source};
 use guildsync::store::{
-    Due, FetchClaim, FetchedPage, Filed, Findings, NewRun, RunClaim, StagedBatch, StoreError, encode_payload,
+    Due, FetchClaim, FetchedPage, Filed, Findings, Interaction, NewRun, RunClaim, StagedBatch, StoreError, encode_payload,
 };
+use secrecy::ExposeSecret as _;
 
 use super::Ledger;
 use super::hand::{GUARD, List, apply, at, carry_out, claim_finish, departed, file, id, members, read, run_id};
@@ -18,6 +19,8 @@ on_both!(
     whoever_was_found_present_is_deferred_and_a_doubt_holds_all,
     whoever_could_not_be_read_is_not_taken_for_gone,
     a_tick_is_one_run,
+    a_fetch_is_never_older_than_the_wish_for_it,
+    a_reply_is_kept_with_the_run_that_fulfils_the_wish_or_not_at_all,
     a_fetch_is_given_up_for_want_of_a_token_only_if_nobody_ever_claimed_it,
 );
 
@@ -210,6 +213,34 @@ async fn a_tick_is_one_run(ledger: &Ledger) {
     assert_eq!(ledger.filing.file_run(&tick(11), &[], &[]).await.unwrap(), Filed::Joined(asked.id));
     ledger.filing.cancel_run(asked.id, "", at(12)).await.unwrap();
     assert_eq!(ledger.filing.file_run(&tick(13), &[], &[]).await.unwrap(), Filed::Repeat(asked.id));
+}
+
+/// The clock of the worker is behind that of whoever filed the wish.
+async fn a_fetch_is_never_older_than_the_wish_for_it(ledger: &Ledger) {
+    let run = wish(100, Mode::Full);
+    ledger.filing.file_run(&run, &[], &[]).await.unwrap();
+    assert_eq!(ledger.work.claim_run(run.id, at(40)).await.unwrap(), RunClaim::Fetch);
+    assert_eq!(claim(ledger, run.id, 40).await.unwrap().observed_at, at(100));
+    assert_eq!(read(ledger, run.id).await.observed_at, at(100));
+}
+
+async fn a_reply_is_kept_with_the_run_that_fulfils_the_wish_or_not_at_all(ledger: &Ledger) {
+    let asked = |seconds, token: &str| NewRun {
+        reply: Some(Interaction { application: id(7), token: token.to_owned().into(), expires_at: at(seconds + 900) }),
+        ..wish(seconds, Mode::Full)
+    };
+    let first = asked(0, "one");
+    assert_eq!(ledger.filing.file_run(&first, &[], &[]).await.unwrap(), Filed::New);
+    assert_eq!(ledger.filing.file_run(&asked(1, "two"), &[], &[]).await.unwrap(), Filed::Joined(first.id));
+    let open = ledger.replies.open_replies(10).await.unwrap();
+    let kept: Vec<_> = open.iter().map(|reply| (reply.run, reply.to.token.expose_secret(), reply.to.expires_at)).collect();
+    assert_eq!(kept, [(first.id, "one", at(900)), (first.id, "two", at(901))]);
+    ledger.filing.cancel_run(first.id, "", at(2)).await.unwrap();
+
+    ledger.execute("DROP TABLE replies").await;
+    let last = asked(3, "three");
+    ledger.filing.file_run(&last, &[], &[]).await.unwrap_err();
+    assert!(!ledger.filing.is_filed(last.id).await.unwrap(), "nobody would reply to it");
 }
 
 async fn a_fetch_is_given_up_for_want_of_a_token_only_if_nobody_ever_claimed_it(ledger: &Ledger) {

@@ -1,10 +1,10 @@
 //! Links between members and accounts: made where ids are the same, removed where they no longer are.
 
-use guildsync::domain::{Guard, Member, RunState};
+use guildsync::domain::{Action, Guard, Member, RunState};
 use guildsync::store::{Claim, DiscordLogin, ImportRow, Imported, NewStaff};
 
 use super::Ledger;
-use super::hand::{GUARD, at, carry_out, file, id, member, members, row, sync};
+use super::hand::{GUARD, apply, at, carry_out, file, id, member, members, mishap, read, row, sync, take_up};
 
 on_both!(
     a_sync_links_whoever_has_an_account,
@@ -13,6 +13,7 @@ on_both!(
     a_link_that_no_longer_matches_is_removed,
     a_link_that_moves_counts_once_in_each,
     held_runs_link_too,
+    who_came_with_a_run_that_broke_off_is_linked,
     a_sighting_meets_a_link_that_is_out_of_date,
 );
 
@@ -126,6 +127,30 @@ async fn held_runs_link_too(ledger: &Ledger) {
     let done = carry_out(ledger, run, Guard { floor: 0, ..GUARD }, at(21)).await;
     assert_eq!((done.state, done.counts.linked, done.counts.unlinked), (RunState::Held, 1, 1));
     assert_eq!((linked_to(ledger, 1).await, linked_to(ledger, 2).await.as_deref()), (None, Some("bea")));
+}
+
+async fn who_came_with_a_run_that_broke_off_is_linked(ledger: &Ledger) {
+    import(ledger, &[("anna", 1), ("bea", 3), ("cleo", 11), ("dora", 12)]).await;
+    let run = file(ledger, at(0), &members(1..=4)).await;
+    take_up(ledger, run, at(1)).await;
+    apply(ledger, run, 0, at(1)).await;
+    ledger.filing.cancel_run(run, "", at(2)).await.unwrap();
+    let cancelled = read(ledger, run).await;
+    assert_eq!((cancelled.state, cancelled.counts.created, cancelled.counts.linked), (RunState::Cancelled, 2, 1));
+    assert_eq!([linked_to(ledger, 1).await.as_deref(), linked_to(ledger, 2).await.as_deref()], [Some("anna"), None]);
+    let told = ledger.read.history(id(1), None, 10).await.unwrap();
+    assert_eq!((told[0].change.action, told[0].run_id), (Action::Linked, Some(run)));
+
+    let run = file(ledger, at(10), &members(11..=12)).await;
+    take_up(ledger, run, at(11)).await;
+    apply(ledger, run, 0, at(11)).await;
+    ledger.work.fail_run(run, &mishap(), at(12)).await.unwrap();
+    assert_eq!(read(ledger, run).await.counts.linked, 2);
+    assert_eq!([linked_to(ledger, 11).await.as_deref(), linked_to(ledger, 12).await.as_deref()], [Some("cleo"), Some("dora")]);
+    // One that made nobody has nobody to link.
+    let run = file(ledger, at(20), &members(1..=4)).await;
+    ledger.filing.cancel_run(run, "", at(21)).await.unwrap();
+    assert_eq!(read(ledger, run).await.counts.linked, 0);
 }
 
 /// The website's own hand moved the account's id; nothing has looked at the link since.

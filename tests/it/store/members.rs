@@ -18,7 +18,7 @@ on_both!(
 type Change = (&'static str, fn(&mut Member));
 
 /// How a listed member may differ from its row; the first does not.
-const CHANGES: [Change; 14] = [
+const CHANGES: [Change; 16] = [
     ("nothing", |_| ()),
     ("username", |m| m.username = "other".into()),
     ("only the case of the username", |m| m.username = m.username.to_uppercase()),
@@ -26,6 +26,8 @@ const CHANGES: [Change; 14] = [
     ("no display_name", |m| m.display_name.clear()),
     ("nickname", |m| m.nickname = "nick ".into()),
     ("avatar_hash", |m| m.avatar_hash = "a_0123456789abcdef0123456789abcdef".into()),
+    ("guild_avatar_hash", |m| m.guild_avatar_hash = "a_fedcba9876543210fedcba9876543210".into()),
+    ("no guild_avatar_hash", |m| m.guild_avatar_hash.clear()),
     ("one role more", |m| m.roles = ["10", "20", "30"].into_iter().collect()),
     ("the order of roles", |m| m.roles = ["20", "10"].into_iter().collect()),
     ("no roles", |m| m.roles = guildsync::domain::Roles::default()),

@@ -39,8 +39,9 @@ fn odd_members() -> Vec<Member> {
 
 fn named(number: i64, text: &str) -> Member {
     let text = text.to_owned();
-    let (display_name, nickname, avatar_hash) = (text.clone(), text.clone(), text.clone());
-    Member { id: id(number), username: text, display_name, nickname, avatar_hash, ..member(number) }
+    let (display_name, nickname) = (text.clone(), text.clone());
+    let (avatar_hash, guild_avatar_hash) = (text.clone(), text.clone());
+    Member { id: id(number), username: text, display_name, nickname, avatar_hash, guild_avatar_hash, ..member(number) }
 }
 
 async fn odd_but_valid_members_are_kept_to_the_letter(ledger: &Ledger) {

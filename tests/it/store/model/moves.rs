@@ -153,6 +153,7 @@ impl Drive<'_> {
             decision: None,
             allow_mass_departure: false,
             idempotency: None,
+            reply: None,
             requested_by: String::new(),
             observed_at,
             created_at: self.now,
@@ -275,7 +276,7 @@ impl Drive<'_> {
         for run in self.open() {
             let next = self.ledger.work.set_aside(run, &mishap(), self.now).await?;
             if spent.contains(&run) {
-                self.model.break_off(run, RunState::Failed, Some("mishap"));
+                self.model.break_off(run, RunState::Failed, Some("mishap"), self.now);
                 self.check_next(&next, false)?;
             }
         }
@@ -285,14 +286,14 @@ impl Drive<'_> {
     async fn cancel(&mut self, run: usize) -> Result<()> {
         let Some(run) = pick(&self.open(), run) else { return Ok(()) };
         let Cancelled::Done(next) = self.ledger.filing.cancel_run(run, "", self.now).await? else { bail!("it has not ended") };
-        self.model.break_off(run, RunState::Cancelled, None);
+        self.model.break_off(run, RunState::Cancelled, None, self.now);
         self.check_next(&next, false)
     }
 
     async fn fail(&mut self, run: usize) -> Result<()> {
         let Some(run) = pick(&self.open(), run) else { return Ok(()) };
         let next = self.ledger.work.fail_run(run, &mishap(), self.now).await?;
-        self.model.break_off(run, RunState::Failed, Some("mishap"));
+        self.model.break_off(run, RunState::Failed, Some("mishap"), self.now);
         self.check_next(&next, false)
     }
 

@@ -1,6 +1,6 @@
 //! Sequences that once found a fault, as short as they could be made.
 
-use super::steps::{Late, Roster, Step};
+use super::steps::{Claims, Late, Roster, Step};
 use super::{Field, Ledger};
 
 fn roster(entries: impl IntoIterator<Item = i64>) -> Roster {
@@ -19,4 +19,11 @@ fn replay(steps: &[Step]) {
 #[test]
 fn a_batch_of_a_cancelled_run_cannot_be_kept_claimed() {
     replay(&[Step::File(roster([2, 3, 5, 7, 9])), Step::Lose(0), Step::Lose(0), Step::Cancel(0), Step::Return(0, Late::Renews)]);
+}
+
+/// Whom a run made before it was cancelled waited for the next roster to be linked.
+#[test]
+fn whom_a_cancelled_run_made_is_linked() {
+    let account = Step::Import(vec![(0, false, false, Claims::Id(2))]);
+    replay(&[account, Step::File(roster([2, 3, 5])), Step::Advance { run: 0, by: 2, backwards: false }, Step::Cancel(0)]);
 }

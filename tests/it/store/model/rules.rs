@@ -270,10 +270,13 @@ impl Model {
         case.counts.total_active = self.world.active();
     }
 
-    /// Ends a run before its time: what was applied stays, nobody is marked left.
-    pub fn break_off(&mut self, run: RunId, state: RunState, error: Option<&'static str>) {
+    /// Ends a run before its time: what was applied stays, whom it made is linked, nobody is marked left.
+    pub fn break_off(&mut self, run: RunId, state: RunState, error: Option<&'static str>, now: DateTime<Utc>) {
         let active = self.world.active();
+        let made: BTreeSet<i64> = self.world.made.keys().filter(|key| key.0 == run).map(|key| key.1).collect();
+        let (linked, unlinked) = self.world.link(|number| made.contains(&number), Some(run), now);
         let case = self.case_mut(run);
+        (case.counts.linked, case.counts.unlinked) = (linked, unlinked);
         (case.state, case.error, case.counts.total_active) = (state, error, active);
     }
 }

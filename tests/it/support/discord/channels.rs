@@ -1,11 +1,11 @@
-//! Messages.
+//! Channels, and messages in them.
 
 use guildsync::domain::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
 use super::reply::Answer;
 use super::request::Request;
-use super::world::{Posted, World};
+use super::world::{GUILD, Posted, World};
 
 /// Longest text of a message, in characters.
 const LONGEST: usize = 2000;
@@ -45,11 +45,43 @@ pub(super) fn written(world: &mut World, channel: u64, content: &str, asked: &Va
     })
 }
 
+/// A text channel of a guild, as the gateway lists it in that guild.
+pub(super) fn described(id: u64) -> Value {
+    json!({
+        "id": id.to_string(),
+        "type": 0,
+        "name": format!("channel-{id}"),
+        "position": 0,
+        "permission_overwrites": [],
+        "parent_id": null,
+        "topic": null,
+        "nsfw": false,
+        "rate_limit_per_user": 0,
+        "last_message_id": null,
+        "flags": 0,
+    })
+}
+
+pub(super) fn channel(world: &World, asked: &Request) -> Answer {
+    let Ok(id) = asked.major.parse() else { return Answer::invalid("channel_id", "Value is not snowflake.") };
+    let guild = match world.channels_elsewhere.get(&id) {
+        Some(guild) => *guild,
+        None if !world.channels.contains_key(&id) => return Answer::error(404, 10003, "Unknown Channel"),
+        None if !world.in_guild || world.hidden_channels.contains(&id) => return Answer::error(403, 50001, "Missing Access"),
+        None => GUILD,
+    };
+    let mut channel = described(id);
+    channel["guild_id"] = guild.to_string().into();
+    Answer::json(&channel)
+}
+
 pub(super) fn message(world: &mut World, asked: &Request) -> Answer {
     let channel = asked.major.parse().unwrap_or(0);
     match world.channels.get(&channel) {
         None => return Answer::error(404, 10003, "Unknown Channel"),
-        Some(_) if !world.in_guild => return Answer::error(403, 50001, "Missing Access"),
+        Some(_) if !world.in_guild || world.hidden_channels.contains(&channel) => {
+            return Answer::error(403, 50001, "Missing Access");
+        }
         Some(false) => return Answer::error(403, 50013, "Missing Permissions"),
         Some(true) => {}
     }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::calls::Call;
+use super::channels;
 use super::guilds;
 use super::person::Person;
 use super::rest;
@@ -28,7 +29,7 @@ pub(super) fn ready(world: &World, session: &str) -> Value {
 
 pub(super) fn guild_create(world: &World) -> Value {
     let mut guild = guilds::described(world);
-    let channels: Vec<Value> = world.channels.keys().map(|id| channel(*id)).collect();
+    let channels: Vec<Value> = world.channels.keys().map(|id| channels::described(*id)).collect();
     let more = json!({
         "joined_at": "2024-01-01T00:00:00.000000+00:00",
         "large": world.member_count() > 250,
@@ -48,22 +49,6 @@ pub(super) fn guild_create(world: &World) -> Value {
         guild[key] = value.clone();
     }
     guild
-}
-
-fn channel(id: u64) -> Value {
-    json!({
-        "id": id.to_string(),
-        "type": 0,
-        "name": format!("channel-{id}"),
-        "position": 0,
-        "permission_overwrites": [],
-        "parent_id": null,
-        "topic": null,
-        "nsfw": false,
-        "rate_limit_per_user": 0,
-        "last_message_id": null,
-        "flags": 0,
-    })
 }
 
 impl World {
@@ -88,6 +73,26 @@ impl World {
         let member = self.member(id).expect("only members leave");
         self.remove(id);
         self.dispatch("GUILD_MEMBER_REMOVE", &json!({ "guild_id": GUILD.to_string(), "user": member["user"] }));
+    }
+
+    /// A role is made, and the gateway tells.
+    pub fn role_appears(&mut self, role: &Value) {
+        self.roles.push(role.clone());
+        self.dispatch("GUILD_ROLE_CREATE", &json!({ "guild_id": GUILD.to_string(), "role": role }));
+    }
+
+    /// The role of that id is another now, and the gateway tells.
+    pub fn role_changes(&mut self, role: &Value) {
+        let known = self.roles.iter_mut().find(|known| known["id"] == role["id"]).expect("only roles change");
+        *known = role.clone();
+        self.dispatch("GUILD_ROLE_UPDATE", &json!({ "guild_id": GUILD.to_string(), "role": role }));
+    }
+
+    /// A role is removed, and the gateway tells.
+    pub fn role_goes(&mut self, id: u64) {
+        let id = id.to_string();
+        self.roles.retain(|role| role["id"] != id);
+        self.dispatch("GUILD_ROLE_DELETE", &json!({ "guild_id": GUILD.to_string(), "role_id": id }));
     }
 
     /// The bot is thrown out of the guild, and the gateway tells.

@@ -68,6 +68,8 @@ pub struct Gateway {
     pub resumable: bool,
     /// Whether connections are ended as soon as they are made.
     pub away: bool,
+    /// The close code that everyone who identifies is refused with.
+    pub refuses: Option<u16>,
     /// The bits of the intents of everyone who identified, also of those who were refused.
     pub identifies: Vec<u64>,
     /// Everyone who tried to resume.
@@ -98,6 +100,7 @@ impl Gateway {
             acknowledges: true,
             resumable: true,
             away: false,
+            refuses: None,
             identifies: Vec::new(),
             resumes: Vec::new(),
             heartbeats: 0,

@@ -31,6 +31,8 @@ pub enum Route {
     Callback,
     /// `PATCH /webhooks/{application}/{token}/messages/@original`
     Original,
+    /// `GET /channels/{channel}`
+    Channel,
     /// `POST /channels/{channel}/messages`
     Message,
     /// `GET /oauth2/authorize`, which a browser asks for
@@ -63,6 +65,7 @@ impl Route {
             ("PATCH", ["api", "v10", "webhooks", application, token, "messages", "@original"]) => {
                 (Self::Original, *token, *application)
             }
+            ("GET", ["api", "v10", "channels", channel]) => (Self::Channel, *channel, ""),
             ("POST", ["api", "v10", "channels", channel, "messages"]) => (Self::Message, *channel, ""),
             _ => (Self::Unknown, "", ""),
         };

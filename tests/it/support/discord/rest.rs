@@ -57,6 +57,7 @@ fn stranger(world: &World, asked: &Request) -> Option<Answer> {
     }
     let holds_a_token = asked.route == Route::Me && asked.authorization.starts_with("Bearer ");
     if asked.route.is_of_an_interaction()
+        || asked.route == Route::Gateway
         || asked.route == Route::Token
         || holds_a_token
         || asked.authorization == format!("Bot {}", world.token)
@@ -84,6 +85,7 @@ fn routed(world: &mut World, asked: &Request, trouble: Option<Trouble>) -> Answe
         Route::Commands => interactions::commands(world, asked),
         Route::Callback => interactions::callback(world, asked),
         Route::Original => interactions::original(world, asked),
+        Route::Channel => channels::channel(world, asked),
         Route::Message => channels::message(world, asked),
         Route::Unknown => Answer::error(404, 0, "404: Not Found"),
     }

@@ -55,6 +55,10 @@ pub struct World {
     pub roles: Vec<Value>,
     /// Channels of the guild, and whether the bot may write there.
     pub channels: BTreeMap<u64, bool>,
+    /// Those of them that the bot does not see.
+    pub hidden_channels: BTreeSet<u64>,
+    /// Channels of another guild that the bot is in, and that guild.
+    pub channels_elsewhere: BTreeMap<u64, u64>,
     /// What the bot wrote there.
     pub messages: Vec<Posted>,
     /// The guild's commands, as last registered.
@@ -88,6 +92,8 @@ impl World {
             approximate_member_count: None,
             roles: vec![role(GUILD, "@everyone", 0)],
             channels: BTreeMap::new(),
+            hidden_channels: BTreeSet::new(),
+            channels_elsewhere: BTreeMap::new(),
             messages: Vec::new(),
             commands: Vec::new(),
             interactions: Vec::new(),

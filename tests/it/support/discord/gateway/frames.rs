@@ -100,6 +100,9 @@ impl World {
         if !self.is_ours(token) {
             return Err(code::AUTHENTICATION_FAILED);
         }
+        if let Some(code) = self.gateway.refuses {
+            return Err(code);
+        }
         if intents & !ALL_INTENTS != 0 {
             return Err(code::INVALID_INTENTS);
         }

@@ -73,6 +73,22 @@ async fn a_command_is_answered_once_and_its_reply_edited_until_it_expires() {
 }
 
 #[tokio::test]
+async fn a_channel_is_seen_where_the_bot_may_view_it() {
+    let fake = Fake::start().await;
+    let client = Client::of(&fake);
+    fake.world(|w| {
+        w.channels.extend([(5, true), (6, true)]);
+        w.hidden_channels.insert(6);
+        w.channels_elsewhere.insert(7, GUILD + 1);
+    });
+    let channel = client.get("/channels/5").await.json();
+    assert_eq!((&channel["name"], &channel["guild_id"]), (&json!("channel-5"), &json!(GUILD.to_string())));
+    assert_eq!(client.get("/channels/6").await.error(), (403, 50001));
+    assert_eq!(client.get("/channels/7").await.json()["guild_id"], (GUILD + 1).to_string());
+    assert_eq!(client.get("/channels/8").await.error(), (404, 10003));
+}
+
+#[tokio::test]
 async fn messages_go_where_the_bot_may_write() {
     let fake = Fake::start().await;
     let client = Client::of(&fake);
@@ -86,6 +102,7 @@ async fn messages_go_where_the_bot_may_write() {
     assert_eq!(post(7, "hello").await.error(), (404, 10003));
     fake.world(|w| w.in_guild = false);
     assert_eq!(post(5, "hello").await.error(), (403, 50001));
+    assert_eq!(client.get("/channels/5").await.error(), (403, 50001));
     let posted = fake.world(|w| w.messages.clone());
     let [posted] = &posted[..] else { panic!("one message: {posted:?}") };
     assert_eq!((posted.channel, &posted.message["content"]), (5, &json!("hello")));

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use futures::{SinkExt as _, StreamExt as _};
-use serenity::model::event::{GuildCreateEvent, GuildMemberAddEvent, GuildMemberRemoveEvent, GuildMemberUpdateEvent, ReadyEvent};
+use serenity::model::event::{
+    GuildCreateEvent, GuildMemberAddEvent, GuildMemberRemoveEvent, GuildMemberUpdateEvent, GuildRoleCreateEvent,
+    GuildRoleDeleteEvent, GuildRoleUpdateEvent, ReadyEvent,
+};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
@@ -130,6 +133,24 @@ async fn members_come_and_go_before_those_who_asked_for_it() {
 }
 
 #[tokio::test]
+async fn roles_come_change_and_go_before_everyone() {
+    let fake = Fake::start().await;
+    let (mut few, _) = Bot::identified(&fake, FEW).await;
+    fake.world(|w| {
+        w.role_appears(&role(5, "Staff", 7));
+        w.role_changes(&role(5, "Crew", 7));
+        w.role_goes(5);
+    });
+    let made: GuildRoleCreateEvent = serde_json::from_value(few.event("GUILD_ROLE_CREATE").await).unwrap();
+    assert_eq!((made.role.guild_id.get(), made.role.name.as_str()), (GUILD, "Staff"));
+    let changed: GuildRoleUpdateEvent = serde_json::from_value(few.event("GUILD_ROLE_UPDATE").await).unwrap();
+    assert_eq!(changed.role.name, "Crew");
+    let gone: GuildRoleDeleteEvent = serde_json::from_value(few.event("GUILD_ROLE_DELETE").await).unwrap();
+    assert_eq!((gone.guild_id.get(), gone.role_id.get()), (GUILD, 5));
+    assert_eq!(fake.world(|w| w.roles.len()), 1);
+}
+
+#[tokio::test]
 async fn who_may_not_come_in_is_told_why() {
     let fake = Fake::start().await;
     let refused = async |token: &str, intents: u64| {
@@ -139,10 +160,12 @@ async fn who_may_not_come_in_is_told_why() {
     };
     assert_eq!(refused("other", FEW).await, Heard::Closed(4004));
     assert_eq!(refused(TOKEN, 1 << 40).await, Heard::Closed(4013));
-    fake.world(|w| w.members_intent = false);
+    fake.world(|w| w.gateway.refuses = Some(4011));
+    assert_eq!(refused(TOKEN, FEW).await, Heard::Closed(4011));
+    fake.world(|w| (w.gateway.refuses, w.members_intent) = (None, false));
     assert_eq!(refused(TOKEN, ALL).await, Heard::Closed(4014));
     assert!(matches!(refused(&format!("Bot {TOKEN}"), FEW).await, Heard::Frame(ready) if ready["t"] == "READY"));
-    assert_eq!(fake.world(|w| w.gateway.identifies.len()), 4);
+    assert_eq!(fake.world(|w| w.gateway.identifies.len()), 5);
 
     for (said, code) in [
         (json!({ "op": 3, "d": {} }), 4003),

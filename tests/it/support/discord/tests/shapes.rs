@@ -128,6 +128,7 @@ async fn every_answer_has_the_shape_that_discord_publishes() {
         (&format!("{guild}/members?limit=10"), "[GuildMemberResponse]"),
         (&format!("{guild}/members/7"), "GuildMemberResponse"),
         (&format!("{guild}/roles"), "[GuildRoleResponse]"),
+        ("/channels/6", "ChannelResponse"),
     ] {
         assert_shape(&client.get(path).await, 200, shape);
     }
@@ -152,6 +153,8 @@ async fn every_refusal_has_the_shape_that_discord_publishes() {
     for (path, status) in [
         ("/no/such/route", 404),
         ("/guilds/12345", 404),
+        ("/channels/12345", 404),
+        ("/channels/general", 400),
         (&format!("/guilds/{GUILD}/members/7"), 404),
         (&format!("/guilds/{GUILD}/members?limit=1001"), 400),
     ] {
