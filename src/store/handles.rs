@@ -7,10 +7,11 @@ use secrecy::SecretString;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::{
-    AccountConflict, Accounts, BatchApplied, BatchClaim, Cancelled, ChangeCursor, Credentials, Departing, DiscordLogin, Dropped,
-    Due, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, ImportRow, Imported, Lease, MemberPage,
-    MemberTotals, NewRun, NewStaff, NewStaffEntry, Problem, Problems, Process, Read, Replies, Reply, Retention, Roles, RunClaim,
-    SessionLimits, Sessions, StaffLog, StaffLogPage, StagedBatch, StoreError, Swept, Upkeep, Work,
+    AbsentView, AccountConflict, Accounts, BatchApplied, BatchClaim, Cancelled, ChangeCursor, Credentials, Departing,
+    DiscordLogin, Dropped, Due, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, ImportRow, Imported,
+    Lease, MemberLists, MemberPage, MemberTally, MemberTotals, MemberView, MembersFound, NewRun, NewStaff, NewStaffEntry,
+    Problem, Problems, Process, Read, Replies, Reply, Retention, Roles, RunClaim, SessionLimits, Sessions, StaffLog,
+    StaffLogPage, StagedBatch, StoreError, Swept, Upkeep, Work,
 };
 use crate::domain::{Account, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId, StaffEntry};
 
@@ -80,6 +81,12 @@ handle!(Read {
     last_fetch() -> Option<Run> = newest_fetch;
 });
 
+handle!(MemberLists {
+    list_members(view: &MemberView) -> MembersFound = find_members;
+    list_absent(view: &AbsentView) -> Vec<Account> = find_absent;
+    tally_members() -> MemberTally = count_kinds;
+});
+
 handle!(Roles {
     replace_roles(roles: &[GuildRole]) -> () = store_roles;
 });
@@ -129,6 +136,8 @@ handle!(Upkeep {
     drop_lease(name: &str, holder: &str) -> () = delete_lease;
     beat(process: &Process) -> () = upsert_process;
     retire(process: &str) -> () = delete_process;
+    index_members(limit: i64) -> bool = take_up_members;
+    has_name_index() -> bool = knows_names;
     sweep(retention: &Retention, now: DateTime<Utc>) -> Swept = delete_expired;
     close() -> () = close_pool;
 });

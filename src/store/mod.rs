@@ -25,6 +25,8 @@ mod error;
 mod fetching;
 mod filing;
 mod handles;
+mod member_lists;
+mod member_statements;
 mod payload;
 mod postgres;
 mod read;
@@ -44,6 +46,9 @@ pub use bot::{Interaction, Problem, Problems, Replies, Reply, Roles};
 pub use error::StoreError;
 pub use fetching::{Departing, FetchClaim, FetchedPage, Findings};
 pub use filing::{Cancelled, Decision, Dropped, Filed, Filing, Idempotency, KEY_LIFETIME, NewRun, StagedBatch};
+pub use member_lists::{
+    AbsentView, MemberFilter, MemberLists, MemberOrder, MemberPlace, MemberTally, MemberView, MembersFound, Search, SortBy, Span,
+};
 pub use payload::{decode as decode_payload, encode as encode_payload};
 pub use read::{ChangeCursor, MemberPage, MemberTotals, Read};
 pub use serving::ServingLock;
@@ -75,6 +80,8 @@ pub struct Stores {
     pub work: Arc<dyn Work>,
     /// For whoever shows things.
     pub read: Arc<dyn Read>,
+    /// For the lists of members.
+    pub member_lists: Arc<dyn MemberLists>,
     /// For logins and imports.
     pub accounts: Arc<dyn Accounts>,
     /// For logins.
@@ -144,12 +151,13 @@ pub fn missing_file(connect: &Connect) -> Option<std::path::PathBuf> {
 
 fn handles<S>(store: Arc<S>) -> Stores
 where
-    S: Filing + Work + Read + Accounts + Sessions + StaffLog + Roles + Replies + Problems + Upkeep,
+    S: Filing + Work + Read + MemberLists + Accounts + Sessions + StaffLog + Roles + Replies + Problems + Upkeep,
 {
     Stores {
         filing: store.clone(),
         work: store.clone(),
         read: store.clone(),
+        member_lists: store.clone(),
         accounts: store.clone(),
         sessions: store.clone(),
         staff_log: store.clone(),

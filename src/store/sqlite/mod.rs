@@ -14,6 +14,7 @@ mod idempotency_keys;
 mod ledger;
 mod links;
 mod member_events;
+mod member_lists;
 mod problems;
 mod replies;
 mod roles;
@@ -22,6 +23,7 @@ mod staff_log;
 mod sync_batches;
 mod sync_run_ends;
 mod sync_runs;
+mod unindexed_members;
 mod users;
 
 use std::path::PathBuf;

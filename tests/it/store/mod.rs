@@ -31,6 +31,8 @@ mod finish_claims;
 pub mod hand;
 mod imports;
 mod links;
+mod member_lists;
+mod member_search;
 mod members;
 mod model;
 mod opening;
