@@ -10,4 +10,5 @@ CREATE TABLE staff_log (
     detail  TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX staff_log_account ON staff_log (account, id);
+CREATE INDEX staff_log_act ON staff_log (act, id);
 CREATE INDEX staff_log_at ON staff_log (at);

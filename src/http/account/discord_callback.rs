@@ -76,6 +76,7 @@ async fn finish(
     let user = ask(app, oauth, address, begun, &brought.code).await.map_err(refuse)?;
     let account = account_of(app, user).await?.map_err(refuse)?;
     let token = app.open_session(request.headers(), &account).await?;
+    app.note_login(&account).await?;
     app.attempts.begun.give_back(address);
     tracing::info!(account = account.id, "logged in with Discord");
     Ok(app.welcome(&token, &account, begun.next.as_deref()))

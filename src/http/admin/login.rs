@@ -107,6 +107,7 @@ async fn open(app: &App, request: &Request, proven: &Proven, next: Option<&str>)
         state.sessions.close_session(&token.session_id()).await?;
         return Ok(see_other(LOGIN));
     }
+    app.note_login(account).await?;
     tracing::info!(account = account.id, "logged in");
     Ok(app.welcome(&token, account, next))
 }

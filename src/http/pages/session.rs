@@ -115,12 +115,14 @@ impl App {
         if let Some(old) = Token::of(headers) {
             self.state.sessions.close_session(&old.session_id()).await?;
         }
-        if account.is_staff {
-            self.note(account, StaffAct::LogIn, "", "").await?;
-        }
         let token = Token::new((self.state.random)());
         self.state.sessions.open_session(&token.session_id(), account.id, self.state.clock.now()).await?;
         Ok(token)
+    }
+
+    /// Notes a login in the log of staff, if it is one of theirs.
+    pub(in crate::http) async fn note_login(&self, account: &Account) -> Result<(), StoreError> {
+        if account.is_staff { self.note(account, StaffAct::LogIn, "", "").await } else { Ok(()) }
     }
 
     /// Hands a session to the browser and sends it on: staff to where they wanted to go, anybody else to the page about themselves.

@@ -8,7 +8,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use poem::Response;
 use poem::http::StatusCode;
 
-use super::addresses::{ADMIN, LOGOUT, ME, MEMBERS, RUNS, STAFF_LOG};
+use super::addresses::{ACCOUNTS, ADMIN, COMPARISON, LOGOUT, ME, MEMBERS, RUNS, STAFF_LOG, WORKERS};
 use super::assets::{ICON, SCRIPT, STYLE};
 use super::session::{Viewer, landing};
 use crate::domain::{Act, Mode, Run, RunState, Source};
@@ -26,10 +26,13 @@ pub(in crate::http) enum Section {
     StaffLog,
 }
 
-const NAVIGATION: [(&str, &str, Section); 4] = [
+const NAVIGATION: [(&str, &str, Section); 7] = [
     (ADMIN, "Overview", Section::Overview),
     (MEMBERS, "Members", Section::Members),
+    (COMPARISON, "Comparison", Section::Comparison),
+    (ACCOUNTS, "Accounts", Section::Accounts),
     (RUNS, "Syncs", Section::Syncs),
+    (WORKERS, "Workers", Section::Workers),
     (STAFF_LOG, "Log", Section::StaffLog),
 ];
 

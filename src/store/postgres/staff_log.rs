@@ -1,6 +1,7 @@
 //! `staff_log`: what staff did.
 
 use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
 
 use super::Postgres;
 use crate::domain::StaffEntry;
@@ -21,17 +22,19 @@ impl Postgres {
     }
 
     pub(in crate::store) async fn list_acts(&self, page: &StaffLogPage) -> Result<Vec<StaffEntry>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM staff_log
-             WHERE ($1::bigint IS NULL OR account = $1) AND ($2::text IS NULL OR act = $2) AND ($3::bigint IS NULL OR id < $3)
-             ORDER BY id DESC LIMIT $4",
-        )
-        .bind(page.account)
-        .bind(page.act.map(|act| act.as_str()))
-        .bind(page.before)
-        .bind(page.limit)
-        .fetch_all(&self.pool)
-        .await?;
+        // Only the conditions that are asked for, so that each has its index.
+        let mut query = QueryBuilder::new("SELECT * FROM staff_log WHERE true");
+        if let Some(account) = page.account {
+            query.push(" AND account = ").push_bind(account);
+        }
+        if let Some(act) = page.act {
+            query.push(" AND act = ").push_bind(act.as_str());
+        }
+        if let Some(before) = page.before {
+            query.push(" AND id < ").push_bind(before);
+        }
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(page.limit);
+        let rows = query.build().fetch_all(&self.pool).await?;
         rows.iter().map(columns::staff_entry).collect()
     }
 }

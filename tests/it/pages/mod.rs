@@ -11,6 +11,7 @@ mod seed;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use guildsync::config::{Config, Environment, Flags};
 use guildsync::discord::{OAuth, OAuthOptions};
@@ -23,6 +24,7 @@ use poem::endpoint::BoxEndpoint;
 use poem::http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
 use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint as _, EndpointExt as _, Request};
+use tokio_util::sync::CancellationToken;
 
 use crate::store::Ledger;
 use seed::start;
