@@ -78,6 +78,7 @@ impl HttpServer {
         };
         let pages = PagesState {
             read: parts.stores.read.clone(),
+            member_lists: parts.stores.member_lists.clone(),
             accounts: parts.stores.accounts.clone(),
             sessions: parts.stores.sessions.clone(),
             staff_log: parts.stores.staff_log.clone(),

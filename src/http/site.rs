@@ -23,9 +23,13 @@ pub fn routes(state: PagesState) -> impl Endpoint<Output = Response> {
     Pages { inner: route.data(Arc::clone(&app)), app }
 }
 
-/// Adds a page under its path, and a redirect to it under the path without the slash.
+/// Adds a page under its path, and a redirect to it under the path without the slash. A file has none.
 fn page(route: Route, path: &str, methods: RouteMethod) -> Route {
-    route.at(path, methods).at(path.trim_end_matches('/'), add_slash)
+    let route = route.at(path, methods);
+    match path.strip_suffix('/') {
+        Some(bare) => route.at(bare, add_slash),
+        None => route,
+    }
 }
 
 #[handler]

@@ -119,12 +119,12 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub fn new(row: MemberRow, names: &RoleNames) -> Self {
+    pub fn new(row: MemberRow, names: &RoleNames, guild: Option<DiscordId>) -> Self {
         let member = row.member;
         Self {
             id: member.id,
             address: format!("{MEMBERS}{}/", member.id),
-            avatar: Avatar::from(&member),
+            avatar: Avatar::new(&member, guild),
             roles: names.chips(&member),
             // Of somebody who was only seen to leave, nothing but the id may be known.
             name: Some(member.shown_name()).filter(|name| !name.is_empty()).map_or_else(|| member.id.to_string(), str::to_owned),

@@ -105,7 +105,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         as_of: counted.as_of.map(When::from),
         heads: heads(Some((&query, order))),
         next: found.rows.last().filter(|_| found.has_more).map(|last| query.next(&key(MemberPlace::of(last, order)))),
-        rows: found.rows.into_iter().map(|row| Row::new(row, &names)).collect(),
+        rows: found.rows.into_iter().map(|row| Row::new(row, &names, app.guild())).collect(),
         sizes: sizes(&query, size),
         unsorted: (!query.text("sort").is_empty()).then(|| query.with("sort", "")),
         export: query.at(MEMBERS_EXPORT),
@@ -194,12 +194,8 @@ fn selects(query: &Query, counted: &Counted, roles: &[GuildRole]) -> Vec<Select>
 }
 
 fn days(query: &Query) -> Vec<Day> {
-    let days = [
-        ("joined_from", "Joined from"),
-        ("joined_to", "Joined until"),
-        ("left_from", "Left from"),
-        ("left_to", "Left until"),
-    ];
+    let days =
+        [("joined_from", "Joined from"), ("joined_to", "Joined until"), ("left_from", "Left from"), ("left_to", "Left until")];
     days.map(|(name, words)| Day { name, words, value: query.text(name).to_owned() }).into_iter().collect()
 }
 

@@ -48,6 +48,13 @@ impl RoleNames {
         Chips { shown: ids.into_iter().map(|id| self.chip(id)).collect(), more }
     }
 
+    /// What all roles of a member are called, the highest first.
+    pub(in crate::http) fn all(&self, member: &Member) -> Vec<String> {
+        let mut ids = member.roles.to_vec();
+        ids.sort_by_key(|id| std::cmp::Reverse(self.0.get(id).map(|role| role.position)));
+        ids.into_iter().map(|id| self.chip(id).name).collect()
+    }
+
     fn chip(&self, id: String) -> Chip {
         match self.0.get(&id) {
             Some(role) => {

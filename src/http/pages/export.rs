@@ -29,7 +29,7 @@ pub(in crate::http) trait Pages: Send + 'static {
 /// The list as a file. The first page is read before anything is answered, so that a ledger which is away shows as such.
 pub(in crate::http) async fn answer<P: Pages>(app: &Arc<App>, name: &str, mut pages: P) -> Result<Response, Refusal> {
     let first = pages.next(app).await?;
-    let head = lines([P::COLUMNS.iter().map(|column| (*column).to_owned()).collect()].into_iter().chain(first))?;
+    let head = lines([P::COLUMNS.iter().map(|column| (*column).to_owned()).collect()].into_iter().chain(first));
     let more = stream::try_unfold((Arc::clone(app), pages), async |(app, mut pages)| {
         if app.state.hurry.is_cancelled() {
             return Err(io::Error::other("the server stops"));
@@ -40,7 +40,7 @@ pub(in crate::http) async fn answer<P: Pages>(app: &Arc<App>, name: &str, mut pa
         })?;
         if rows.is_empty() { Ok(None) } else { Ok(Some((lines(rows)?, (app, pages)))) }
     });
-    let whole = stream::StreamExt::chain(stream::iter([Ok(head)]), more);
+    let whole = stream::StreamExt::chain(stream::iter([head]), more);
     Ok(Response::builder()
         .status(StatusCode::OK)
         .content_type("text/csv; charset=utf-8; header=present")
@@ -67,14 +67,11 @@ mod tests {
 
     #[test]
     fn cells_are_quoted_and_none_is_a_formula() {
-        let rows = [
-            ["=1+1", "+1", "-1"],
-            ["@SUM(A1)", "\tx", "\rx"],
-            ["a,b", "say \"hi\"", "two\nlines"],
-            ["", "1=1", " plain "],
-        ];
+        let rows =
+            [["=1+1", "+1", "-1"], ["@SUM(A1)", "\tx", "\rx"], ["a,b", "say \"hi\"", "two\nlines"], ["", "1=1", " plain "]];
         let text = lines(rows.map(|row| row.map(str::to_owned).to_vec())).unwrap();
-        let expected = "'=1+1,'+1,'-1\r\n'@SUM(A1),'\tx,\"'\rx\"\r\n\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\"\r\n,1=1, plain \r\n";
+        let expected =
+            "'=1+1,'+1,'-1\r\n'@SUM(A1),'\tx,\"'\rx\"\r\n\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\"\r\n,1=1, plain \r\n";
         assert_eq!(String::from_utf8(text).unwrap(), expected);
     }
 }

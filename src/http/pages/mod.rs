@@ -12,11 +12,14 @@ pub(in crate::http) mod assets;
 pub(in crate::http) mod attempts;
 pub(in crate::http) mod avatar;
 pub(in crate::http) mod chips;
+pub(in crate::http) mod export;
 pub(in crate::http) mod forms;
 pub(in crate::http) mod query;
 pub(in crate::http) mod refusal;
 pub(in crate::http) mod session;
+pub(in crate::http) mod shares;
 pub(in crate::http) mod shell;
+pub(in crate::http) mod tally;
 
 use std::sync::Arc;
 
@@ -27,14 +30,17 @@ use crate::config;
 use crate::discord::{OAuth, Rest};
 use crate::domain::{Clock, DiscordId, Random};
 use crate::intake::{Follow, Intake};
-use crate::store::{Accounts, Read, SessionLimits, Sessions, StaffLog};
+use crate::store::{Accounts, MemberLists, Read, SessionLimits, Sessions, StaffLog};
 use attempts::Attempts;
+use tally::Tally;
 
 /// What the pages need.
 #[derive(Clone)]
 pub struct PagesState {
     /// Members and runs.
     pub read: Arc<dyn Read>,
+    /// The lists of members.
+    pub member_lists: Arc<dyn MemberLists>,
     /// Who may log in.
     pub accounts: Arc<dyn Accounts>,
     /// Who is logged in.
@@ -66,11 +72,12 @@ pub(in crate::http) struct App {
     pub(in crate::http) state: PagesState,
     pub(in crate::http) passwords: PasswordCheck,
     pub(in crate::http) attempts: Attempts,
+    tally: Tally,
 }
 
 impl App {
     pub(in crate::http) fn new(state: PagesState) -> Self {
-        Self { passwords: PasswordCheck::default(), attempts: Attempts::new(&state.login), state }
+        Self { tally: Tally::default(), passwords: PasswordCheck::default(), attempts: Attempts::new(&state.login), state }
     }
 
     pub(in crate::http) fn secure_cookies(&self) -> bool {

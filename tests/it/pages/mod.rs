@@ -125,6 +125,7 @@ impl Site {
         let drawn = AtomicU8::new(1);
         let state = PagesState {
             read: stores.read.clone(),
+            member_lists: stores.member_lists.clone(),
             accounts: stores.accounts.clone(),
             sessions: stores.sessions.clone(),
             staff_log: stores.staff_log.clone(),

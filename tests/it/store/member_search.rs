@@ -1,10 +1,10 @@
 //! What is searched for among the members, before and after the indexes know of it.
 
-use guildsync::domain::{DiscordId, Member};
+use guildsync::domain::Member;
 use guildsync::store::{MemberView, Search};
 
 use super::Ledger;
-use super::hand::{GUARD, List, at, carry_out, member};
+use super::hand::{GUARD, List, at, carry_out, id, member};
 use super::member_lists::{account, fill, filter, find};
 
 on_both!(
