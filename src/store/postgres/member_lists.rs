@@ -11,11 +11,6 @@ use crate::store::columns;
 use crate::store::member_statements::{Dialect, Statement, TALLY, absent, argument, find, has_account, has_id};
 use crate::store::{AbsentView, MemberFilter, MemberPlace, MemberTally, MemberView, MembersFound, Search, StoreError};
 
-/// The names of the row `m`, each behind the start of a line: the expression that `guild_members_names` indexes.
-const NAMES: &str = "lower(E'\\n' || m.username
- || CASE WHEN lower(m.display_name) IN ('', lower(m.username)) THEN '' ELSE E'\\n' || m.display_name END
- || CASE WHEN m.nickname = '' THEN '' ELSE E'\\n' || m.nickname END)";
-
 impl Dialect for Postgres {
     fn time(at: DateTime<Utc>) -> String {
         // Its own way of writing times has no year 0.
@@ -29,14 +24,14 @@ impl Dialect for Postgres {
 
     fn has_name(search: &Search, arguments: &mut Vec<String>) -> Option<String> {
         let pattern = argument(arguments, search.in_lines());
-        Some(format!("{NAMES} LIKE lower({pattern})"))
+        Some(format!("m.names LIKE lower({pattern})"))
     }
 
     fn sources(filter: &MemberFilter, arguments: &mut Vec<String>) -> Vec<String> {
         let Some(search) = &filter.search else { return vec!["FROM guild_members m WHERE true".into()] };
         let names = argument(arguments, search.in_lines());
         let mut sources = vec![
-            format!("FROM guild_members m WHERE {NAMES} LIKE lower({names})"),
+            format!("FROM guild_members m WHERE m.names LIKE lower({names})"),
             // Account by account: few fit, and their members are not looked for among all.
             format!(
                 "FROM users u CROSS JOIN LATERAL (SELECT * FROM guild_members l WHERE l.user_id = u.id OFFSET 0) m WHERE {}",

@@ -58,8 +58,9 @@ const UNINDEXED: &str = "FROM unindexed_members w CROSS JOIN guild_members m ON 
 fn sources_of_role(role: Option<DiscordId>) -> Vec<String> {
     let Some(role) = role else { return vec!["FROM guild_members m WHERE true".into()] };
     // What the index says may be out of date; the row is asked in any case.
-    let indexed =
-        format!("FROM member_roles i CROSS JOIN guild_members m ON m.discord_id = i.rowid WHERE i.roles MATCH '\"{role}\"'");
+    let indexed = format!(
+        "FROM member_roles i CROSS JOIN guild_members m ON m.discord_id = i.rowid WHERE i.member_roles MATCH '\"{role}\"'"
+    );
     vec![indexed, format!("{UNINDEXED} WHERE true")]
 }
 

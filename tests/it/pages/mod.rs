@@ -1,6 +1,7 @@
 //! The pages, asked as a browser asks them, over a ledger of their own in SQLite.
 
 mod assets;
+mod comparison;
 mod discord;
 mod login;
 mod me;
