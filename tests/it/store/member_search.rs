@@ -1,11 +1,13 @@
 //! What is searched for among the members, before and after the indexes know of it.
 
 use guildsync::domain::Member;
-use guildsync::store::{MemberView, Search};
+use guildsync::store::{MemberView, Search, open};
+use sqlx::{Connection as _, PgConnection};
 
 use super::Ledger;
 use super::hand::{GUARD, List, at, carry_out, id, member};
 use super::member_lists::{account, fill, filter, find};
+use crate::support;
 
 on_both!(
     names_are_searched_for_a_part_of_them,
@@ -181,4 +183,25 @@ async fn a_search_knows_what_changed(ledger: &Ledger) {
         assert_eq!(found.rows.len(), 2);
         take_up(ledger).await;
     }
+}
+
+/// Who may make tables but nothing that concerns the whole database, may not add the extension, and gets no index of names.
+#[tokio::test]
+async fn names_are_found_without_an_index_too() {
+    let database = support::postgres::empty_database().await;
+    let mut connection = PgConnection::connect(database.url()).await.unwrap();
+    let roles = "CREATE ROLE modest LOGIN; GRANT USAGE, CREATE ON SCHEMA public TO modest;";
+    sqlx::raw_sql(roles).execute(&mut connection).await.unwrap();
+    let url = database.url().replace("postgres@", "modest@");
+    let stores = open(&super::connect(&url)).await.unwrap();
+    stores.upkeep.migrate().await.unwrap();
+    assert!(!stores.upkeep.has_name_index().await.unwrap());
+    assert!(!stores.upkeep.index_members(10).await.unwrap());
+    let run = List::new(at(0), &[Member { username: "Anna".into(), ..member(1) }, member(2)], 10).file(&stores).await;
+    carry_out(&stores, run, GUARD, at(1)).await;
+    let filter = filter(|f| f.search = Search::new("nna"));
+    let found = stores.member_lists.list_members(&MemberView { filter, limit: 9, ..MemberView::default() }).await.unwrap();
+    assert_eq!(found.rows.len(), 1);
+    let ledger = Ledger::postgres().await;
+    assert!(ledger.upkeep.has_name_index().await.unwrap());
 }
