@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{
-    AccountConflict, AccountRow, Credentials, Holder, Interaction, Jobs, Membership, Problem, Process, Reply, Share, StoreError,
-    UnmetClaim,
+    AccountConflict, AccountRow, Credentials, Holder, Interaction, Jobs, MemberPlace, MemberTally, Membership, Problem, Process,
+    Reply, Share, StoreError, UnmetClaim,
 };
 use crate::domain::{
     Account, Action, Change, ConflictKind, Counts, DiscordId, Event, Fields, GuildRole, Member, MemberRow, Progress, Roles, Run,
@@ -286,5 +286,24 @@ pub(super) fn staff_entry(row: &impl Columns) -> Result<StaffEntry, StoreError> 
         act: word(&row.text("act")?, StaffAct::from_word, "act of staff")?,
         target: row.text("target")?,
         detail: row.text("detail")?,
+    })
+}
+
+pub(super) fn place(row: &impl Columns) -> Result<MemberPlace, StoreError> {
+    Ok(MemberPlace { at: row.opt_time("at")?, id: discord_id(row.int("discord_id")?)? })
+}
+
+pub(super) fn tally(row: &impl Columns) -> Result<MemberTally, StoreError> {
+    Ok(MemberTally {
+        present: row.int("present")?,
+        left: row.int("gone")?,
+        linked: row.int("linked")?,
+        bots: row.int("bots")?,
+        guild_only: row.int("guild_only")?,
+        linked_present: row.int("linked_present")?,
+        linked_left: row.int("linked_left")?,
+        unlinked_left: row.int("unlinked_left")?,
+        absent: row.int("absent")?,
+        local: row.int("local")?,
     })
 }
