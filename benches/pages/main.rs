@@ -129,7 +129,7 @@ impl Site {
             .var("GUILD_ID", guild.id().to_string())
             .var("DBOT_AUTH_KEY", KEY)
             .var("DATABASE_URL", url)
-            .var("GUILDSYNC__API__WAIT_SECS", "900")
+            .var("GUILDSYNC__API__WAIT_SECS", "600")
             .start();
         let line = process.wait_for_line("serving on http://").await;
         let address = line.split("http://").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();

@@ -180,7 +180,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         q: query.text("q").to_owned(),
         page_size: query.text("page_size").to_owned(),
         is_too_little,
-        results: results(&found, query.is_first(), size).filter(|_| !is_too_little),
+        results: results(&found, query.is_first(), size, category).filter(|_| !is_too_little),
         heads: heads(None),
         rows: found.members.rows.into_iter().map(|row| Row::new(row, &names, app.guild())).collect(),
         absent: found.absent.into_iter().map(AbsentRow::from).collect(),
@@ -232,10 +232,12 @@ async fn find(app: &App, category: Category, search: Option<Search>, query: &Que
     Ok(Found { next, total, absent, members: MembersFound::default() })
 }
 
-fn results(found: &Found, is_first: bool, size: i64) -> Option<String> {
+fn results(found: &Found, is_first: bool, size: i64, category: Category) -> Option<String> {
+    let (one, many) = if category == Category::NoGuild { ("account", "accounts") } else { ("member", "members") };
     match found.total {
-        Some(total) => Some(number(total)),
-        None if is_first => Some(format!("More than {}", number(size))),
+        Some(1) => Some(format!("1 {one}")),
+        Some(total) => Some(format!("{} {many}", number(total))),
+        None if is_first => Some(format!("More than {} {many}", number(size))),
         None => None,
     }
 }

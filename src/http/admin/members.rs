@@ -52,7 +52,9 @@ struct MembersPage<'a> {
     page_size: String,
     selects: Vec<Select>,
     days: Vec<Day>,
-    /// The filters beside the search are shown open.
+    /// One of the days is set, so they are shown open.
+    has_day: bool,
+    /// Something beside the search narrows the list down.
     is_filtered: bool,
     is_narrowed: bool,
     is_too_little: bool,
@@ -97,6 +99,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         page_size: query.text("page_size").to_owned(),
         selects,
         days: days(&query),
+        has_day: query.is_narrowed(&["joined_from", "joined_to", "left_from", "left_to"]),
         is_filtered: query.is_narrowed(&NARROWING[1..]),
         is_narrowed: query.is_narrowed(NARROWING),
         is_too_little,
