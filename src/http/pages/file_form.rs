@@ -68,7 +68,7 @@ impl FileForm {
             let name = part.name().unwrap_or_default().to_owned();
             if name == FILE {
                 left.store(u64::MAX, Ordering::Relaxed);
-                return Self::of(ticked, part).await;
+                return Ok(Self::of(ticked, part).await);
             }
             text(part).await?;
             ticked.push(name);
@@ -76,12 +76,12 @@ impl FileForm {
         Err(Refusal::NoForm)
     }
 
-    async fn of(ticked: Vec<String>, part: Field<'static>) -> Result<Self, Refusal> {
+    async fn of(ticked: Vec<String>, part: Field<'static>) -> Self {
         let name = part.file_name().unwrap_or_default().to_owned();
         let mut file = Box::pin(raw(part));
-        let first = file.fill_buf().await.map_err(|_| Refusal::BrokenForm)?;
-        let encoding = Encoding::of_first(first);
-        Ok(Self { ticked, name, file: inflate(file, encoding) })
+        // What broke off here will fail whoever reads it.
+        let encoding = file.fill_buf().await.map_or(Encoding::Identity, Encoding::of_first);
+        Self { ticked, name, file: inflate(file, encoding) }
     }
 
     /// Whether a box is ticked.

@@ -1,11 +1,12 @@
 //! The list of syncs, and one sync in every state.
 
 use chrono::TimeDelta;
-use guildsync::domain::{Act, HeldReason, Mode, Run, RunState};
+use guildsync::domain::{Act, Guard, HeldReason, Mode, Run, RunId, RunState};
 use poem::http::StatusCode;
 
 use super::seed::run;
 use super::{Answer, Site, seed};
+use crate::store::hand;
 
 const STATES: [RunState; 7] = [
     RunState::Queued,
@@ -122,5 +123,83 @@ async fn an_unknown_sync_is_a_page_with_a_way_on() {
         let answer = site.get(&format!("/admin/sync/{id}/")).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{id}");
         assert!(answer.body.contains("There is no such sync") && answer.body.contains("See the syncs"), "{id}");
+    }
+}
+
+/// A list of odd members, of whom the next one misses all but the first; the guard believes none of that.
+async fn hold(site: &Site) -> RunId {
+    let members = seed::odd_members();
+    seed::list(&site.stores, seed::start() - TimeDelta::minutes(1), &members).await;
+    let mut list = hand::List::new(seed::start(), &members[..1], 10);
+    list.run.id = RunId::new(seed::start(), [1; 32]);
+    let run = list.file(&site.stores).await;
+    hand::carry_out(&site.stores, run, Guard { floor: 1, share: 0.1 }, seed::start()).await;
+    run
+}
+
+#[tokio::test]
+async fn held_departures_have_boxes_for_those_who_may_act() {
+    let mut site = Site::as_superuser().await;
+    let run = hold(&site).await;
+    let page = site.get(&format!("/admin/sync/{run}/")).await;
+    insta::assert_snapshot!("run_held_boxes", page.page());
+    let next = site.get(&format!("/admin/sync/{run}/?page_size=25")).await;
+    assert!(!next.body.contains("rel=\"next\""), "eight fit on a page");
+    let changes = site.get(&format!("/admin/sync/{run}/?show=changes")).await.body;
+    assert!(changes.contains("Departure held") && !changes.contains("type=\"checkbox\" name=\"id\""), "{changes}");
+}
+
+#[tokio::test]
+async fn what_a_run_changed_is_listed_with_before_and_after() {
+    let mut site = Site::as_staff().await;
+    let mut members = vec![seed::member(1, "one"), seed::member(2, "two"), seed::member(3, "three")];
+    seed::list(&site.stores, seed::start() - TimeDelta::minutes(1), &members).await;
+    members[0].username = "<b>uno</b>".into();
+    members[0].roles = ["10", "20"].into_iter().collect();
+    members.remove(1);
+    members.push(seed::member(4, "four"));
+    let run = seed::list(&site.stores, seed::start(), &members).await;
+    insta::assert_snapshot!("run_changes", site.get(&format!("/admin/sync/{run}/")).await.page());
+}
+
+#[tokio::test]
+async fn a_list_of_changes_is_paged() {
+    let mut site = Site::as_staff().await;
+    let members: Vec<_> = (1..=30).map(|number| seed::member(number, &format!("user{number}x"))).collect();
+    let run = seed::list(&site.stores, seed::start(), &members).await;
+    let first = site.get(&format!("/admin/sync/{run}/?page_size=25")).await.body;
+    assert!(first.contains("user25x") && !first.contains("user26x"));
+    let (_, rest) = first.split_once("class=\"button\" href=\"").unwrap();
+    let next = rest.split(['"', '#']).next().unwrap().replace("&#38;", "&").replace("&amp;", "&");
+    let second = site.get(&next).await.body;
+    assert!(
+        second.contains("user26x")
+            && second.contains("user30x")
+            && !second.contains("user25x")
+            && !second.contains("rel=\"next\"")
+    );
+    assert_eq!(site.get(&next.replace(&run.to_string(), &RunId::new(seed::start(), [3; 32]).to_string())).await.status, 404);
+    for bad in ["after=1", "show=all", "decision=7", "joined=2", "nonsense=1"] {
+        assert_eq!(site.get(&format!("/admin/sync/{run}/?{bad}")).await.status, StatusCode::BAD_REQUEST, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn the_list_is_narrowed_down_and_paged() {
+    let mut site = Site::as_superuser().await;
+    seed::members(&site.stores, &[seed::member(80_351_110_224_678_912, "nelly")], &[]).await;
+    for (number, state) in STATES.into_iter().enumerate() {
+        let mut run = run(state);
+        run.id = RunId::new(seed::start() + TimeDelta::seconds(i64::try_from(number).unwrap()), [0; 32]);
+        seed::put_run(&site.ledger, &run).await;
+    }
+    let page = site.get("/admin/sync/?state=failed").await.body;
+    assert!(page.contains("class=\"state state-failed\"") && !page.contains("class=\"state state-held\""), "{page}");
+    assert!(page.contains("title=\"80351110224678912\">nelly</bdi>"), "a known member's name: {page}");
+    assert!(page.contains("Start a sync") && page.contains("There is no bot token"));
+    let none = site.get("/admin/sync/?source=discord").await.body;
+    assert!(none.contains("No sync fits") && none.contains("Show all"));
+    for bad in ["state=lost", "source=x", "mode=x", "deltas=2", "after=7", "x=1", "state=held&state=held"] {
+        assert_eq!(site.get(&format!("/admin/sync/?{bad}")).await.status, StatusCode::BAD_REQUEST, "{bad}");
     }
 }
