@@ -33,7 +33,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 pub use faults::{Fault, MAX_FAULTS, Refusal, Rule};
-pub use fetch::Fetch;
+pub use fetch::{Commanded, Fetch};
 pub use follow::{Follow, FollowError};
 pub use whole::{Roster, parse_roster};
 
