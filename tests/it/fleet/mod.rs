@@ -12,6 +12,7 @@ mod sharing;
 mod small;
 mod stopping;
 mod uploads;
+mod versions;
 mod workers;
 
 use std::path::Path;
