@@ -40,12 +40,14 @@ async fn a_reply_is_completed_although_its_bot_is_gone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bot_that_is_refused_every_session_still_says_what_it_owes() {
     let site = Site::of(100).await.with_channel();
+    site.discord.world(|world| world.gateway.heartbeat = Duration::from_millis(600));
     let mut robot = site.settled_with(Pace { patience: Duration::from_secs(1), ..quick() }).await;
     hold_up(&site);
     let mut call = site.discord.call(Call::of("sync_members")).await;
     call.next_reply().await;
     site.discord.world(|world| {
-        world.gateway.refuses = Some(4011);
+        // Its session cannot be resumed, and it gets no other.
+        (world.gateway.refuses, world.gateway.resumable) = (Some(4011), false);
         world.gateway.close_connections(4011);
         (FIRST..FIRST + 30).for_each(|id| world.remove(id));
     });
@@ -57,7 +59,7 @@ async fn a_bot_that_is_refused_every_session_still_says_what_it_owes() {
     // It is told to stop, and lets go of what it had.
     robot.stop.cancel();
     let another = site.bot();
-    site.discord.world(|world| world.gateway.refuses = None);
+    site.discord.world(|world| (world.gateway.refuses, world.gateway.resumable) = (None, true));
     another.stands(&Standing::Connected).await;
     another.stop().await;
 }

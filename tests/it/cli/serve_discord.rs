@@ -79,8 +79,8 @@ async fn the_overview_says_what_the_bot_has_met() {
 
 #[tokio::test]
 async fn a_wrong_token_is_told_until_it_is_mended_or_taken_away() {
-    let (_fake, mut home) = site(|world| world.token = "another".to_owned()).await;
     const WORDS: &str = "Copy the token from the Discord Developer Portal";
+    let (_fake, mut home) = site(|world| world.token = "another".to_owned()).await;
     is_told(&home, WORDS).await;
     home.vars.retain(|(name, _)| name != "DISCORD_TOKEN");
     // The one before was killed, so that it looks alive for a while.
