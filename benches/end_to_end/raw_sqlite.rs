@@ -43,7 +43,7 @@ fn write(connection: &mut Connection, roster: &Roster) -> Duration {
     let mut statement = transaction.prepare(UPSERT).unwrap();
     for m in &roster.rows {
         let joined = m.joined_at.map(|at| at.timestamp_micros());
-        let (avatar, guild_avatar) = (&m.avatar_hash, &m.guild_avatar_hash);
+        let (avatar, guild_avatar) = (&m.avatar_hash, m.guild_avatar());
         let (roles, is_bot) = (m.roles.as_json(), m.is_bot);
         let row = params![m.id.get(), m.username, m.display_name, m.nickname, avatar, guild_avatar, roles, joined, is_bot, 1];
         statement.execute(row).unwrap();

@@ -26,8 +26,8 @@ impl Roster {
             let joined = m.joined_at.map(|at| at.to_rfc3339()).unwrap_or_default();
             let bot = if m.is_bot { "t" } else { "f" };
             let id = m.id.to_string();
-            let (avatar, guild_avatar, roles) = (&m.avatar_hash, &m.guild_avatar_hash, m.roles.as_json());
-            csv.write_record([&id, &m.username, &m.display_name, &m.nickname, avatar, guild_avatar, roles, &joined, bot])
+            let (avatar, guild_avatar, roles) = (m.avatar_hash.as_str(), m.guild_avatar(), m.roles.as_json());
+            csv.write_record([id.as_str(), &m.username, &m.display_name, &m.nickname, avatar, guild_avatar, roles, &joined, bot])
                 .unwrap();
         }
         Self {

@@ -82,6 +82,7 @@ impl HttpServer {
             read: parts.stores.read.clone(),
             runs: parts.stores.runs.clone(),
             live_viewers: config.http.live_viewers,
+            member_lists: parts.stores.member_lists.clone(),
             accounts: parts.stores.accounts.clone(),
             account_lists: parts.stores.account_lists.clone(),
             account_desk: parts.stores.account_desk.clone(),

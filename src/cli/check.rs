@@ -122,6 +122,12 @@ async fn check_ledger(config: &Config, stores: &Stores, findings: &mut Findings)
         return Ok(());
     }
     fine("the schema is up to date");
+    if !stores.upkeep.has_name_index().await? {
+        note(
+            "names are searched without an index, which is slow in a large guild: pg_trgm was missing, or this user may not add it. Have \
+             someone who may do so run CREATE EXTENSION pg_trgm, then the last statements of migrations/postgres/0006_lists.sql",
+        );
+    }
     check_guild(config, stores, findings).await?;
     for problem in stores.read.problems().await? {
         findings.problem(&format!("since {}: {}", problem.noted_at.format("%Y-%m-%d %H:%M UTC"), problem.message), "see there");

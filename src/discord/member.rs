@@ -26,7 +26,7 @@ pub fn read_member(value: &Value, guild: DiscordId) -> Result<Member, OddMember>
     let member = read_person(user, "user.")?;
     let odd = |fault| OddMember { id: Some(member.id), fault };
     let nickname = text(value, "", "nick").map_err(odd)?;
-    let guild_avatar_hash = text(value, "", "avatar").map_err(odd)?;
+    let guild_avatar_hash = Some(text(value, "", "avatar").map_err(odd)?);
     let roles = roles(value.get("roles"), guild).map_err(odd)?;
     let joined_at = time(value.get("joined_at")).map_err(odd)?;
     Ok(Member { nickname, guild_avatar_hash, roles, joined_at, ..member })
@@ -75,7 +75,7 @@ fn read_person(user: &Value, place: &str) -> Result<Member, OddMember> {
         display_name: text(user, place, "global_name").map_err(odd)?,
         nickname: String::new(),
         avatar_hash: text(user, place, "avatar").map_err(odd)?,
-        guild_avatar_hash: String::new(),
+        guild_avatar_hash: None,
         roles: Roles::default(),
         joined_at: None,
         is_bot: flag(user.get("bot")).map_err(|fault| odd(format!("{place}bot: {fault}")))?,
@@ -197,7 +197,7 @@ mod tests {
                 display_name: "Nelly".into(),
                 nickname: "NOT API SUPPORT".into(),
                 avatar_hash: "8342729096ea3675442027381ff50dfe".into(),
-                guild_avatar_hash: "0fa1c2e3aa1f5e5b8a3c1a4bd9a0c111".into(),
+                guild_avatar_hash: Some("0fa1c2e3aa1f5e5b8a3c1a4bd9a0c111".into()),
                 roles: ["3", "1"].into_iter().collect(),
                 joined_at: parse_time("2015-04-26T06:26:56.936Z"),
                 is_bot: false,
@@ -211,7 +211,7 @@ mod tests {
         let member = read_member(&bare, guild()).unwrap();
         assert_eq!(member.id.get(), 80_351_110_224_678_912);
         assert_eq!((member.display_name.as_str(), member.nickname.as_str()), ("", ""));
-        assert_eq!((member.avatar_hash.as_str(), member.guild_avatar_hash.as_str()), ("", ""));
+        assert_eq!((member.avatar_hash.as_str(), member.guild_avatar_hash.as_deref()), ("", Some("")));
         assert_eq!((member.roles, member.joined_at, member.is_bot), (Roles::default(), None, false));
 
         let nulls = json!({
@@ -219,13 +219,14 @@ mod tests {
             "nick": null, "avatar": null, "roles": null, "joined_at": null,
         });
         let member = read_member(&nulls, guild()).unwrap();
-        assert_eq!((member.username.as_str(), member.avatar_hash.as_str(), member.guild_avatar_hash.as_str()), ("n", "", ""));
+        assert_eq!((member.username.as_str(), member.avatar_hash.as_str()), ("n", ""));
+        assert_eq!(member.guild_avatar_hash.as_deref(), Some(""));
     }
 
     #[test]
     fn a_user_alone_is_a_member_without_the_rest() {
         let whole = read_member(&nelly(), guild()).unwrap();
-        let (nickname, guild_avatar_hash) = (String::new(), String::new());
+        let (nickname, guild_avatar_hash) = (String::new(), None);
         let bare = Member { nickname, guild_avatar_hash, roles: Roles::default(), joined_at: None, ..whole };
         assert_eq!(read_user(&nelly()["user"]), Ok(bare));
         let fault = read_user(&json!({"id": "7"})).unwrap_err();

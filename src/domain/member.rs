@@ -74,8 +74,8 @@ pub struct Member {
     pub nickname: String,
     /// Hash of the user's own picture at Discord's CDN, or empty.
     pub avatar_hash: String,
-    /// Hash of the picture this person chose for this guild, or empty.
-    pub guild_avatar_hash: String,
+    /// Hash of the picture this person chose for this guild, or empty; `None` of a list that does not tell, which leaves a row as it is.
+    pub guild_avatar_hash: Option<String>,
     /// Role ids in the order given.
     pub roles: Roles,
     /// When the member joined the guild, if known.
@@ -172,6 +172,12 @@ pub struct MemberRow {
 }
 
 impl Member {
+    /// Hash of the picture for this guild; empty if there is none, or none is known.
+    #[must_use]
+    pub fn guild_avatar(&self) -> &str {
+        self.guild_avatar_hash.as_deref().unwrap_or_default()
+    }
+
     /// The name staff know a member by: nickname, else display name, else username.
     #[must_use]
     pub fn shown_name(&self) -> &str {

@@ -7,8 +7,8 @@ use crate::store::{Dropped, StagedBatch, StoreError, encode_payload};
 const MAX_WEIGHT: usize = 8 * 1024 * 1024;
 
 fn weight(member: &Member) -> usize {
-    let texts = [&member.username, &member.display_name, &member.nickname, &member.avatar_hash, &member.guild_avatar_hash];
-    texts.into_iter().map(String::len).sum::<usize>() + member.roles.as_json().len()
+    let texts = [&member.username, &member.display_name, &member.nickname, &member.avatar_hash, member.guild_avatar()];
+    texts.into_iter().map(str::len).sum::<usize>() + member.roles.as_json().len()
 }
 
 /// Collects members and gives them back in encoded batches, each sorted by id and without duplicates of its own.
@@ -112,7 +112,7 @@ mod tests {
             display_name: String::new(),
             nickname: String::new(),
             avatar_hash: String::new(),
-            guild_avatar_hash: String::new(),
+            guild_avatar_hash: None,
             roles: Roles::default(),
             joined_at: None,
             is_bot: false,

@@ -58,7 +58,11 @@ impl Entry {
         let display_name = checks.text("display_name", self.display_name);
         let nickname = checks.text("nickname", self.nickname);
         let avatar_hash = checks.text(avatar_key, avatar);
-        let guild_avatar_hash = checks.text(guild_avatar_key, guild_avatar);
+        // Not told is not none: most bots know nothing of it.
+        let guild_avatar_hash = match guild_avatar {
+            None => Some(None),
+            told => checks.text(guild_avatar_key, told).map(Some),
+        };
         let roles = checks.roles(self.roles, guild);
         let joined_at = checks.time("joined_at", self.joined_at);
         let is_bot = checks.flag("is_bot", self.is_bot);

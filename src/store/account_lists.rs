@@ -75,7 +75,7 @@ pub struct AccountTotals {
 
 /// A claim that could not be met, and who has the id now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenConflict {
+pub struct UnmetClaim {
     /// The account that claims.
     pub account: Account,
     /// Why its claim could not be met.
@@ -99,7 +99,7 @@ pub struct Holder {
     pub has_password: bool,
 }
 
-impl OpenConflict {
+impl UnmetClaim {
     /// The claimed id, if it is one: only such a claim can be met.
     #[must_use]
     pub fn claimed_id(&self) -> Option<DiscordId> {
@@ -122,11 +122,8 @@ pub trait AccountLists: Send + Sync + 'static {
     /// How many accounts there are.
     async fn account_totals(&self) -> Result<AccountTotals, StoreError>;
 
-    /// How many claims wait for a decision.
-    async fn count_conflicts(&self) -> Result<i64, StoreError>;
-
     /// Claims that wait for a decision by account number, those of accounts after a number.
-    async fn open_conflicts(&self, after: Option<i64>, limit: i64) -> Result<Vec<OpenConflict>, StoreError>;
+    async fn unmet_claims(&self, after: Option<i64>, limit: i64) -> Result<Vec<UnmetClaim>, StoreError>;
 }
 
 /// What a search looks for: texts from one to the other, which are those that begin like it, where texts are ordered by their code points.
@@ -149,7 +146,7 @@ impl Search {
 }
 
 impl AccountPage {
-    /// The filters as conditions on the account `u` and the member `m` of its id. The same in both databases.
+    /// The filters as conditions on the account `u`. The same in both databases.
     pub(super) fn conditions(&self) -> String {
         let rights = match self.rights {
             None => "",
@@ -162,13 +159,14 @@ impl AccountPage {
             Some(true) => " AND u.is_active",
             Some(false) => " AND NOT u.is_active",
         };
+        let member = "EXISTS (SELECT 1 FROM guild_members m WHERE m.discord_id = u.discord_id";
         let membership = match self.membership {
-            None => "",
-            Some(Membership::Present) => " AND m.discord_id IS NOT NULL AND m.date_left IS NULL",
-            Some(Membership::Left) => " AND m.date_left IS NOT NULL",
-            Some(Membership::Never) => " AND u.discord_id IS NOT NULL AND m.discord_id IS NULL",
-            Some(Membership::NoDiscord) => " AND u.discord_id IS NULL",
+            None => String::new(),
+            Some(Membership::Present) => format!(" AND {member} AND m.date_left IS NULL)"),
+            Some(Membership::Left) => format!(" AND {member} AND m.date_left IS NOT NULL)"),
+            Some(Membership::Never) => format!(" AND u.discord_id IS NOT NULL AND NOT {member})"),
+            Some(Membership::NoDiscord) => " AND u.discord_id IS NULL".to_owned(),
         };
-        [rights, active, membership].concat()
+        format!("{rights}{active}{membership}")
     }
 }

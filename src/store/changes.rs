@@ -42,7 +42,7 @@ fn fields(member: &Member) -> Fields {
         ("display_name", json!(member.display_name)),
         ("nickname", json!(member.nickname)),
         ("avatar_hash", json!(member.avatar_hash)),
-        ("guild_avatar_hash", json!(member.guild_avatar_hash)),
+        ("guild_avatar_hash", json!(member.guild_avatar())),
         ("roles", json!(member.roles.to_vec())),
         ("joined_at", json!(member.joined_at)),
         ("is_bot", json!(member.is_bot)),

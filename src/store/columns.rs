@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{
-    AccountConflict, AccountRow, Credentials, Holder, Interaction, Jobs, Membership, OpenConflict, Problem, Process, Reply,
-    Share, StoreError,
+    AccountConflict, AccountRow, Credentials, Holder, Interaction, Jobs, MemberPlace, MemberTally, Membership, Problem, Process,
+    Reply, Share, StoreError, UnmetClaim,
 };
 use crate::domain::{
     Account, Action, Change, ConflictKind, Counts, DiscordId, Event, Fields, GuildRole, Member, MemberRow, Progress, Roles, Run,
@@ -120,7 +120,7 @@ pub(super) fn member(row: &impl Columns) -> Result<MemberRow, StoreError> {
             display_name: row.text("display_name")?,
             nickname: row.text("nickname")?,
             avatar_hash: row.text("avatar_hash")?,
-            guild_avatar_hash: row.text("guild_avatar_hash")?,
+            guild_avatar_hash: Some(row.text("guild_avatar_hash")?),
             roles: Roles::from_json(row.json("roles")?).ok_or_else(unreadable("list of roles"))?,
             joined_at: row.opt_time("joined_at")?,
             is_bot: row.flag("is_bot")?,
@@ -181,12 +181,12 @@ pub(super) fn conflict(row: &impl Columns) -> Result<AccountConflict, StoreError
 }
 
 /// An account that claims, what it claims, and under `holder_…` who has that.
-pub(super) fn open_conflict(row: &impl Columns) -> Result<OpenConflict, StoreError> {
+pub(super) fn unmet_claim(row: &impl Columns) -> Result<UnmetClaim, StoreError> {
     let holder = match (row.opt_int("holder_id")?, row.opt_text("holder_name")?) {
         (Some(id), Some(username)) => Some(Holder { id, username, has_password: row.flag("holder_has_password")? }),
         _ => None,
     };
-    Ok(OpenConflict {
+    Ok(UnmetClaim {
         account: account(row)?,
         kind: word(&row.text("kind")?, ConflictKind::from_word, "kind of conflict")?,
         claimed: row.text("claimed")?,
@@ -286,5 +286,24 @@ pub(super) fn staff_entry(row: &impl Columns) -> Result<StaffEntry, StoreError> 
         act: word(&row.text("act")?, StaffAct::from_word, "act of staff")?,
         target: row.text("target")?,
         detail: row.text("detail")?,
+    })
+}
+
+pub(super) fn place(row: &impl Columns) -> Result<MemberPlace, StoreError> {
+    Ok(MemberPlace { at: row.opt_time("at")?, id: discord_id(row.int("discord_id")?)? })
+}
+
+pub(super) fn tally(row: &impl Columns) -> Result<MemberTally, StoreError> {
+    Ok(MemberTally {
+        present: row.int("present")?,
+        left: row.int("gone")?,
+        linked: row.int("linked")?,
+        bots: row.int("bots")?,
+        guild_only: row.int("guild_only")?,
+        linked_present: row.int("linked_present")?,
+        linked_left: row.int("linked_left")?,
+        unlinked_left: row.int("unlinked_left")?,
+        absent: row.int("absent")?,
+        local: row.int("local")?,
     })
 }

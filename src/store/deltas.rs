@@ -69,7 +69,8 @@ impl Folded {
         let (member, date_left) = match &sighting.seen {
             Seen::Present(member) => {
                 let joined_at = member.joined_at.or(before.member.joined_at);
-                (Member { joined_at, ..member.clone() }, None)
+                let guild_avatar_hash = member.guild_avatar_hash.clone().or_else(|| before.member.guild_avatar_hash.clone());
+                (Member { joined_at, guild_avatar_hash, ..member.clone() }, None)
             }
             Seen::Gone { .. } => (before.member.clone(), Some(seen_at)),
         };
@@ -116,7 +117,7 @@ fn unknown(id: DiscordId) -> Member {
         display_name: String::new(),
         nickname: String::new(),
         avatar_hash: String::new(),
-        guild_avatar_hash: String::new(),
+        guild_avatar_hash: None,
         roles: Roles::default(),
         joined_at: None,
         is_bot: false,

@@ -18,6 +18,9 @@ pub enum StoreError {
     /// A row holds what this version cannot read.
     #[error("the database holds {0}, which this version cannot read")]
     Unreadable(String),
+    /// A row holds what a later version of this program wrote in this form; that one can read it. Nothing was changed.
+    #[error("a newer version of guildsync wrote this (form {0}); this process leaves it to the newer ones")]
+    Newer(u8),
     /// The database answered with an error of its own.
     #[error("the database refused a statement: {0}")]
     Sql(String),

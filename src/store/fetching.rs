@@ -55,6 +55,8 @@ pub struct Departing {
     pub listed: u64,
     /// How many members Discord says there are.
     pub expected: Option<u64>,
+    /// When the last of the list had come.
+    pub listed_at: DateTime<Utc>,
     /// Present members that the list misses, by id.
     pub departed: Vec<DiscordId>,
     /// Whether the guard believes that many.

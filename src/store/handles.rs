@@ -7,12 +7,13 @@ use secrecy::SecretString;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::{
-    AccountConflict, AccountDesk, AccountLists, AccountPage, AccountRow, AccountTotals, Accounts, Backlog, BatchApplied,
-    BatchClaim, Cancelled, ChangeCursor, Changed, Comparison, Credentials, DayCounts, Decided, Departing, DiscordLogin, Dropped,
-    Due, Duty, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, Fleet, ImportRow, Imported, Landmarks,
-    Lease, MemberPage, MemberTotals, NewRun, NewStaff, NewStaffEntry, OpenConflict, OpenConflicts, Overview, Problem, Problems,
-    Process, Read, Replies, Reply, Retention, Retried, Retry, Roles, RunClaim, RunList, RunWork, Runs, SessionLimits, Sessions,
-    Settlement, StaffLog, StaffLogPage, StagedBatch, StoreError, Swept, Upkeep, Work,
+    AbsentView, AccountConflict, AccountDesk, AccountLists, AccountPage, AccountRow, AccountTotals, Accounts, Backlog,
+    BatchApplied, BatchClaim, Cancelled, ChangeCursor, Changed, Credentials, DayCounts, Decided, Departing, DiscordLogin,
+    Dropped, Due, Duty, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, Fleet, ImportRow, Imported,
+    Landmarks, Lease, MemberLists, MemberPage, MemberTally, MemberTotals, MemberView, MembersFound, NewRun, NewStaff,
+    NewStaffEntry, OpenConflicts, Overview, Problem, Problems, Process, Read, Replies, Reply, Retention, Retried, Retry, Roles,
+    RunClaim, RunList, RunWork, Runs, SessionLimits, Sessions, Settlement, StaffLog, StaffLogPage, StagedBatch, StoreError,
+    Swept, UnmetClaim, Upkeep, Work,
 };
 use crate::domain::{
     Account, AccountChange, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId, StaffEntry,
@@ -85,6 +86,12 @@ handle!(Read {
     last_fetch() -> Option<Run> = newest_fetch;
 });
 
+handle!(MemberLists {
+    list_members(view: &MemberView) -> MembersFound = find_members;
+    list_absent(view: &AbsentView) -> Vec<Account> = find_absent;
+    tally_members() -> MemberTally = count_kinds;
+});
+
 handle!(Runs {
     list_runs(list: &RunList) -> Vec<Run> = runs_listed;
     run_work(run: RunId) -> RunWork = work_of_run;
@@ -94,7 +101,6 @@ handle!(Runs {
 
 handle!(Overview {
     days(since: NaiveDate) -> Vec<DayCounts> = list_days;
-    comparison() -> Comparison = count_comparison;
     landmarks() -> Landmarks = find_landmarks;
     open_conflicts() -> Option<OpenConflicts> = count_conflicts;
 });
@@ -137,8 +143,7 @@ handle!(AccountLists {
     account(id: i64) -> Option<AccountRow> = account_by_id;
     open_sessions(account: i64, limits: SessionLimits, now: DateTime<Utc>) -> i64 = count_sessions;
     account_totals() -> AccountTotals = count_accounts;
-    count_conflicts() -> i64 = number_of_conflicts;
-    open_conflicts(after: Option<i64>, limit: i64) -> Vec<OpenConflict> = conflict_page;
+    unmet_claims(after: Option<i64>, limit: i64) -> Vec<UnmetClaim> = conflict_page;
 });
 
 handle!(AccountDesk {
@@ -168,6 +173,8 @@ handle!(Upkeep {
     drop_lease(name: &str, holder: &str) -> () = delete_lease;
     beat(process: &Process) -> () = upsert_process;
     retire(process: &str) -> () = delete_process;
+    index_members(limit: i64) -> bool = take_up_members;
+    has_name_index() -> bool = knows_names;
     sweep(retention: &Retention, now: DateTime<Utc>) -> Swept = delete_expired;
     close() -> () = close_pool;
 });

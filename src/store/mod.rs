@@ -28,6 +28,8 @@ mod fetching;
 mod filing;
 mod fleet;
 mod handles;
+mod member_lists;
+mod member_statements;
 mod overview;
 mod payload;
 mod postgres;
@@ -45,14 +47,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use account_desk::{AccountDesk, Changed, Decided, Settlement};
-pub use account_lists::{AccountLists, AccountPage, AccountRow, AccountTotals, Holder, Membership, OpenConflict, Rights};
+pub use account_lists::{AccountLists, AccountPage, AccountRow, AccountTotals, Holder, Membership, Rights, UnmetClaim};
 pub use accounts::{AccountConflict, Accounts, Claim, Credentials, DiscordLogin, ImportRow, Imported, NewStaff};
 pub use bot::{Interaction, Problem, Problems, Replies, Reply, Roles};
 pub use error::StoreError;
 pub use fetching::{Departing, FetchClaim, FetchedPage, Findings};
 pub use filing::{Cancelled, Decision, Dropped, Filed, Filing, Idempotency, KEY_LIFETIME, NewRun, Retried, Retry, StagedBatch};
 pub use fleet::{Backlog, Duty, Fleet, OpenRun};
-pub use overview::{Comparison, DayCounts, Landmarks, OpenConflicts, Overview};
+pub use member_lists::{
+    AbsentView, MemberFilter, MemberLists, MemberOrder, MemberPlace, MemberTally, MemberView, MembersFound, Search, SortBy, Span,
+};
+pub use overview::{DayCounts, Landmarks, OpenConflicts, Overview};
 pub use payload::{decode as decode_payload, encode as encode_payload};
 pub use read::{ChangeCursor, MemberPage, MemberTotals, Read};
 pub use runs::{RunList, RunWork, Runs, Share};
@@ -87,6 +92,8 @@ pub struct Stores {
     pub read: Arc<dyn Read>,
     /// For the pages of runs.
     pub runs: Arc<dyn Runs>,
+    /// For the lists of members.
+    pub member_lists: Arc<dyn MemberLists>,
     /// For logins and imports.
     pub accounts: Arc<dyn Accounts>,
     /// For whoever looks accounts through.
@@ -168,23 +175,25 @@ where
         + Work
         + Read
         + Runs
+        + MemberLists
         + Accounts
         + AccountLists
         + AccountDesk
         + Sessions
         + StaffLog
-        + Overview
-        + Fleet
         + Roles
         + Replies
         + Problems
-        + Upkeep,
+        + Upkeep
+        + Overview
+        + Fleet,
 {
     Stores {
         filing: store.clone(),
         work: store.clone(),
         read: store.clone(),
         runs: store.clone(),
+        member_lists: store.clone(),
         accounts: store.clone(),
         account_lists: store.clone(),
         account_desk: store.clone(),

@@ -30,21 +30,6 @@ pub struct Landmarks {
     pub applied: Option<Run>,
 }
 
-/// How many there are in each category of the comparison. Bots and accounts without a Discord id are in none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Comparison {
-    /// Present, bots included; no category, but what stands beside them.
-    pub present: i64,
-    /// Present, without an account.
-    pub guild_only: i64,
-    /// Present, with an account.
-    pub linked: i64,
-    /// Left, with an account.
-    pub left: i64,
-    /// Accounts with a Discord id that was never seen in the guild.
-    pub no_guild: i64,
-}
-
 /// Conflicts of accounts that wait for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenConflicts {
@@ -61,9 +46,6 @@ pub trait Overview: Send + Sync + 'static {
     /// full list was applied, nor is that list.
     async fn days(&self, since: NaiveDate) -> Result<Vec<DayCounts>, StoreError>;
 
-    /// How many there are in each category of the comparison.
-    async fn comparison(&self) -> Result<Comparison, StoreError>;
-
     /// The full lists that say how things stand.
     async fn landmarks(&self) -> Result<Landmarks, StoreError>;
 
@@ -78,16 +60,6 @@ pub(super) fn midnight(day: NaiveDate) -> DateTime<Utc> {
 
 pub(super) fn day(row: &impl Columns) -> Result<DayCounts, StoreError> {
     Ok(DayCounts { day: row.time("day")?.date_naive(), joined: row.int("joined")?, left: row.int("departed")? })
-}
-
-pub(super) fn comparison(row: &impl Columns) -> Result<Comparison, StoreError> {
-    Ok(Comparison {
-        present: row.int("present")?,
-        guild_only: row.int("guild_only")?,
-        linked: row.int("linked")?,
-        left: row.int("gone")?,
-        no_guild: row.int("no_guild")?,
-    })
 }
 
 pub(super) fn open_conflicts(row: &impl Columns) -> Result<Option<OpenConflicts>, StoreError> {

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 use crate::domain::{DiscordId, Member, Roles};
 
-/// The version this program writes. A later one adds a number and keeps reading the earlier ones.
+/// The newest version this program knows. A later one adds a number and keeps reading the earlier ones.
 const VERSION: u8 = 2;
-/// The version before pictures for the guild, which may wait in the database when this program replaces an older one.
+/// The version that tells no pictures for the guild. Written wherever none is told, so that workers from before there were any can read it.
 const WITHOUT_GUILD_AVATARS: u8 = 1;
+/// Payloads of small runs have versions of their own from here on.
+pub(super) const SMALL: u8 = 128;
 /// zstd's level 1 loses little against 3 on these columns and takes half the time.
 const LEVEL: i32 = 1;
 /// Bound on what a payload may inflate to: 50,000 members (the largest batch) at their largest would be refused long before.
@@ -107,9 +109,14 @@ pub fn encode(members: &[Member]) -> Result<Vec<u8>, StoreError> {
         joined: members.iter().map(|m| m.joined_at.map(|at| at.timestamp_micros())).collect(),
         bots: members.iter().map(|m| m.is_bot).collect(),
     };
-    let guild_avatars: Vec<_> = members.iter().map(|m| Avatar::pack(&m.guild_avatar_hash)).collect();
-    let plain = postcard::to_stdvec(&(columns, guild_avatars)).map_err(|_| unreadable("a list that cannot be encoded"))?;
-    let mut payload = vec![VERSION];
+    let guild_avatars: Vec<_> = members.iter().map(|m| m.guild_avatar_hash.as_deref().map(Avatar::pack)).collect();
+    let (version, plain) = if guild_avatars.iter().all(Option::is_none) {
+        (WITHOUT_GUILD_AVATARS, postcard::to_stdvec(&columns))
+    } else {
+        (VERSION, postcard::to_stdvec(&(columns, guild_avatars)))
+    };
+    let plain = plain.map_err(|_| unreadable("a list that cannot be encoded"))?;
+    let mut payload = vec![version];
     payload.extend(zstd::bulk::compress(&plain, LEVEL).map_err(|_| unreadable("a list that cannot be compressed"))?);
     Ok(payload)
 }
@@ -122,6 +129,7 @@ fn broken() -> StoreError {
 fn inflate(payload: &[u8]) -> Result<(u8, Vec<u8>), StoreError> {
     let (version, packed) = match payload.split_first() {
         Some((&version @ (WITHOUT_GUILD_AVATARS | VERSION), packed)) => (version, packed),
+        Some((&version, _)) if (VERSION..SMALL).contains(&version) => return Err(StoreError::Newer(version)),
         Some((version, _)) => return Err(unreadable(&format!("a batch payload of version {version}"))),
         None => return Err(broken()),
     };
@@ -132,13 +140,13 @@ fn inflate(payload: &[u8]) -> Result<(u8, Vec<u8>), StoreError> {
 /// Decodes what [`encode`] made, also that of an earlier version.
 ///
 /// # Errors
-/// [`StoreError::Unreadable`] for anything else.
+/// [`StoreError::Newer`] for that of a later version, [`StoreError::Unreadable`] for anything else.
 pub fn decode(payload: &[u8]) -> Result<Vec<Member>, StoreError> {
     let (version, plain) = inflate(payload)?;
     let (columns, rest) = postcard::take_from_bytes::<Columns<'_>>(&plain).map_err(|_| broken())?;
     let guild_avatars = match version {
-        WITHOUT_GUILD_AVATARS => columns.ids.iter().map(|_| Avatar::Text("")).collect(),
-        _ => postcard::from_bytes::<Vec<Avatar<'_>>>(rest).map_err(|_| broken())?,
+        WITHOUT_GUILD_AVATARS => columns.ids.iter().map(|_| None).collect(),
+        _ => postcard::from_bytes::<Vec<Option<Avatar<'_>>>>(rest).map_err(|_| broken())?,
     };
     rows(&columns, &guild_avatars).ok_or_else(broken)
 }
@@ -146,7 +154,7 @@ pub fn decode(payload: &[u8]) -> Result<Vec<Member>, StoreError> {
 /// Decodes only the ids, which stand first.
 ///
 /// # Errors
-/// [`StoreError::Unreadable`] for anything but what [`encode`] made.
+/// Those of [`decode`].
 pub(super) fn decode_ids(payload: &[u8]) -> Result<Vec<i64>, StoreError> {
     let (_, plain) = inflate(payload)?;
     let (differences, _) = postcard::take_from_bytes::<Vec<u64>>(&plain).map_err(|_| broken())?;
@@ -158,7 +166,7 @@ pub(super) fn decode_ids(payload: &[u8]) -> Result<Vec<i64>, StoreError> {
     Ok(ids.collect())
 }
 
-fn rows(columns: &Columns<'_>, guild_avatars: &[Avatar<'_>]) -> Option<Vec<Member>> {
+fn rows(columns: &Columns<'_>, guild_avatars: &[Option<Avatar<'_>>]) -> Option<Vec<Member>> {
     let mut last = 0_u64;
     (0..columns.ids.len())
         .map(|i| {
@@ -169,7 +177,7 @@ fn rows(columns: &Columns<'_>, guild_avatars: &[Avatar<'_>]) -> Option<Vec<Membe
                 display_name: (*columns.display_names.get(i)?).to_owned(),
                 nickname: (*columns.nicknames.get(i)?).to_owned(),
                 avatar_hash: columns.avatars.get(i)?.unpack(),
-                guild_avatar_hash: guild_avatars.get(i)?.unpack(),
+                guild_avatar_hash: guild_avatars.get(i)?.as_ref().map(Avatar::unpack),
                 roles: Roles::trusted((*columns.roles.get(i)?).to_owned()),
                 joined_at: time(*columns.joined.get(i)?)?,
                 is_bot: *columns.bots.get(i)?,
@@ -199,7 +207,7 @@ mod tests {
             display_name: "Ünïcødé 🦀".into(),
             nickname: String::new(),
             avatar_hash: avatar.into(),
-            guild_avatar_hash: String::new(),
+            guild_avatar_hash: None,
             roles: ["1", "2"].into_iter().collect(),
             joined_at: (id % 2 == 0).then(|| DateTime::from_timestamp_micros(id).unwrap()),
             is_bot: id == 7,
@@ -218,8 +226,8 @@ mod tests {
         let mut members: Vec<_> =
             [1, 2, 7, 8, i64::MAX].into_iter().zip(avatars).map(|(id, avatar)| member(id, avatar)).collect();
         // Both pictures of a member, each with a value of its own.
-        for (member, avatar) in members.iter_mut().zip(avatars.into_iter().rev()) {
-            member.guild_avatar_hash = avatar.into();
+        for (member, avatar) in members.iter_mut().zip(avatars.into_iter().rev()).skip(1) {
+            member.guild_avatar_hash = Some(avatar.into());
         }
         let payload = encode(&members).unwrap();
         assert_eq!(decode(&payload).unwrap(), members);
@@ -236,6 +244,20 @@ mod tests {
     ];
 
     #[test]
+    fn workers_from_before_pictures_for_the_guild_read_what_tells_none() {
+        assert_eq!(encode(&[member(1, ""), member(2, "odd")]).unwrap()[0], 1);
+        let told = Member { guild_avatar_hash: Some(String::new()), ..member(2, "") };
+        assert_eq!(encode(&[member(1, ""), told]).unwrap()[0], 2);
+    }
+
+    #[test]
+    fn a_payload_of_a_newer_program_is_told_from_a_broken_one() {
+        let newer = [&[9], &VERSION_1[1..]].concat();
+        assert!(matches!(decode(&newer), Err(StoreError::Newer(9))));
+        assert!(matches!(decode_ids(&newer), Err(StoreError::Newer(9))));
+    }
+
+    #[test]
     fn a_payload_of_an_older_program_gives_back_what_it_had() {
         let avatars = ["0123456789abcdef0123456789abcdef", "a_ffffffffffffffffffffffffffffffff", "odd"];
         let members: Vec<_> = [1, 2, 7].into_iter().zip(avatars).map(|(id, avatar)| member(id, avatar)).collect();
@@ -249,7 +271,7 @@ mod tests {
     #[test]
     fn a_broken_payload_is_an_error() {
         let good = encode(&[member(1, "")]).unwrap();
-        for bad in [vec![], vec![9], vec![VERSION], vec![VERSION, 1, 2, 3], good[..good.len() - 1].to_vec()] {
+        for bad in [vec![], vec![0], vec![SMALL], vec![VERSION], vec![VERSION, 1, 2, 3], good[..good.len() - 1].to_vec()] {
             assert!(matches!(decode(&bad), Err(StoreError::Unreadable(_))), "{bad:?}");
         }
     }

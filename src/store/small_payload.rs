@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{StoreError, payload};
 use crate::domain::{DiscordId, Member, Seen, Sighting};
 
-/// The versions of [`payload`] count from 1, these from 128.
-const SIGHTINGS: u8 = 128;
-const IDS: u8 = 129;
+const SIGHTINGS: u8 = payload::SMALL;
+const IDS: u8 = SIGHTINGS + 1;
 
 /// One sighting; the member, if any, is the next of `members`.
 #[derive(Serialize, Deserialize)]
@@ -28,7 +27,11 @@ fn pack<T: Serialize>(version: u8, value: &T) -> Result<Vec<u8>, StoreError> {
 }
 
 fn unpack<T: for<'de> Deserialize<'de>>(version: u8, bytes: &[u8]) -> Result<T, StoreError> {
-    let packed = bytes.split_first().filter(|(first, _)| **first == version).ok_or_else(broken)?.1;
+    let packed = match bytes.split_first() {
+        Some((first, packed)) if *first == version => packed,
+        Some((&newer, _)) if newer > IDS => return Err(StoreError::Newer(newer)),
+        _ => return Err(broken()),
+    };
     postcard::from_bytes(packed).map_err(|_| broken())
 }
 

@@ -135,6 +135,13 @@ pub trait Upkeep: Send + Sync + 'static {
     /// Says that a process has stopped.
     async fn retire(&self, process: &str) -> Result<(), StoreError>;
 
+    /// Takes some members up into what is searched, whom the runs only noted for it; answers whether more of them wait and nothing else
+    /// is under way.
+    async fn index_members(&self, limit: i64) -> Result<bool, StoreError>;
+
+    /// Whether a part of a name is found by an index, rather than by reading every member.
+    async fn has_name_index(&self) -> Result<bool, StoreError>;
+
     /// Removes what is older than its retention.
     async fn sweep(&self, retention: &Retention, now: DateTime<Utc>) -> Result<Swept, StoreError>;
 

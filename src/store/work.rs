@@ -1,13 +1,15 @@
 //! The handle of `worker`: claims steps of runs and concludes them. The only one that writes `guild_members`.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Departing, FetchClaim, FetchedPage, Findings, StoreError};
 use crate::domain::{Counts, Guard, HeldReason, Member, Mode, RunError, RunId, RunState, Verdict};
 
 /// A step that was claimed this often without an outcome is set aside and its run fails: it probably kills its process.
 pub const MAX_CLAIMS: i32 = 3;
+/// How far the clocks of two machines may be apart: what is given back counts as free since so long ago, so that the other takes it at once.
+pub(super) const CLOCKS: TimeDelta = TimeDelta::minutes(1);
 
 /// What became of the attempt to take up a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,7 +177,7 @@ pub trait Work: Send + Sync + 'static {
     /// As [`fail_run`](Self::fail_run), if a step of the run is still exhausted; see [`exhausted`](Self::exhausted).
     async fn set_aside(&self, run: RunId, error: &RunError, now: DateTime<Utc>) -> Result<Vec<RunId>, StoreError>;
 
-    /// As [`fail_run`](Self::fail_run), if the run's list was to be fetched since before `since` and nobody has ever claimed that.
+    /// As [`fail_run`](Self::fail_run), if nobody has been at the fetch of the run's list since before `since`, whoever was before.
     async fn fail_unclaimed(
         &self,
         run: RunId,

@@ -107,7 +107,7 @@ fn members(claim: &BatchClaim) -> Result<Vec<Member>, StoreError> {
     Ok(members)
 }
 
-/// Gives the batch back after an error: to be tried again, or, after the last try, not.
+/// Gives the batch back after an error: to be tried again when the sweeper rings it, or, after the last try, not.
 async fn give_up(tools: &Tools, claim: &BatchClaim, error: &StoreError) {
     let (run, batch, now) = (claim.run, claim.batch, tools.clock.now());
     if matches!(error, StoreError::ClaimLost) {
@@ -118,6 +118,10 @@ async fn give_up(tools: &Tools, claim: &BatchClaim, error: &StoreError) {
     let result = match error {
         transient if transient.is_transient() => {
             tracing::warn!(%run, batch, %error, "the batch could not be applied just now; it will be tried again");
+            tools.work.release_batch(claim, true, now).await
+        }
+        StoreError::Newer(_) => {
+            tracing::warn!(%run, batch, %error, "the batch is left to a newer worker; upgrade this one, or cancel the run");
             tools.work.release_batch(claim, true, now).await
         }
         StoreError::Unreadable(_) => fail(tools, claim, error).await,

@@ -1,17 +1,14 @@
 //! `Finisher`: judges departures once all batches are applied, and ends the run. Of a small run it does all.
 
 use actix::prelude::*;
-use chrono::TimeDelta;
+use chrono::{DateTime, Utc};
 
 use super::verification::{Unverified, verify};
-use super::{Tools, failing, lease};
+use super::{NO_TOKEN, Tools, failing, lease};
 use crate::discord::DiscordError;
 use crate::domain::{RunError, RunId, RunState};
 use crate::queue::Job;
 use crate::store::{FinishClaim, Finished, MAX_CLAIMS, StoreError};
-
-/// How long after its fetch began a list waits for a worker that can verify its departures. The largest guilds take an hour to fetch.
-const NO_TOKEN: TimeDelta = TimeDelta::hours(6);
 
 /// Finishes runs, one at a time.
 pub(super) struct Finisher {
@@ -74,7 +71,7 @@ async fn claim_and_finish(tools: Tools, run: RunId) {
         Ok(None) => tracing::info!(%run, "another worker took the finish over, or the run has ended"),
         Ok(Some(Ok(finished))) => conclude(&tools, run, finished).await,
         Ok(Some(Err(Unfinished::Store(error)))) => give_up(&tools, &claim, &error).await,
-        Ok(Some(Err(Unfinished::Unverified(Unverified::NoToken)))) => leave_to_others(&tools, &claim).await,
+        Ok(Some(Err(Unfinished::Unverified(Unverified::NoToken(since))))) => leave_to_others(&tools, &claim, since).await,
         Ok(Some(Err(Unfinished::Unverified(Unverified::Stopping)))) => hand_on(&tools, &claim).await,
         Ok(Some(Err(Unfinished::Unverified(Unverified::Discord(error))))) => unverified(&tools, &claim, &error).await,
         Err(panic) => {
@@ -137,12 +134,13 @@ async fn give_up(tools: &Tools, claim: &FinishClaim, error: &StoreError) {
         return;
     }
     tools.tally.note_failure();
+    let blameless = error.is_transient() || matches!(error, StoreError::Newer(_));
     let hopeless = matches!(error, StoreError::Unreadable(_)) || claim.attempt >= MAX_CLAIMS;
-    let result = if hopeless && !error.is_transient() {
+    let result = if hopeless && !blameless {
         fail(tools, claim, error).await
     } else {
         tracing::warn!(%run, attempt = claim.attempt, %error, "the run could not be finished; it will be tried again");
-        tools.work.release_finish(claim, error.is_transient(), tools.clock.now()).await
+        tools.work.release_finish(claim, blameless, tools.clock.now()).await
     };
     if let Err(error) = result {
         tracing::warn!(%run, %error, "the finish could not be given back; its lease will run out");
@@ -150,9 +148,9 @@ async fn give_up(tools: &Tools, claim: &FinishClaim, error: &StoreError) {
 }
 
 /// Gives the finish of a list from Discord back: a worker with a token finds it. If there is none any more, it must not go round for ever.
-async fn leave_to_others(tools: &Tools, claim: &FinishClaim) {
+async fn leave_to_others(tools: &Tools, claim: &FinishClaim, since: DateTime<Utc>) {
     let now = tools.clock.now();
-    let result = if now - claim.observed_at < NO_TOKEN {
+    let result = if now - since < NO_TOKEN {
         tracing::debug!(run = %claim.run, "DISCORD_TOKEN is not set here; another worker may verify the departures");
         tools.work.release_finish(claim, true, now).await
     } else {

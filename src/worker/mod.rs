@@ -70,6 +70,9 @@ impl Pace {
     }
 }
 
+/// How long a step that only a worker with a token can do waits for one; all other syncs wait with it.
+const NO_TOKEN: TimeDelta = TimeDelta::minutes(15);
+
 /// Asks Discord about the guild.
 #[derive(Clone)]
 pub struct AskGuild {

@@ -10,9 +10,8 @@
 use std::time::Duration;
 
 use actix::prelude::*;
-use chrono::TimeDelta;
 
-use super::{AskGuild, Tools, failing, lease};
+use super::{AskGuild, NO_TOKEN, Tools, failing, lease};
 use crate::discord::{DiscordError, RosterPage};
 use crate::domain::{Member, RunError, RunId};
 use crate::queue::Job;
@@ -20,8 +19,6 @@ use crate::store::{FetchClaim, FetchedPage, StagedBatch, StoreError, encode_payl
 
 /// What standing problems of the fetch stand under.
 const PROBLEM: &str = "roster";
-/// How long a run whose turn it is waits for a worker that has a token.
-const NO_TOKEN: TimeDelta = TimeDelta::minutes(15);
 
 /// How long the names of the roles may take.
 const ROLES: Duration = Duration::from_secs(15);
@@ -257,12 +254,12 @@ async fn clear_problem(tools: &Tools) {
     }
 }
 
-/// Without a token of its own this process leaves the fetch to others; if there are none, the run must not wait for ever.
+/// Without a token of its own this process leaves the fetch to others, also one that was begun; if there are none, the run must not wait for ever.
 async fn leave_to_others(tools: &Tools, run: RunId) {
     let now = tools.clock.now();
     let error = error(
         "no_token",
-        "No worker has a token to ask Discord with. Nothing was changed. Set DISCORD_TOKEN for at least one process with the role worker.",
+        "No worker has a token to ask Discord with. What had come of the list is applied, nobody was marked as left. Set DISCORD_TOKEN for at least one process with the role worker.",
     );
     match tools.work.fail_unclaimed(run, &error, now, now - NO_TOKEN).await {
         Ok(None) => tracing::debug!(%run, "DISCORD_TOKEN is not set here; another worker may fetch the list"),

@@ -1,4 +1,5 @@
-//! `Sweeper`: finds steps whose job was lost or whose worker died, and rings them again; applies retention. One process at a time has this
+//! `Sweeper`: finds steps whose job was lost or whose worker died, and rings them again; takes members up into what is
+//! searched; applies retention. One process at a time has this
 //! duty.
 
 use std::time::Duration;
@@ -15,6 +16,10 @@ use crate::store::{Due, Lease, MAX_CLAIMS, StoreError};
 const DUTY: &str = "sweeper";
 /// Steps rung in one sweep.
 const MOST: i64 = 500;
+/// Members that are taken up into what is searched in one transaction, which keeps other writers waiting as long as a batch does.
+const TAKEN_UP: i64 = 2_000;
+/// A sweep goes on with that for so long.
+const TAKING_UP: Duration = Duration::from_secs(1);
 /// One sweep takes milliseconds; one that hangs is dropped and the next begins.
 const LONGEST: Duration = Duration::from_mins(1);
 
@@ -134,6 +139,8 @@ async fn sweep(tools: &Tools, tidy: bool) -> Result<bool, StoreError> {
         tracing::debug!(steps = due.len(), "ringing steps again that nobody has taken");
         tools.ring.ring(&due.into_iter().map(job).collect::<Vec<_>>()).await;
     }
+    let began = Instant::now();
+    while tools.upkeep.index_members(TAKEN_UP).await? && began.elapsed() < TAKING_UP {}
     if tidy {
         let swept = tools.upkeep.sweep(&tools.retention, now).await?;
         tracing::debug!(?swept, "retention applied");

@@ -1,5 +1,7 @@
 //! Asks Discord about the departures of a fetched list before they are judged (design 4.1).
 
+use chrono::{DateTime, Utc};
+
 use super::Tools;
 use crate::discord::{DiscordError, Presence};
 use crate::domain::{HeldReason, Mode, RunId, is_complete};
@@ -12,8 +14,8 @@ const MOST: usize = 100;
 pub(super) enum Unverified {
     /// Discord does not say.
     Discord(DiscordError),
-    /// This worker cannot ask.
-    NoToken,
+    /// This worker cannot ask. Its departures are known since then.
+    NoToken(DateTime<Utc>),
     /// This process is to end.
     Stopping,
 }
@@ -37,7 +39,7 @@ pub(super) async fn verify(tools: &Tools, run: RunId, departing: &Departing) -> 
         // Held, even if a departure less makes them few enough meanwhile: nobody has asked.
         return Ok(Findings { doubt: Some(HeldReason::MassDeparture), gone: None });
     }
-    let Some(discord) = &tools.discord else { return Err(Unverified::NoToken) };
+    let Some(discord) = &tools.discord else { return Err(Unverified::NoToken(departing.listed_at)) };
     let all = departing.departed.len() <= MOST;
     let mut gone = Vec::new();
     for id in departing.departed.iter().take(MOST) {

@@ -3,6 +3,7 @@
 
 mod api;
 mod bot;
+mod browser;
 mod cli;
 mod corpus;
 mod desk;

@@ -14,7 +14,7 @@ fn member(number: i64, username: &str) -> Member {
         display_name: String::new(),
         nickname: String::new(),
         avatar_hash: String::new(),
-        guild_avatar_hash: String::new(),
+        guild_avatar_hash: None,
         roles: Roles::default(),
         joined_at: None,
         is_bot: false,

@@ -37,7 +37,7 @@ fn member() -> Member {
         display_name: "Nelly".into(),
         nickname: "Nell".into(),
         avatar_hash: "8342729096ea3675442027381ff50dfe".into(),
-        guild_avatar_hash: GUILD_AVATAR.into(),
+        guild_avatar_hash: Some(GUILD_AVATAR.into()),
         roles: ["41", "42"].into_iter().collect(),
         joined_at: Some("2024-01-26T12:34:56.789012Z".parse().unwrap()),
         is_bot: false,
@@ -86,7 +86,7 @@ fn what_serenity_takes_and_what_it_does_not_is_read_alike() {
 #[test]
 fn a_leave_says_who_it_was() {
     let left = json!({ "guild_id": GUILD.to_string(), "user": user() });
-    let (nickname, guild_avatar_hash) = (String::new(), String::new());
+    let (nickname, guild_avatar_hash) = (String::new(), None);
     let bare = Member { nickname, guild_avatar_hash, roles: crate::domain::Roles::default(), joined_at: None, ..member() };
     assert_eq!(seen("GUILD_MEMBER_REMOVE", &left), Seen::Gone { id: bare.id, user: Some(bare.clone()) });
     let odd = json!({ "guild_id": GUILD.to_string(), "user": with(user(), json!({ "username": "" })) });

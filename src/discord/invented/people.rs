@@ -64,7 +64,7 @@ impl Inventor {
             nickname: String::new(),
             avatar_hash,
             // Discord serves only pictures that somebody uploaded, and has a default for users alone.
-            guild_avatar_hash: String::new(),
+            guild_avatar_hash: None,
             roles: Roles::default(),
             joined_at: None,
             is_bot,

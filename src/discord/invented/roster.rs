@@ -31,7 +31,7 @@ impl<'a> From<&'a Member> for Listed<'a> {
             display_name: filled(&member.display_name),
             nickname: filled(&member.nickname),
             avatar: filled(&member.avatar_hash),
-            guild_avatar: filled(&member.guild_avatar_hash),
+            guild_avatar: member.guild_avatar_hash.as_deref(),
             roles: member.roles.to_vec(),
             joined_at: member.joined_at,
             is_bot: member.is_bot,

@@ -266,7 +266,7 @@ fn the_written_roster_has_the_documented_shape() -> Tested {
             display_name: text("display_name").ok_or("filled or null")?.to_owned(),
             nickname: text("nickname").ok_or("filled or null")?.to_owned(),
             avatar_hash: text("avatar").ok_or("filled or null")?.to_owned(),
-            guild_avatar_hash: String::new(),
+            guild_avatar_hash: None,
             roles: roles.iter().collect(),
             joined_at: joined.map(|time| time.to_utc()),
             is_bot: entry["is_bot"].as_bool().ok_or("a bool")?,

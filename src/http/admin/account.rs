@@ -18,7 +18,7 @@ use crate::http::pages::addresses::{ACCOUNTS, CONFLICTS, MEMBERS, STAFF_LOG, see
 use crate::http::pages::refusal::{Refusal, Told};
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html, number};
-use crate::store::{AccountRow, Changed, Membership, OpenConflict, StaffLogPage};
+use crate::store::{AccountRow, Changed, Membership, StaffLogPage, UnmetClaim};
 
 /// Acts that are shown; the log has the others.
 const ACTS: i64 = 10;
@@ -61,7 +61,7 @@ struct AccountView<'a> {
     sessions: String,
     joined: When,
     last_login: Option<When>,
-    conflict: Option<OpenConflict>,
+    conflict: Option<UnmetClaim>,
     is_own: bool,
     may_act: bool,
     buttons: Vec<Button>,
@@ -85,7 +85,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, id: poem::Result<Pa
     let (acts, sessions, conflicts) = tokio::try_join!(
         log.acts(&page),
         lists.open_sessions(id, app.session_limits(), app.state.clock.now()),
-        lists.open_conflicts(Some(id.saturating_sub(1)), 1)
+        lists.unmet_claims(Some(id.saturating_sub(1)), 1)
     )?;
     let viewer = &staff.0.account;
     let (class, member) = membership(row.membership);

@@ -18,7 +18,7 @@ use crate::http::pages::query::Query;
 use crate::http::pages::refusal::{Refusal, Told};
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html};
-use crate::store::{Decided, OpenConflict, Settlement};
+use crate::store::{Decided, Settlement, UnmetClaim};
 
 /// A claim as the template shows it.
 struct Row {
@@ -38,8 +38,8 @@ struct Row {
     is_id: bool,
 }
 
-impl From<OpenConflict> for Row {
-    fn from(conflict: OpenConflict) -> Self {
+impl From<UnmetClaim> for Row {
+    fn from(conflict: UnmetClaim) -> Self {
         Self {
             is_id: conflict.claimed_id().is_some(),
             id: conflict.account.id,
@@ -79,7 +79,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
     let query = Query::read(request, &[])?;
     let number = |text: &str| text.parse().map_err(|_| Refusal::Query("“after” must be a number.".to_owned()));
     let (after, size) = (query.after()?.map(number).transpose()?, query.page_size()?);
-    let mut rows = app.state.account_lists.open_conflicts(after, size + 1).await?;
+    let mut rows = app.state.account_lists.unmet_claims(after, size + 1).await?;
     let shown = usize::try_from(size).unwrap_or(usize::MAX);
     let has_more = rows.len() > shown;
     rows.truncate(shown);
@@ -101,7 +101,7 @@ pub(super) async fn settle(staff: Staff, app: Data<&Arc<App>>, request: &Request
     let acting = Acting::read(&app, staff, request, body).await?;
     let account: i64 = acting.form.field("account").parse().map_err(|_| unreadable())?;
     let decided = decided(&acting.form)?;
-    let open = app.state.account_lists.open_conflicts(Some(account.saturating_sub(1)), 1).await?;
+    let open = app.state.account_lists.unmet_claims(Some(account.saturating_sub(1)), 1).await?;
     let open = open.into_iter().find(|conflict| conflict.account.id == account).ok_or_else(gone)?;
     let detail = match decided {
         Decided::Keep => format!("{} does not get {}", open.account.username, open.claimed),

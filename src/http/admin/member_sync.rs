@@ -222,10 +222,10 @@ fn outcome(counts: &Counts, row: &MemberRow, changes: &[crate::domain::Change], 
         },
         None => Step::new("Matched", "No account has this Discord id."),
     };
-    let changed = if changes.is_empty() {
+    let made = if changes.is_empty() {
         Step::new("Changed", "Nothing: all was as it is known here.")
     } else {
         Step { changes: changes.iter().map(|change| Change::new(change, names)).collect(), ..Step::new("Changed", "") }
     };
-    vec![found, matched, changed]
+    vec![found, matched, made]
 }

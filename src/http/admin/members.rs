@@ -1,6 +1,6 @@
 //! The list of members.
 //!
-//! Enters: which page of the list. Leaves: that page. Paging goes by id, so any depth is as quick as the first page.
+//! Enters: what is searched for and filtered by, the order, and which page. Leaves: that page; its whole state is in its address.
 
 use std::sync::Arc;
 
@@ -8,107 +8,67 @@ use askama::Template;
 use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{Request, Response, handler};
-use url::form_urlencoded::parse;
 
-use crate::domain::{DiscordId, MemberRow};
-use crate::http::pages::App;
-use crate::http::pages::addresses::MEMBERS;
-use crate::http::pages::avatar::Avatar;
-use crate::http::pages::chips::{Chips, RoleNames};
+use super::member_export::Members;
+use super::member_view::{Head, KEYS, NARROWING, Row, Size, Sought, after, filter, heads, key, order, search, sizes, sought};
+use crate::domain::{GuildRole, StaffAct};
+use crate::http::pages::addresses::{MEMBERS, MEMBERS_EXPORT};
+use crate::http::pages::chips::RoleNames;
+use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html, number};
-use crate::store::{MemberPage, MemberTotals};
+use crate::http::pages::tally::Counted;
+use crate::http::pages::{App, export};
+use crate::store::{MemberFilter, MemberPlace, MemberTally, MemberView, MembersFound};
 
-const PAGE_SIZES: [i64; 4] = [25, 50, 100, 200];
-const DEFAULT_SIZE: i64 = 100;
-
-/// What the address asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct View {
-    after: Option<DiscordId>,
-    page_size: i64,
-}
-
-impl View {
-    fn read(query: &str) -> Result<Self, Refusal> {
-        let (mut after, mut page_size) = (None, None);
-        for (name, value) in parse(query.as_bytes()) {
-            let twice = match name.as_ref() {
-                "after" => after
-                    .replace(value.parse().map_err(|fault| Refusal::Query(format!("“after” cannot be used: {fault}.")))?)
-                    .is_some(),
-                "page_size" => {
-                    let size = value.parse().ok().filter(|size| PAGE_SIZES.contains(size));
-                    let fault = || Refusal::Query("“page_size” must be 25, 50, 100 or 200.".to_owned());
-                    page_size.replace(size.ok_or_else(fault)?).is_some()
-                }
-                other => {
-                    let other = other.chars().take(40).collect::<String>();
-                    return Err(Refusal::Query(format!("This list does not know “{other}”; it knows “after” and “page_size”.")));
-                }
-            };
-            if twice {
-                return Err(Refusal::Query(format!("“{name}” is given twice.")));
-            }
-        }
-        Ok(Self { after, page_size: page_size.unwrap_or(DEFAULT_SIZE) })
-    }
-
-    /// The address of a view; defaults are left out of it.
-    fn address(self) -> String {
-        let after = self.after.map(|after| format!("after={after}"));
-        let size = (self.page_size != DEFAULT_SIZE).then(|| format!("page_size={}", self.page_size));
-        let query = after.into_iter().chain(size).collect::<Vec<_>>().join("&");
-        if query.is_empty() { MEMBERS.to_owned() } else { format!("{MEMBERS}?{query}") }
-    }
-}
-
-/// A row as the template shows it.
-struct Row {
-    id: DiscordId,
-    avatar: Avatar,
-    name: String,
-    username: String,
-    is_bot: bool,
-    roles: Chips,
-    account: Option<String>,
-    joined: Option<When>,
-    left: Option<When>,
-}
-
-impl Row {
-    fn new(row: MemberRow, names: &RoleNames, guild: Option<DiscordId>) -> Self {
-        let member = row.member;
-        Self {
-            id: member.id,
-            avatar: Avatar::new(&member, guild),
-            roles: names.chips(&member),
-            // Of somebody who was only seen to leave, nothing but the id may be known.
-            name: Some(member.shown_name()).filter(|name| !name.is_empty()).map_or_else(|| member.id.to_string(), str::to_owned),
-            username: member.username,
-            is_bot: member.is_bot,
-            account: row.account.map(|(_, name)| name),
-            joined: member.joined_at.map(When::from),
-            left: row.date_left.map(When::from),
-        }
-    }
-}
-
-/// A length of the page that can be chosen.
-struct Size {
-    rows: i64,
-    address: String,
+/// One of the values that a filter takes.
+struct Choice {
+    value: String,
+    words: String,
     is_chosen: bool,
+}
+
+/// A filter with a few values.
+struct Select {
+    name: &'static str,
+    words: &'static str,
+    choices: Vec<Choice>,
+}
+
+/// A filter by a day.
+struct Day {
+    name: &'static str,
+    words: &'static str,
+    value: String,
 }
 
 #[derive(Template)]
 #[template(path = "members.html")]
 struct MembersPage<'a> {
     shell: Shell<'a>,
-    totals: [(&'static str, String); 3],
+    q: String,
+    sort: String,
+    page_size: String,
+    selects: Vec<Select>,
+    days: Vec<Day>,
+    /// One of the days is set, so they are shown open.
+    has_day: bool,
+    /// Something beside the search narrows the list down.
+    is_filtered: bool,
+    is_narrowed: bool,
+    is_too_little: bool,
+    is_empty_guild: bool,
+    /// How many fit.
+    results: Option<String>,
+    as_of: Option<When>,
+    heads: Vec<Head>,
     rows: Vec<Row>,
-    sizes: [Size; 4],
+    sizes: Vec<Size>,
+    /// The list in its own order, unless this is it.
+    unsorted: Option<String>,
+    export: String,
+    all: &'static str,
     /// Where the first page is, unless this is it.
     first: Option<String>,
     /// Where the next page is, if there is one.
@@ -119,61 +79,126 @@ struct MembersPage<'a> {
 /// A page of the list.
 #[handler]
 pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
-    let view = View::read(request.uri().query().unwrap_or_default())?;
-    let read = &app.state.read;
-    // One row more than is shown says whether there is a next page.
-    let page = MemberPage { after: view.after, limit: view.page_size + 1 };
-    let (mut members, totals, roles) = tokio::try_join!(read.members(page), read.member_totals(), read.roles())?;
+    let query = Query::read(request, KEYS)?;
+    let (order, size) = (order(&query)?, query.page_size()?);
+    let mut view = MemberView { filter: filter(&query)?, order, after: after(&query)?, limit: size };
+    let sought = sought(&query);
+    let is_too_little = matches!(sought, Sought::TooLittle);
+    if let Sought::Search(search) = sought {
+        view.filter.search = Some(search);
+    }
+    let (counted, roles) = tokio::try_join!(app.tally(), app.state.read.roles())?;
+    let found = if is_too_little { MembersFound::default() } else { app.state.member_lists.list_members(&view).await? };
+    let results = results(&found, &view, &counted.tally).filter(|_| !is_too_little);
+    let selects = selects(&query, &counted, &roles);
     let names = RoleNames::new(roles);
-    let shown = usize::try_from(view.page_size).unwrap_or(usize::MAX);
-    let has_more = members.len() > shown;
-    members.truncate(shown);
-    let last = members.last().map(|row| row.member.id).filter(|_| has_more);
     let page = MembersPage {
         shell: Shell::new(Some(&staff.0), Section::Members),
-        totals: figures(totals),
-        rows: members.into_iter().map(|row| Row::new(row, &names, app.guild())).collect(),
-        sizes: PAGE_SIZES.map(|rows| Size {
-            rows,
-            address: View { page_size: rows, ..view }.address(),
-            is_chosen: rows == view.page_size,
-        }),
-        first: view.after.map(|_| View { after: None, ..view }.address()),
-        next: last.map(|last| View { after: Some(last), ..view }.address()),
+        q: query.text("q").to_owned(),
+        sort: query.text("sort").to_owned(),
+        page_size: query.text("page_size").to_owned(),
+        selects,
+        days: days(&query),
+        has_day: query.is_narrowed(&["joined_from", "joined_to", "left_from", "left_to"]),
+        is_filtered: query.is_narrowed(&NARROWING[1..]),
+        is_narrowed: query.is_narrowed(NARROWING),
+        is_too_little,
+        is_empty_guild: counted.tally.present + counted.tally.left == 0 && !query.is_narrowed(NARROWING),
+        results,
+        as_of: counted.as_of.map(When::from),
+        heads: heads(Some((&query, order))),
+        next: found.rows.last().filter(|_| found.has_more).map(|last| query.next(&key(MemberPlace::of(last, order)))),
+        rows: found.rows.into_iter().map(|row| Row::new(row, &names, app.guild())).collect(),
+        sizes: sizes(&query, size),
+        unsorted: (!query.text("sort").is_empty()).then(|| query.with("sort", "")),
+        export: query.at(MEMBERS_EXPORT),
+        all: MEMBERS,
+        first: (!query.is_first()).then(|| query.first()),
         public_url: &app.state.public_url,
     };
     Ok(html(StatusCode::OK, page.render()?))
 }
 
-pub(super) fn figures(totals: MemberTotals) -> [(&'static str, String); 3] {
-    [("Present", totals.present), ("Left", totals.left), ("Linked", totals.linked)].map(|(word, count)| (word, number(count)))
+/// The list as CSV.
+#[handler]
+pub(super) async fn export_csv(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
+    let query = Query::read(request, KEYS)?;
+    let filter = MemberFilter { search: search(&query)?, ..filter(&query)? };
+    let view = MemberView { filter, order: order(&query)?, after: None, limit: export::ROWS };
+    app.note(&staff.0.account, StaffAct::Export, "", &query.at(MEMBERS)).await?;
+    let names = RoleNames::new(app.state.read.roles().await?);
+    export::answer(&app, "members", Members::new(view, names)).await
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_view_survives_its_own_address() {
-        for query in ["", "after=5", "page_size=25", "after=9223372036854775807&page_size=200"] {
-            let view = View::read(query).unwrap();
-            assert_eq!(View::read(view.address().trim_start_matches(MEMBERS).trim_start_matches('?')).unwrap(), view);
-        }
-        assert_eq!(View::read("page_size=100").unwrap().address(), MEMBERS);
-    }
-
-    #[test]
-    fn what_cannot_be_asked_for_is_named() {
-        for (query, named) in [
-            ("after=", "“after”"),
-            ("after=x", "“after”"),
-            ("page_size=101", "“page_size”"),
-            ("page_size=-25", "“page_size”"),
-            ("q=anna", "“q”"),
-            ("after=1&after=2", "“after” is given twice"),
-        ] {
-            let fault = View::read(query).unwrap_err().to_string();
-            assert!(fault.contains(named), "{query}: {fault}");
-        }
+/// How many fit: found with the page, or counted for all pages, or at least as many as are shown.
+fn results(found: &MembersFound, view: &MemberView, tally: &MemberTally) -> Option<String> {
+    let total = found.total.or_else(|| kept(&view.filter, tally));
+    match total {
+        Some(1) => Some("1 member".into()),
+        Some(total) => Some(format!("{} members", number(total))),
+        None if view.after.is_none() => Some(format!("More than {} members", number(view.limit))),
+        None => None,
     }
 }
+
+/// What is counted for all pages, if the filter asks for just that.
+fn kept(filter: &MemberFilter, tally: &MemberTally) -> Option<i64> {
+    let all = tally.present + tally.left;
+    let of = |is_present, is_linked, is_bot| MemberFilter { is_present, is_linked, is_bot, ..MemberFilter::default() };
+    let counts = [
+        (of(None, None, None), all),
+        (of(Some(true), None, None), tally.present),
+        (of(Some(false), None, None), tally.left),
+        (of(None, Some(true), None), tally.linked),
+        (of(None, Some(false), None), all - tally.linked),
+        (of(None, None, Some(true)), tally.bots),
+        (of(None, None, Some(false)), all - tally.bots),
+        (of(Some(true), Some(false), Some(false)), tally.guild_only),
+        (of(Some(true), Some(true), Some(false)), tally.linked_present),
+        (of(Some(false), Some(true), Some(false)), tally.linked_left),
+    ];
+    counts.into_iter().find(|(counted, _)| counted == filter).map(|(_, count)| count)
+}
+
+fn selects(query: &Query, counted: &Counted, roles: &[GuildRole]) -> Vec<Select> {
+    let tally = &counted.tally;
+    let all = tally.present + tally.left;
+    let select = |name, words, choices: [(&str, &str, i64); 2]| Select {
+        name,
+        words,
+        choices: choices
+            .into_iter()
+            .map(|(value, words, count)| Choice {
+                value: value.into(),
+                words: format!("{words} ({})", number(count)),
+                is_chosen: query.text(name) == value,
+            })
+            .collect(),
+    };
+    let chosen = query.text("role");
+    let mut of_roles: Vec<Choice> = roles
+        .iter()
+        .map(|role| (role.id.to_string(), role.name.clone()))
+        .map(|(value, words)| Choice { is_chosen: value == chosen, value, words })
+        .collect();
+    of_roles.sort_by_cached_key(|choice| choice.words.to_lowercase());
+    if !chosen.is_empty() && !of_roles.iter().any(|choice| choice.is_chosen) {
+        of_roles.push(Choice { value: chosen.into(), words: chosen.into(), is_chosen: true });
+    }
+    let mut selects = vec![
+        select("status", "Status", [("present", "Present", tally.present), ("left", "Left", tally.left)]),
+        select("linked", "Account", [("yes", "Linked", tally.linked), ("no", "Not linked", all - tally.linked)]),
+        select("bot", "Kind", [("no", "People", all - tally.bots), ("yes", "Bots", tally.bots)]),
+    ];
+    if !of_roles.is_empty() {
+        selects.push(Select { name: "role", words: "Role", choices: of_roles });
+    }
+    selects
+}
+
+fn days(query: &Query) -> Vec<Day> {
+    let days =
+        [("joined_from", "Joined from"), ("joined_to", "Joined until"), ("left_from", "Left from"), ("left_to", "Left until")];
+    days.map(|(name, words)| Day { name, words, value: query.text(name).to_owned() }).into_iter().collect()
+}
+

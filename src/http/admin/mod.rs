@@ -8,10 +8,13 @@
 mod account;
 mod accounts;
 mod change_bar;
+mod comparison;
 mod conflicts;
 mod login;
 mod member;
+mod member_export;
 mod member_sync;
+mod member_view;
 mod members;
 mod overview;
 mod run;
@@ -24,8 +27,8 @@ mod workers;
 use poem::{RouteMethod, get, post};
 
 use super::pages::addresses::{
-    ACCOUNT, ACCOUNTS, ADMIN, CONFLICTS, LOGIN, MEMBER, MEMBERS, RUN, RUN_CANCEL, RUN_DECIDE, RUN_EVENTS, RUN_RETRY, RUN_UNDO,
-    RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE, STAFF_LOG, WORKERS,
+    ACCOUNT, ACCOUNTS, ADMIN, COMPARISON, COMPARISON_EXPORT, CONFLICTS, LOGIN, MEMBER, MEMBERS, MEMBERS_EXPORT, RUN, RUN_CANCEL,
+    RUN_DECIDE, RUN_EVENTS, RUN_RETRY, RUN_UNDO, RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE, STAFF_LOG, WORKERS,
 };
 
 /// The pages with their addresses.
@@ -34,6 +37,9 @@ pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
         (ADMIN, get(overview::show)),
         (LOGIN, get(login::show).post(login::enter)),
         (MEMBERS, get(members::show)),
+        (MEMBERS_EXPORT, get(members::export_csv)),
+        (COMPARISON, get(comparison::show)),
+        (COMPARISON_EXPORT, get(comparison::export_csv)),
         (MEMBER, get(member::show).post(member_sync::sync_now)),
         (ACCOUNTS, get(accounts::show)),
         (ACCOUNT, get(account::show).post(account::alter)),

@@ -4,7 +4,6 @@
 
 mod attention;
 mod chart;
-mod shares;
 
 use std::sync::Arc;
 
@@ -19,10 +18,10 @@ use crate::http::pages::App;
 use crate::http::pages::addresses::RUNS;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
-use crate::http::pages::shell::{Badge, Section, Shell, When, duration, html, number, source};
+use crate::http::pages::shares::Shares;
+use crate::http::pages::shell::{Badge, Section, Shell, When, ago, duration, html, number, source};
 use attention::{Matter, Seen};
 use chart::Chart;
-use shares::Shares;
 
 /// How long a process that was lost is told of.
 pub(super) const REMEMBERED: TimeDelta = TimeDelta::hours(1);
@@ -62,8 +61,8 @@ struct OverviewPage<'a> {
 #[handler]
 pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>) -> Result<Response, Refusal> {
     let (state, now) = (&app.state, app.state.clock.now());
-    let (members, days, landmarks, problems, conflicts, processes) = tokio::try_join!(
-        state.overview.comparison(),
+    let (counted, days, landmarks, problems, conflicts, processes) = tokio::try_join!(
+        app.tally(),
         state.overview.days(chart::begin(now)),
         state.overview.landmarks(),
         state.read.problems(),
@@ -76,7 +75,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>) -> Result<Response,
     let page = OverviewPage {
         shell: Shell::new(Some(&staff.0), Section::Overview),
         totals: [
-            ("Members now", number(members.present)),
+            ("Members now", number(counted.tally.present)),
             ("Joined in 30 days", number(days.iter().map(|day| day.joined).sum())),
             ("Left in 30 days", number(days.iter().map(|day| day.left).sum())),
         ],
@@ -84,7 +83,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>) -> Result<Response,
         last,
         next,
         chart: Chart::new(&days, now),
-        shares: Shares::new(&members),
+        shares: Shares::new(&counted.tally),
         runs: RUNS,
     };
     Ok(html(StatusCode::OK, page.render()?))
@@ -100,7 +99,7 @@ fn last(run: &Run, now: DateTime<Utc>) -> Last {
         source: source(run),
         state: run.state.into(),
         filed: run.created_at.into(),
-        age: duration(now - run.created_at),
+        age: ago(now - run.created_at),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::http::pages::addresses::{RUNS, WORKERS};
 use crate::http::pages::assets::REFRESH;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
-use crate::http::pages::shell::{Badge, Section, Shell, When, duration, html, kind, number};
+use crate::http::pages::shell::{Badge, Section, Shell, When, ago, duration, html, kind, number};
 use crate::queue::Depth;
 use crate::store::{Backlog, Duty, OpenRun, Process};
 
@@ -67,7 +67,7 @@ impl Row {
             state,
             started: process.started_at.into(),
             seen: process.seen_at.into(),
-            age: duration(now - process.seen_at),
+            age: ago(now - process.seen_at),
             is_gone,
             in_hand: number(process.jobs.in_hand),
             done: number(process.jobs.done),
@@ -179,7 +179,7 @@ fn waiting(run: &OpenRun, all: &[OpenRun], now: DateTime<Utc>) -> Waiting {
         address: format!("{RUNS}{}/", run.id),
         kind: kind(run.act, run.mode, run.source),
         filed: run.created_at.into(),
-        age: duration(now - run.created_at),
+        age: ago(now - run.created_at),
         state: run.state.into(),
         for_what: for_what(run, all),
     }

@@ -46,11 +46,11 @@ impl From<MemberRow> for MemberAnswer {
         Self {
             discord_id: member.id,
             roles: member.roles.to_vec(),
+            guild_avatar_hash: member.guild_avatar().to_owned(),
             username: member.username,
             display_name: member.display_name,
             nickname: member.nickname,
             avatar_hash: member.avatar_hash,
-            guild_avatar_hash: member.guild_avatar_hash,
             joined_at: member.joined_at,
             is_bot: member.is_bot,
             date_created: row.date_created,

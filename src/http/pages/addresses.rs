@@ -9,6 +9,8 @@ use url::form_urlencoded::byte_serialize;
 pub(in crate::http) const ADMIN: &str = "/admin/";
 pub(in crate::http) const MEMBERS: &str = "/admin/accounts/guildmember/";
 pub(in crate::http) const MEMBER: &str = "/admin/accounts/guildmember/:id/";
+pub(in crate::http) const MEMBERS_EXPORT: &str = "/admin/accounts/guildmember/export.csv";
+pub(in crate::http) const COMPARISON_EXPORT: &str = "/admin/accounts/guildmember/comparison/export.csv";
 pub(in crate::http) const COMPARISON: &str = "/admin/accounts/guildmember/comparison/";
 pub(in crate::http) const ACCOUNTS: &str = "/admin/accounts/user/";
 pub(in crate::http) const ACCOUNT: &str = "/admin/accounts/user/:id/";
@@ -70,10 +72,9 @@ fn is_one_of(list: &str, path: &str) -> bool {
 /// The methods an address of ours takes, for the `Allow` of a 405.
 pub(in crate::http) fn allowed(path: &str) -> &'static [Method] {
     match path {
-        LOGIN => &[Method::GET, Method::HEAD, Method::POST],
         LOGOUT | RUNS_FROM_DISCORD | RUNS_FROM_FILE => &[Method::POST],
         act if act.starts_with(RUNS) && RUN_ACTS.iter().any(|end| act.ends_with(end)) => &[Method::POST],
-        CONFLICTS => &[Method::GET, Method::HEAD, Method::POST],
+        LOGIN | CONFLICTS => &[Method::GET, Method::HEAD, Method::POST],
         path if is_one_of(MEMBERS, path) || is_one_of(ACCOUNTS, path) => &[Method::GET, Method::HEAD, Method::POST],
         _ => &[Method::GET, Method::HEAD],
     }

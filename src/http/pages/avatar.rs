@@ -49,7 +49,7 @@ fn tone(id: DiscordId) -> i64 {
 
 /// The picture chosen for the guild, else the user's own, else the default.
 fn address(member: &Member, guild: Option<DiscordId>) -> String {
-    let (id, own, chosen) = (member.id, &member.avatar_hash, &member.guild_avatar_hash);
+    let (id, own, chosen) = (member.id, &member.avatar_hash, member.guild_avatar());
     if let Some(guild) = guild.filter(|_| is_hash(chosen)) {
         format!("{CDN}/guilds/{guild}/users/{id}/avatars/{chosen}.{}", kind(chosen, "webp"))
     } else if is_hash(own) {
@@ -86,7 +86,7 @@ mod tests {
             display_name: String::new(),
             nickname: String::new(),
             avatar_hash: own.into(),
-            guild_avatar_hash: chosen.into(),
+            guild_avatar_hash: Some(chosen.into()),
             roles: Roles::default(),
             joined_at: None,
             is_bot: false,

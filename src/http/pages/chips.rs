@@ -58,6 +58,11 @@ impl RoleNames {
         ids
     }
 
+    /// What all roles of a member are called, in the same order.
+    pub(in crate::http) fn names(&self, member: &Member) -> Vec<String> {
+        self.ordered(member).into_iter().map(|id| self.chip(id).name).collect()
+    }
+
     /// One role.
     pub(in crate::http) fn chip(&self, id: String) -> Chip {
         match self.0.get(&id) {

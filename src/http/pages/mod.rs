@@ -13,13 +13,16 @@ pub(in crate::http) mod attempts;
 pub(in crate::http) mod avatar;
 pub(in crate::http) mod board;
 pub(in crate::http) mod chips;
+pub(in crate::http) mod export;
 pub(in crate::http) mod file_form;
 pub(in crate::http) mod forms;
 pub(in crate::http) mod not_taken;
 pub(in crate::http) mod query;
 pub(in crate::http) mod refusal;
 pub(in crate::http) mod session;
+pub(in crate::http) mod shares;
 pub(in crate::http) mod shell;
+pub(in crate::http) mod tally;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,9 +35,12 @@ use crate::discord::{OAuth, Rest};
 use crate::domain::{Clock, DiscordId, Random};
 use crate::intake::{Follow, Intake};
 use crate::queue::Depth;
-use crate::store::{AccountDesk, AccountLists, Accounts, Fleet, Overview, Read, Runs, SessionLimits, Sessions, StaffLog};
+use crate::store::{
+    AccountDesk, AccountLists, Accounts, Fleet, MemberLists, Overview, Read, Runs, SessionLimits, Sessions, StaffLog,
+};
 use attempts::Attempts;
 use board::ProgressBoard;
+use tally::Tally;
 
 /// What the pages need.
 #[derive(Clone)]
@@ -45,6 +51,8 @@ pub struct PagesState {
     pub runs: Arc<dyn Runs>,
     /// How many may watch runs at once.
     pub live_viewers: u32,
+    /// The lists of members.
+    pub member_lists: Arc<dyn MemberLists>,
     /// Who may log in.
     pub accounts: Arc<dyn Accounts>,
     /// Accounts, to look through.
@@ -89,6 +97,7 @@ pub(in crate::http) struct App {
     pub(in crate::http) passwords: PasswordCheck,
     pub(in crate::http) attempts: Attempts,
     pub(in crate::http) board: ProgressBoard,
+    tally: Tally,
 }
 
 impl App {
@@ -96,6 +105,7 @@ impl App {
         Self {
             passwords: PasswordCheck::default(),
             attempts: Attempts::new(&state.login),
+            tally: Tally::default(),
             board: ProgressBoard::new(state.live_viewers),
             state,
         }

@@ -136,6 +136,15 @@ pub(in crate::http) fn duration(length: TimeDelta) -> String {
     }
 }
 
+/// How long ago something was, to the second.
+pub(in crate::http) fn ago(length: TimeDelta) -> String {
+    match length.num_seconds() {
+        ..1 => "just now".to_owned(),
+        seconds @ 1..60 => format!("{seconds} s ago"),
+        _ => format!("{} ago", duration(length)),
+    }
+}
+
 /// What a run is, and where it came from, in words.
 pub(in crate::http) fn source(run: &Run) -> &'static str {
     kind(run.act, run.mode, run.source)
@@ -171,6 +180,8 @@ mod tests {
         let written = [0, 7, 999, 1_000, 12_345, 1_234_567, -1_000, i64::MIN].map(number);
         let expected = ["0", "7", "999", "1,000", "12,345", "1,234,567", "-1,000", "-9,223,372,036,854,775,808"];
         assert_eq!(written, expected);
+        let written = [-5, 999, 1_999, 59_999, 60_000].map(|millis| ago(TimeDelta::milliseconds(millis)));
+        assert_eq!(written, ["just now", "just now", "1 s ago", "59 s ago", "1 min 0 s ago"]);
     }
 
     #[test]
@@ -180,5 +191,7 @@ mod tests {
         let expected =
             ["0 ms", "0 ms", "45 ms", "999 ms", "1.0 s", "4.2 s", "59.9 s", "1 min 0 s", "3 min 12 s", "1 h 0 min", "2 h 5 min"];
         assert_eq!(written, expected);
+        let written = [-5, 999, 1_999, 59_999, 60_000].map(|millis| ago(TimeDelta::milliseconds(millis)));
+        assert_eq!(written, ["just now", "just now", "1 s ago", "59 s ago", "1 min 0 s ago"]);
     }
 }

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use super::Postgres;
 use crate::store::claims::Unmet;
 use crate::store::columns;
-use crate::store::{AccountConflict, OpenConflict, OpenConflicts, StoreError, overview};
+use crate::store::{AccountConflict, OpenConflicts, StoreError, UnmetClaim, overview};
 
 /// Notes the claims of an import that are not met, in place of all earlier ones of the accounts that it names.
 pub(super) async fn replace(
@@ -64,11 +64,7 @@ impl Postgres {
         rows.iter().map(columns::conflict).collect()
     }
 
-    pub(in crate::store) async fn number_of_conflicts(&self) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar("SELECT count(*) FROM account_conflicts").fetch_one(&self.pool).await?)
-    }
-
-    pub(in crate::store) async fn conflict_page(&self, after: Option<i64>, limit: i64) -> Result<Vec<OpenConflict>, StoreError> {
+    pub(in crate::store) async fn conflict_page(&self, after: Option<i64>, limit: i64) -> Result<Vec<UnmetClaim>, StoreError> {
         let rows = sqlx::query(
             "SELECT u.*, c.kind, c.claimed, c.noted_at, h.id AS holder_id, h.username AS holder_name,
                  h.password_hash IS NOT NULL AS holder_has_password
@@ -80,6 +76,6 @@ impl Postgres {
         .bind(limit)
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(columns::open_conflict).collect()
+        rows.iter().map(columns::unmet_claim).collect()
     }
 }

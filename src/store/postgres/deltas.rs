@@ -88,7 +88,7 @@ fn bind(sql: String, rows: &[MemberRow]) -> sqlx::query::Query<'_, sqlx::Postgre
         .bind(of_member(rows, |m| m.display_name.as_str()))
         .bind(of_member(rows, |m| m.nickname.as_str()))
         .bind(of_member(rows, |m| m.avatar_hash.as_str()))
-        .bind(of_member(rows, |m| m.guild_avatar_hash.as_str()))
+        .bind(of_member(rows, Member::guild_avatar))
         .bind(of_member(rows, |m| m.roles.as_json()))
         .bind(of_member(rows, |m| m.joined_at))
         .bind(of_member(rows, |m| m.is_bot))

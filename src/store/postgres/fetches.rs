@@ -8,6 +8,7 @@ use super::{Postgres, guild_members, sync_batches};
 use crate::domain::{DiscordId, Guard, Mode, RunId};
 use crate::store::columns::{self, Columns as _, word};
 use crate::store::fetching::{Departing, FetchClaim, FetchedPage, MAX_WARNINGS};
+use crate::store::work::CLOCKS;
 use crate::store::{FinishClaim, MAX_CLAIMS, StoreError};
 
 impl Postgres {
@@ -57,12 +58,13 @@ impl Postgres {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE sync_runs SET lease_until = $4, rung_at = $4, attempts = attempts - $3
+            "UPDATE sync_runs SET lease_until = $4, rung_at = $5, attempts = attempts - $3
              WHERE id = $1 AND state = 'fetching' AND attempts = $2",
         )
         .bind(claim.run.uuid())
         .bind(claim.attempt)
         .bind(i32::from(blameless))
+        .bind(now - CLOCKS)
         .bind(now)
         .execute(&self.pool)
         .await?;
@@ -139,11 +141,14 @@ impl Postgres {
         claim: &FinishClaim,
         guard: Guard,
     ) -> Result<Option<Departing>, StoreError> {
-        let run =
-            sqlx::query("SELECT mode, expected_members FROM sync_runs WHERE id = $1 AND source = 'discord' AND mode <> 'delta'")
-                .bind(claim.run.uuid())
-                .fetch_optional(&self.pool)
-                .await?;
+        let run = sqlx::query(
+            "SELECT mode, expected_members,
+                 COALESCE((SELECT max(staged_at) FROM sync_batches WHERE run_id = $1), observed_at) AS listed_at
+             FROM sync_runs WHERE id = $1 AND source = 'discord' AND mode <> 'delta'",
+        )
+        .bind(claim.run.uuid())
+        .fetch_optional(&self.pool)
+        .await?;
         let Some(run) = run else { return Ok(None) };
         let (listed, _) = self.listed_ids(claim.run).await?;
         let mut connection = self.pool.acquire().await?;
@@ -157,6 +162,7 @@ impl Postgres {
             mode,
             listed: listed.len() as u64,
             expected: run.opt_int("expected_members")?.map(i64::unsigned_abs),
+            listed_at: run.time("listed_at")?,
             believed: departed.len() as u64 <= guard.limit(before),
             departed: departed.into_iter().map(columns::discord_id).collect::<Result<_, _>>()?,
         }))

@@ -10,7 +10,7 @@ use crate::store::columns::{self, Columns as _};
 use crate::store::{MemberPage, MemberTotals, StoreError};
 
 /// Compares each listed member with its row. Takes $1 to $9, the columns of the list, and $10, when it was true. A row with newer
-/// evidence is left alone, and so is a row in which nothing differs.
+/// evidence is left alone, and so is a row in which nothing differs. Of a picture for the guild that is not told, the row's counts.
 const COMPARED: &str = "
 WITH listed AS (
     SELECT discord_id, username, display_name, nickname, avatar_hash, guild_avatar_hash, roles::jsonb AS roles, joined_at, is_bot
@@ -23,8 +23,8 @@ WITH listed AS (
         m.date_left IS NOT NULL AS had_left,
         COALESCE(m.observed_at > $10, false) AS has_newer,
         (m.username, m.display_name, m.nickname, m.avatar_hash, m.guild_avatar_hash, m.roles, m.joined_at, m.is_bot)
-            IS DISTINCT FROM (l.username, l.display_name, l.nickname, l.avatar_hash, l.guild_avatar_hash, l.roles, l.joined_at, l.is_bot)
-            AS differs
+            IS DISTINCT FROM (l.username, l.display_name, l.nickname, l.avatar_hash, COALESCE(l.guild_avatar_hash, m.guild_avatar_hash),
+                l.roles, l.joined_at, l.is_bot) AS differs
     FROM listed l LEFT JOIN guild_members m ON m.discord_id = l.discord_id
 )";
 
@@ -36,7 +36,7 @@ LATERAL (
         ('display_name', to_jsonb(m.display_name), to_jsonb(n.display_name)),
         ('nickname', to_jsonb(m.nickname), to_jsonb(n.nickname)),
         ('avatar_hash', to_jsonb(m.avatar_hash), to_jsonb(n.avatar_hash)),
-        ('guild_avatar_hash', to_jsonb(m.guild_avatar_hash), to_jsonb(n.guild_avatar_hash)),
+        ('guild_avatar_hash', to_jsonb(m.guild_avatar_hash), to_jsonb(COALESCE(n.guild_avatar_hash, m.guild_avatar_hash))),
         ('roles', m.roles, n.roles),
         ('joined_at', to_jsonb(m.joined_at), to_jsonb(n.joined_at)),
         ('is_bot', to_jsonb(m.is_bot), to_jsonb(n.is_bot)),
@@ -50,14 +50,15 @@ const WRITE: &str = "
 , inserted AS (
     INSERT INTO guild_members (discord_id, username, display_name, nickname, avatar_hash, guild_avatar_hash, roles, joined_at, is_bot,
         date_created, date_modified, observed_at, created_run_id)
-    SELECT discord_id, username, display_name, nickname, avatar_hash, guild_avatar_hash, roles, joined_at, is_bot, $11, $11, $10, $12
+    SELECT discord_id, username, display_name, nickname, avatar_hash, COALESCE(guild_avatar_hash, ''), roles, joined_at, is_bot,
+        $11, $11, $10, $12
     FROM compared WHERE is_new
     ON CONFLICT (discord_id) DO NOTHING
     RETURNING 1
 ), changed AS (
     UPDATE guild_members m
     SET username = c.username, display_name = c.display_name, nickname = c.nickname, avatar_hash = c.avatar_hash,
-        guild_avatar_hash = c.guild_avatar_hash, roles = c.roles, joined_at = c.joined_at, is_bot = c.is_bot, date_left = NULL,
+        guild_avatar_hash = COALESCE(c.guild_avatar_hash, m.guild_avatar_hash), roles = c.roles, joined_at = c.joined_at, is_bot = c.is_bot, date_left = NULL,
         date_modified = $11, observed_at = $10
     FROM compared c
     WHERE m.discord_id = c.discord_id AND m.observed_at <= $10 AND NOT c.is_new AND (c.differs OR c.had_left)
@@ -76,7 +77,7 @@ const PLAN: &str = "
     INSERT INTO planned_changes (run_id, discord_id, action, before, after, observed_at, recorded_at)
     SELECT $12, n.discord_id, 'created', NULL,
         jsonb_build_object('username', username, 'display_name', display_name, 'nickname', nickname, 'avatar_hash', avatar_hash,
-            'guild_avatar_hash', guild_avatar_hash, 'roles', roles, 'joined_at', joined_at, 'is_bot', is_bot), $10, $11
+            'guild_avatar_hash', COALESCE(guild_avatar_hash, ''), 'roles', roles, 'joined_at', joined_at, 'is_bot', is_bot), $10, $11
     FROM compared n WHERE is_new
     UNION ALL
     SELECT $12, n.discord_id, CASE WHEN n.had_left THEN 'rejoined' ELSE 'updated' END, d.before, d.after, $10, $11
@@ -127,7 +128,7 @@ pub(super) async fn upsert(
         .bind(column(members, |m| m.display_name.as_str()))
         .bind(column(members, |m| m.nickname.as_str()))
         .bind(column(members, |m| m.avatar_hash.as_str()))
-        .bind(column(members, |m| m.guild_avatar_hash.as_str()))
+        .bind(column(members, |m| m.guild_avatar_hash.as_deref()))
         .bind(column(members, |m| m.roles.as_json()))
         .bind(column(members, |m| m.joined_at))
         .bind(column(members, |m| m.is_bot))

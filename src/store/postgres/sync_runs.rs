@@ -202,7 +202,7 @@ impl Postgres {
         let claim = if found.text("source")? == "discord" {
             // Its list is as new as its fetch, which begins now; this clock may be behind that of whoever filed the wish before.
             sqlx::query(
-                "UPDATE sync_runs SET state = 'fetching', started_at = $2,
+                "UPDATE sync_runs SET state = 'fetching', started_at = greatest($2, created_at),
                      observed_at = greatest($2, created_at), rung_at = $2 WHERE id = $1",
             )
             .bind(run.uuid())
@@ -216,11 +216,13 @@ impl Postgres {
             supersede(&mut tx, run, newer, now).await?;
             RunClaim::Superseded(may_go_on(&mut tx).await?)
         } else {
-            sqlx::query("UPDATE sync_runs SET state = 'applying', started_at = $2, rung_at = $2 WHERE id = $1")
-                .bind(run.uuid())
-                .bind(now)
-                .execute(&mut *tx)
-                .await?;
+            sqlx::query(
+                "UPDATE sync_runs SET state = 'applying', started_at = greatest($2, created_at), rung_at = $2 WHERE id = $1",
+            )
+            .bind(run.uuid())
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
             sync_batches::note_rung(&mut tx, run, now).await?;
             RunClaim::Started { batches: i32::try_from(found.int("batches_total")?).unwrap_or(i32::MAX) }
         };

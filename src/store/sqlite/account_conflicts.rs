@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 use super::{Sqlite, micros};
 use crate::store::claims::Unmet;
 use crate::store::columns;
-use crate::store::{AccountConflict, OpenConflict, OpenConflicts, StoreError, overview};
+use crate::store::{AccountConflict, OpenConflicts, StoreError, UnmetClaim, overview};
 
 /// Notes the claims of an import that are not met, in place of all earlier ones of the accounts that it names.
 pub(super) async fn replace(
@@ -66,11 +66,7 @@ impl Sqlite {
         rows.iter().map(columns::conflict).collect()
     }
 
-    pub(in crate::store) async fn number_of_conflicts(&self) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar("SELECT count(*) FROM account_conflicts").fetch_one(&self.read).await?)
-    }
-
-    pub(in crate::store) async fn conflict_page(&self, after: Option<i64>, limit: i64) -> Result<Vec<OpenConflict>, StoreError> {
+    pub(in crate::store) async fn conflict_page(&self, after: Option<i64>, limit: i64) -> Result<Vec<UnmetClaim>, StoreError> {
         let rows = sqlx::query(
             "SELECT u.*, c.kind, c.claimed, c.noted_at, h.id AS holder_id, h.username AS holder_name,
                  h.password_hash IS NOT NULL AS holder_has_password
@@ -82,6 +78,6 @@ impl Sqlite {
         .bind(limit)
         .fetch_all(&self.read)
         .await?;
-        rows.iter().map(columns::open_conflict).collect()
+        rows.iter().map(columns::unmet_claim).collect()
     }
 }

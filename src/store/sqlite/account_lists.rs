@@ -7,30 +7,39 @@ use crate::store::account_lists::Search;
 use crate::store::columns::{self, Columns as _};
 use crate::store::{AccountPage, AccountRow, AccountTotals, SessionLimits, StoreError};
 
-const ACCOUNT: &str = "
-SELECT u.*, m.discord_id IS NOT NULL AS is_known, m.date_left
-FROM users u LEFT JOIN guild_members m ON m.discord_id = u.discord_id";
+const COLUMNS: &str = "u.*, m.discord_id IS NOT NULL AS is_known, m.date_left";
+const WITH_MEMBER: &str = "LEFT JOIN guild_members m ON m.discord_id = u.discord_id";
 
-/// The accounts that a search finds: ?3 to ?4 is what begins like its key, ?5 to ?6 what begins like it in ASCII's lower case, ?7 is it as an
-/// id. Each way has an index of its own.
-const FOUND: &str = "
-AND u.id IN (
-    SELECT id FROM users WHERE username_key >= ?3 AND username_key < ?4
-    UNION SELECT id FROM users WHERE lower(email) >= ?5 AND lower(email) < ?6
-    UNION SELECT id FROM users WHERE lower(discord_username) >= ?5 AND lower(discord_username) < ?6
-    UNION SELECT id FROM users WHERE discord_id = ?7
-)";
+/// Where a search looks: ?2 to ?3 is what begins like its key, ?4 to ?5 what begins like it in ASCII's lower case, ?6 is it as an id.
+/// Each way has an index of its own.
+const WAYS: [&str; 4] = [
+    "u.username_key >= ?2 AND u.username_key < ?3",
+    "lower(u.email) >= ?4 AND lower(u.email) < ?5",
+    "lower(u.discord_username) >= ?4 AND lower(u.discord_username) < ?5",
+    "u.discord_id = ?6",
+];
+
+/// The accounts of a page, their numbers alone: whatever else is read of them is read of so few.
+fn numbers(page: &AccountPage, is_search: bool) -> String {
+    let after = match page.after {
+        None => "?1 IS NULL",
+        Some(_) => "u.username_key > (SELECT username_key FROM users WHERE id = ?1)",
+    };
+    let conditions = page.conditions();
+    let way = |way: &str| format!("SELECT u.id, u.username_key FROM users u WHERE {way} AND {after}{conditions}");
+    let found = if is_search { WAYS.map(way).join(" UNION ") } else { way("1 = 1") };
+    // The length stands there itself, because the plan depends on its being short.
+    format!("SELECT id FROM ({found}) AS f ORDER BY username_key LIMIT {}", page.limit)
+}
 
 impl Sqlite {
     pub(in crate::store) async fn account_page(&self, page: &AccountPage) -> Result<Vec<AccountRow>, StoreError> {
-        let found = if page.search.is_empty() { "" } else { FOUND };
-        let after = match page.after {
-            None => "?1 IS NULL",
-            Some(_) => "u.username_key > (SELECT username_key FROM users WHERE id = ?1)",
-        };
-        let sql = format!("{ACCOUNT} WHERE {after}{found}{} ORDER BY u.username_key LIMIT ?2", page.conditions());
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(page.after).bind(page.limit);
-        let query = match Search::of(&page.search) {
+        let search = Search::of(&page.search);
+        let numbers = numbers(page, search.is_some());
+        let sql =
+            format!("SELECT {COLUMNS} FROM ({numbers}) AS n JOIN users u ON u.id = n.id {WITH_MEMBER} ORDER BY u.username_key");
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(page.after);
+        let query = match search {
             None => query,
             Some(Search { key, ascii, id }) => query.bind(key.0).bind(key.1).bind(ascii.0).bind(ascii.1).bind(id),
         };
@@ -39,7 +48,7 @@ impl Sqlite {
     }
 
     pub(in crate::store) async fn account_by_id(&self, id: i64) -> Result<Option<AccountRow>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!("{ACCOUNT} WHERE u.id = ?1"));
+        let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM users u {WITH_MEMBER} WHERE u.id = ?1"));
         let row = sqlx::query(sql).bind(id).fetch_optional(&self.read).await?;
         row.as_ref().map(columns::account_row).transpose()
     }

@@ -61,7 +61,7 @@ async fn write(connection: &mut SqliteConnection, rows: &[MemberRow]) -> Result<
                 .push_bind(member.display_name.as_str())
                 .push_bind(member.nickname.as_str())
                 .push_bind(member.avatar_hash.as_str())
-                .push_bind(member.guild_avatar_hash.as_str())
+                .push_bind(member.guild_avatar())
                 .push_bind(member.roles.as_json())
                 .push_bind(member.joined_at.map(micros))
                 .push_bind(member.is_bot)

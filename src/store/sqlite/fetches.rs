@@ -7,6 +7,7 @@ use super::{Sqlite, guild_members, json_list, micros, sync_batches};
 use crate::domain::{DiscordId, Guard, Mode, RunId};
 use crate::store::columns::{self, Columns as _, word};
 use crate::store::fetching::{Departing, FetchClaim, FetchedPage, MAX_WARNINGS};
+use crate::store::work::CLOCKS;
 use crate::store::{FinishClaim, MAX_CLAIMS, StoreError};
 
 impl Sqlite {
@@ -56,12 +57,13 @@ impl Sqlite {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE sync_runs SET lease_until = ?4, rung_at = ?4, attempts = attempts - ?3
+            "UPDATE sync_runs SET lease_until = ?4, rung_at = ?5, attempts = attempts - ?3
              WHERE id = ?1 AND state = 'fetching' AND attempts = ?2",
         )
         .bind(claim.run.to_string())
         .bind(claim.attempt)
         .bind(i32::from(blameless))
+        .bind(micros(now - CLOCKS))
         .bind(micros(now))
         .execute(&self.write)
         .await?;
@@ -139,11 +141,14 @@ impl Sqlite {
         claim: &FinishClaim,
         guard: Guard,
     ) -> Result<Option<Departing>, StoreError> {
-        let run =
-            sqlx::query("SELECT mode, expected_members FROM sync_runs WHERE id = ?1 AND source = 'discord' AND mode <> 'delta'")
-                .bind(claim.run.to_string())
-                .fetch_optional(&self.read)
-                .await?;
+        let run = sqlx::query(
+            "SELECT mode, expected_members,
+                 COALESCE((SELECT max(staged_at) FROM sync_batches WHERE run_id = ?1), observed_at) AS listed_at
+             FROM sync_runs WHERE id = ?1 AND source = 'discord' AND mode <> 'delta'",
+        )
+        .bind(claim.run.to_string())
+        .fetch_optional(&self.read)
+        .await?;
         let Some(run) = run else { return Ok(None) };
         let (listed, _) = self.listed_ids(claim.run).await?;
         let mut connection = self.read.acquire().await?;
@@ -157,6 +162,7 @@ impl Sqlite {
             mode,
             listed: listed.len() as u64,
             expected: run.opt_int("expected_members")?.map(i64::unsigned_abs),
+            listed_at: run.time("listed_at")?,
             believed: departed.len() as u64 <= guard.limit(before),
             departed: departed.into_iter().map(columns::discord_id).collect::<Result<_, _>>()?,
         }))

@@ -12,7 +12,8 @@ use crate::store::{MemberPage, MemberTotals, StoreError};
 /// Rows of one `INSERT` into `listed`; SQLite takes 32,766 values a statement, and gains little beyond some hundred rows.
 const ROWS: usize = 500;
 
-/// Compares each listed member with its row. A row with newer evidence is left alone, and so is a row in which nothing differs.
+/// Compares each listed member with its row. A row with newer evidence is left alone, and so is a row in which nothing differs. Of a
+/// picture for the guild that is not told, the row's counts.
 const COMPARE: &str = "
 SELECT
     count(*) FILTER (WHERE is_new) AS created,
@@ -25,8 +26,8 @@ FROM (
         m.date_left IS NOT NULL AS had_left,
         COALESCE(m.observed_at > ?1, 0) AS has_newer,
         (m.username, m.display_name, m.nickname, m.avatar_hash, m.guild_avatar_hash, m.roles, m.joined_at, m.is_bot)
-            IS NOT (n.username, n.display_name, n.nickname, n.avatar_hash, n.guild_avatar_hash, n.roles, n.joined_at, n.is_bot)
-            AS differs
+            IS NOT (n.username, n.display_name, n.nickname, n.avatar_hash, COALESCE(n.guild_avatar_hash, m.guild_avatar_hash), n.roles,
+                n.joined_at, n.is_bot) AS differs
     FROM temp.listed n LEFT JOIN guild_members m ON m.discord_id = n.discord_id
 )";
 
@@ -35,12 +36,14 @@ const CHANGED: &str = "
 m.observed_at <= ?2 AND (
     m.date_left IS NOT NULL
     OR (m.username, m.display_name, m.nickname, m.avatar_hash, m.guild_avatar_hash, m.roles, m.joined_at, m.is_bot)
-        IS NOT (n.username, n.display_name, n.nickname, n.avatar_hash, n.guild_avatar_hash, n.roles, n.joined_at, n.is_bot))";
+        IS NOT (n.username, n.display_name, n.nickname, n.avatar_hash, COALESCE(n.guild_avatar_hash, m.guild_avatar_hash), n.roles,
+            n.joined_at, n.is_bot))";
 
 const INSERT: &str = "
 INSERT INTO guild_members (discord_id, username, display_name, nickname, avatar_hash, guild_avatar_hash, roles, joined_at, is_bot,
     date_created, date_modified, observed_at, created_run_id)
-SELECT discord_id, username, display_name, nickname, avatar_hash, guild_avatar_hash, roles, joined_at, is_bot, ?1, ?1, ?2, ?3
+SELECT discord_id, username, display_name, nickname, avatar_hash, COALESCE(guild_avatar_hash, ''), roles, joined_at, is_bot,
+    ?1, ?1, ?2, ?3
 FROM temp.listed n
 WHERE NOT EXISTS (SELECT 1 FROM guild_members m WHERE m.discord_id = n.discord_id)
 ORDER BY discord_id";
@@ -48,7 +51,7 @@ ORDER BY discord_id";
 const UPDATE: &str = "
 UPDATE guild_members AS m
 SET username = n.username, display_name = n.display_name, nickname = n.nickname, avatar_hash = n.avatar_hash,
-    guild_avatar_hash = n.guild_avatar_hash, roles = n.roles, joined_at = n.joined_at, is_bot = n.is_bot, date_left = NULL,
+    guild_avatar_hash = COALESCE(n.guild_avatar_hash, m.guild_avatar_hash), roles = n.roles, joined_at = n.joined_at, is_bot = n.is_bot, date_left = NULL,
     date_modified = ?1, observed_at = ?2
 FROM temp.listed n
 WHERE m.discord_id = n.discord_id AND {changed}";
@@ -64,7 +67,7 @@ WHERE {changed}";
 const PLAN: &str = "
 INSERT INTO planned_changes (run_id, discord_id, action, after, observed_at, recorded_at)
 SELECT ?3, discord_id, 'created', json_object('username', username, 'display_name', display_name, 'nickname', nickname,
-    'avatar_hash', avatar_hash, 'guild_avatar_hash', guild_avatar_hash, 'roles', json(roles), 'joined_at', joined_at,
+    'avatar_hash', avatar_hash, 'guild_avatar_hash', COALESCE(guild_avatar_hash, ''), 'roles', json(roles), 'joined_at', joined_at,
     'is_bot', json(iif(is_bot, 'true', 'false'))), ?2, ?1
 FROM temp.listed n
 WHERE NOT EXISTS (SELECT 1 FROM guild_members m WHERE m.discord_id = n.discord_id)";
@@ -72,8 +75,11 @@ WHERE NOT EXISTS (SELECT 1 FROM guild_members m WHERE m.discord_id = n.discord_i
 /// The fields in which a listed member n differs from its row m, with the values of `of`, as a JSON object.
 fn differences(of: char) -> String {
     let text = |name: &str| format!("iif(m.{name} IS NOT n.{name}, ',\"{name}\":' || json_quote({of}.{name}), '')");
-    let texts = ["username", "display_name", "nickname", "avatar_hash", "guild_avatar_hash", "joined_at"];
+    let texts = ["username", "display_name", "nickname", "avatar_hash", "joined_at"];
     let mut parts: Vec<String> = texts.into_iter().map(text).collect();
+    parts.push(format!(
+        "iif(m.guild_avatar_hash IS NOT COALESCE(n.guild_avatar_hash, m.guild_avatar_hash), ',\"guild_avatar_hash\":' || json_quote({of}.guild_avatar_hash), '')"
+    ));
     parts.push(format!("iif(m.roles IS NOT n.roles, ',\"roles\":' || {of}.roles, '')"));
     parts.push(format!("iif(m.is_bot IS NOT n.is_bot, ',\"is_bot\":' || iif({of}.is_bot, 'true', 'false'), '')"));
     let date_left = if of == 'm' { "m.date_left" } else { "'null'" };
@@ -128,7 +134,7 @@ async fn list(connection: &mut SqliteConnection, members: &[Member]) -> Result<(
                 .push_bind(member.display_name.as_str())
                 .push_bind(member.nickname.as_str())
                 .push_bind(member.avatar_hash.as_str())
-                .push_bind(member.guild_avatar_hash.as_str())
+                .push_bind(member.guild_avatar_hash.as_deref())
                 .push_bind(member.roles.as_json())
                 .push_bind(member.joined_at.map(micros))
                 .push_bind(member.is_bot);

@@ -9,6 +9,7 @@ use super::sync_runs::may_go_on;
 use super::{Sqlite, daily_counts, guild_members, micros, sync_batches};
 use crate::domain::{Counts, HeldReason, RunError, RunId, RunState};
 use crate::store::columns::Columns as _;
+use crate::store::work::CLOCKS;
 use crate::store::{Cancelled, FinishClaim, MAX_CLAIMS, StoreError};
 
 /// A run with a step whose claims are used up and have all ended without an outcome, at ?1, with ?2 claims.
@@ -152,12 +153,13 @@ impl Sqlite {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE sync_runs SET lease_until = ?4, rung_at = ?4, attempts = attempts - ?3
+            "UPDATE sync_runs SET lease_until = ?4, rung_at = ?5, attempts = attempts - ?3
              WHERE id = ?1 AND state = 'finishing' AND attempts = ?2",
         )
         .bind(claim.run.to_string())
         .bind(claim.attempt)
         .bind(i32::from(blameless))
+        .bind(micros(now - CLOCKS))
         .bind(micros(now))
         .execute(&self.write)
         .await?;
@@ -208,7 +210,8 @@ impl Sqlite {
     ) -> Result<Option<Vec<RunId>>, StoreError> {
         let mut tx = self.begin().await?;
         let unclaimed = sqlx::query(
-            "SELECT 1 FROM sync_runs WHERE id = ?1 AND state = 'fetching' AND attempts = 0 AND lease_until IS NULL AND started_at < ?2",
+            "SELECT 1 FROM sync_runs
+             WHERE id = ?1 AND state = 'fetching' AND (lease_until IS NULL AND started_at < ?2 OR lease_until < ?2)",
         )
         .bind(run.to_string())
         .bind(micros(since))

@@ -202,7 +202,7 @@ impl Sqlite {
         let claim = if found.text("source")? == "discord" {
             // Its list is as new as its fetch, which begins now; this clock may be behind that of whoever filed the wish before.
             sqlx::query(
-                "UPDATE sync_runs SET state = 'fetching', started_at = ?2,
+                "UPDATE sync_runs SET state = 'fetching', started_at = max(?2, created_at),
                      observed_at = max(?2, created_at), rung_at = ?2 WHERE id = ?1",
             )
             .bind(run.to_string())
@@ -216,7 +216,7 @@ impl Sqlite {
             supersede(&mut tx, run, newer, now).await?;
             RunClaim::Superseded(may_go_on(&mut tx).await?)
         } else {
-            sqlx::query("UPDATE sync_runs SET state = 'applying', started_at = ?2, rung_at = ?2 WHERE id = ?1")
+            sqlx::query("UPDATE sync_runs SET state = 'applying', started_at = max(?2, created_at), rung_at = ?2 WHERE id = ?1")
                 .bind(run.to_string())
                 .bind(micros(now))
                 .execute(&mut *tx)

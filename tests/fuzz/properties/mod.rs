@@ -102,8 +102,8 @@ fn taken(roster: Roster) -> Taken {
 fn person(member: &Member) -> Person {
     Person {
         id: member.id.get(),
-        texts: [&member.username, &member.display_name, &member.nickname, &member.avatar_hash, &member.guild_avatar_hash]
-            .map(String::clone),
+        texts: [&member.username, &member.display_name, &member.nickname, &member.avatar_hash].map(String::clone),
+        guild_avatar: member.guild_avatar_hash.clone(),
         roles: member.roles.to_vec(),
         joined_at: member.joined_at.map(|at| at.timestamp_micros()),
         is_bot: member.is_bot,

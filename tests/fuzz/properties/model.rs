@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use super::node::Node;
 use super::time;
 
-/// A member as the list states it: texts are `username`, `display_name`, `nickname` and both avatars, times microseconds since 1970.
+/// A member as the list states it: texts are `username`, `display_name`, `nickname` and `avatar`, times microseconds since 1970.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Person {
     pub id: i64,
-    pub texts: [String; 5],
+    pub texts: [String; 4],
+    /// `None` if the entry does not tell.
+    pub guild_avatar: Option<String>,
     pub roles: Vec<String>,
     pub joined_at: Option<i64>,
     pub is_bot: bool,
@@ -107,7 +109,10 @@ impl<'a> Judge<'a> {
         let (avatar_key, avatar) = self.value("avatar", "avatar_hash");
         let avatar = self.text(avatar_key, avatar);
         let (guild_avatar_key, guild_avatar) = self.value("guild_avatar", "guild_avatar_hash");
-        let guild_avatar = self.text(guild_avatar_key, guild_avatar);
+        let guild_avatar = match guild_avatar {
+            None => Some(None),
+            told => self.text(guild_avatar_key, told).map(Some),
+        };
         let roles = self.roles(guild);
         let joined_at = match self.entry.get("joined_at") {
             None | Some(Node::Null) => Some(None),
@@ -121,7 +126,8 @@ impl<'a> Judge<'a> {
         };
         Some(Person {
             id: id?,
-            texts: [username?, display_name?, nickname?, avatar?, guild_avatar?],
+            texts: [username?, display_name?, nickname?, avatar?],
+            guild_avatar: guild_avatar?,
             roles: roles?,
             joined_at: joined_at?,
             is_bot: is_bot?,

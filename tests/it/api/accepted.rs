@@ -75,11 +75,15 @@ async fn what_is_left_out_is_its_default_and_overwrites() {
     assert_eq!(picked(&service.sync(pictured).await.counts(), ["updated", "unchanged"]), [1, 0]);
     assert_eq!(service.of_member("123456789", "guild_avatar_hash").await, "a_1");
     let short = json!([{ "id": "123456789", "username": "user" }]);
-    assert_eq!(picked(&service.sync(short).await.counts(), ["updated", "unchanged"]), [1, 0]);
+    assert_eq!(picked(&service.sync(short.clone()).await.counts(), ["updated", "unchanged"]), [1, 0]);
     let whole = WHOLE.replace("joined_at", "coalesce(joined_at, 'none')");
-    assert_eq!(service.of_member("123456789", &whole).await, "user/////[]/none/0");
+    // All but the picture for the guild, of which most bots know nothing.
+    assert_eq!(service.of_member("123456789", &whole).await, "user////a_1/[]/none/0");
+    assert_eq!(picked(&service.sync(short).await.counts(), ["updated", "unchanged"]), [1, 1]);
     let nulls = json!([{ "id": "123456789", "username": "user", "display_name": null, "nickname": null, "avatar": null,
                          "guild_avatar": null, "roles": [], "joined_at": null, "is_bot": false }]);
+    assert_eq!(picked(&service.sync(nulls.clone()).await.counts(), ["updated", "unchanged"]), [1, 0]);
+    assert_eq!(service.of_member("123456789", &whole).await, "user/////[]/none/0");
     assert_eq!(picked(&service.sync(nulls).await.counts(), ["updated", "unchanged"]), [1, 1]);
     service.stop().await;
 }

@@ -118,17 +118,21 @@ fn timeless(changes: Vec<Value>) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_foretells_the_real_one_and_writes_nothing() {
     let service = Service::start().await;
-    service.sync(members(1..=8)).await.counts();
+    let mut before = members(1..=8);
+    before[5]["guild_avatar"] = "a_6".into();
+    service.sync(before).await.counts();
     leave(&service, "2").await.counts();
     let mut listed = members([1, 2, 4, 5, 6, 7, 8, 50, 51]);
     listed[2]["nickname"] = "Vier".into();
     listed[2]["guild_avatar"] = "a_4".into();
     listed[8]["guild_avatar"] = "a_51".into();
+    // Another name, and not a word of the picture that is known of him.
+    listed[4]["nickname"] = "Sechs".into();
     listed.push(member(50));
     let rows =
         service.column("SELECT CAST(observed_at AS TEXT) || date_modified || username FROM guild_members ORDER BY 1").await;
     let dry = send(service.post(json!({ "members": listed, "dry_run": true }).to_string())).await.counts();
-    assert_eq!(picked(&dry, COUNTS), [2, 7, 1, 1, 5, 10, 1, 9, 0]);
+    assert_eq!(picked(&dry, COUNTS), [2, 7, 1, 1, 4, 10, 1, 9, 0]);
     assert_eq!(
         service.column("SELECT CAST(observed_at AS TEXT) || date_modified || username FROM guild_members ORDER BY 1").await,
         rows
@@ -137,7 +141,12 @@ async fn a_dry_run_foretells_the_real_one_and_writes_nothing() {
     let plan = changes(&service, &dry).await;
     let told: Vec<(&str, &str)> =
         plan.iter().map(|change| (change["id"].as_str().unwrap(), change["action"].as_str().unwrap())).collect();
-    assert_eq!(told, [("2", "rejoined"), ("3", "left"), ("4", "updated"), ("50", "created"), ("51", "created")]);
+    assert_eq!(
+        told,
+        [("2", "rejoined"), ("3", "left"), ("4", "updated"), ("6", "updated"), ("50", "created"), ("51", "created")]
+    );
+
+    assert_eq!(plan[3]["after"], json!({ "nickname": "Sechs" }));
 
     let real = service.sync(listed.clone()).await.counts();
     assert_eq!(picked(&real, COUNTS), picked(&dry, COUNTS));

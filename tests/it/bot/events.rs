@@ -30,19 +30,16 @@ async fn joining_changing_leaving_and_coming_back() {
     let row = site.row(77, "she is here", |row| row.date_left.is_none()).await;
     let names = (row.member.username.as_str(), row.member.display_name.as_str(), row.member.nickname.as_str());
     assert_eq!((names, row.member.roles.to_vec()), (("nelly", "Nelly", "Nell"), vec!["41".to_owned(), "42".to_owned()]));
-    assert_eq!(
-        (row.member.avatar_hash.as_str(), row.member.guild_avatar_hash.as_str()),
-        ("", "0fa1c2e3aa1f5e5b8a3c1a4bd9a0c111")
-    );
+    assert_eq!((row.member.avatar_hash.as_str(), row.member.guild_avatar()), ("", "0fa1c2e3aa1f5e5b8a3c1a4bd9a0c111"));
     let joined = row.member.joined_at;
     assert_eq!(joined, Some("2024-05-01T12:30:00.123Z".parse().unwrap()));
 
     // Nothing but her picture for the guild.
     let moving = "a_0fa1c2e3aa1f5e5b8a3c1a4bd9a0c222";
     site.discord.world(|world| world.member_changes(&nelly().with("avatar", moving)));
-    site.row(77, "she has another picture", |row| row.member.guild_avatar_hash == moving).await;
+    site.row(77, "she has another picture", |row| row.member.guild_avatar() == moving).await;
     site.discord.world(|world| world.member_changes(&nelly().with("avatar", Value::Null)));
-    site.row(77, "she has no picture for the guild", |row| row.member.guild_avatar_hash.is_empty()).await;
+    site.row(77, "she has no picture for the guild", |row| row.member.guild_avatar().is_empty()).await;
 
     // A change that does not know when she joined.
     site.discord.world(|world| world.member_changes(&nelly().nick("Nellie").with("joined_at", Value::Null)));

@@ -77,10 +77,10 @@ async fn a_claim_is_dropped_and_nothing_else_changes() {
     let answer = site.act(CONFLICTS, &fields(&new.to_string(), &ONE.to_string(), &old.to_string(), "keep")).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     assert_eq!(owner(&site).await.as_deref(), Some("old"));
-    assert_eq!(site.stores.account_lists.count_conflicts().await.unwrap(), 2);
+    assert_eq!(site.stores.account_lists.account_totals().await.unwrap().conflicts, 2);
     let odd = site.stores.accounts.credentials("odd").await.unwrap().unwrap().account.id.to_string();
     assert_eq!(site.act(CONFLICTS, &[("account", &odd), ("decision", "keep")]).await.status, StatusCode::SEE_OTHER);
-    assert_eq!(site.stores.account_lists.count_conflicts().await.unwrap(), 1);
+    assert_eq!(site.stores.account_lists.account_totals().await.unwrap().conflicts, 1);
 }
 
 #[tokio::test]

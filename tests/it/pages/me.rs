@@ -32,7 +32,7 @@ async fn a_member_sees_the_membership() {
     ben.nickname = "Ben <of> the \u{202e}North".into();
     ben.roles = Roles::from_iter(["1", "2", "3"]);
     ben.avatar_hash = "8342729096ea3675442027381ff50dfe".into();
-    ben.guild_avatar_hash = "0fa1c2e3aa1f5e5b8a3c1a4bd9a0c111".into();
+    ben.guild_avatar_hash = Some("0fa1c2e3aa1f5e5b8a3c1a4bd9a0c111".into());
     seed::members(&site.stores, &[ben], &[]).await;
     seed::account(&site.stores, "ben", "ben@example.org", BEN).await;
     let answer = site.get(ME).await;

@@ -188,7 +188,7 @@ async fn each_step_is_told_and_a_reload_repeats_nothing() {
     let (address, page) = program.sync().await;
     let told = steps(&page);
     assert!(told.starts_with("Asked Discord was asked for this member, at the wish of root. Found Discord says that they are in the guild. Matched The account with this Discord id: owner Changed Renamed"), "{told}");
-    assert!(told.contains("Nickname — → &#60;b&#62;Who&#60;/b&#62;"), "{told}");
+    assert!(told.contains("Nickname — → became &#60;b&#62;Who&#60;/b&#62;"), "{told}");
     assert!(!page.contains("<b>Who"));
     let after = (program.asked(), program.deltas().await);
     assert_eq!(steps(&program.get(&address).await.body), told);

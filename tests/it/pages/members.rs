@@ -68,26 +68,151 @@ async fn following_next_shows_everybody_once() {
 #[tokio::test]
 async fn a_list_that_fills_its_last_page_has_no_page_after_it() {
     let mut site = Site::as_staff().await;
-    let members: Vec<_> = (1..=25).map(|id| member(id, "m")).collect();
+    let members: Vec<_> = (1..=26).map(|id| member(id, "m")).collect();
     seed::members(&site.stores, &members, &[]).await;
-    let answer = site.get(&format!("{LIST}?page_size=25")).await;
-    assert_eq!(link(&answer.body, "Next page"), None);
-    let beyond = site.get(&format!("{LIST}?page_size=25&after=25")).await;
+    let first = site.get(&format!("{LIST}?page_size=25")).await;
+    let next = link(&first.body, "Next page").unwrap();
+    let last = site.get(&next).await;
+    assert_eq!((ids(&last.body), link(&last.body, "Next page")), (vec![26], None));
+    // Somebody else's row may be gone by the time the link is followed.
+    site.ledger.execute("DELETE FROM guild_members WHERE discord_id = 26").await;
+    let beyond = site.get(&next).await;
     assert!(beyond.body.contains("The list ends before this point") && link(&beyond.body, "First page").is_some());
-    assert_eq!(link(&beyond.body, "50"), Some(format!("{LIST}?after=25&page_size=50")), "the place is kept");
+    assert_eq!(link(&beyond.body, "50"), Some(format!("{LIST}?page_size=50")), "another length begins anew");
 }
 
 #[tokio::test]
 async fn what_the_list_does_not_know_is_named() {
     let mut site = Site::as_staff().await;
+    let members: Vec<_> = (1..=60).map(|id| member(id, "m")).collect();
+    seed::members(&site.stores, &members, &[]).await;
+    let next = link(&site.get(&format!("{LIST}?page_size=25&status=present")).await.body, "Next page").unwrap();
+    let after = next.split("after=").nth(1).unwrap().to_owned();
+    let mark = after.split('.').next().unwrap();
     for (query, named) in [
-        ("page_size=7", "“page_size” must be 25, 50, 100 or 200."),
-        ("after=007", "“after” cannot be used"),
+        ("page_size=7", "“page_size” must be one of “25”, “50”, “100”, “200”."),
+        ("after=25", "This place in the list belongs to another search or filter."),
+        (&format!("status=left&after={after}"), "belongs to another search or filter"),
+        (&format!("status=present&sort=-id&after={after}"), "belongs to another search or filter"),
+        (&format!("status=present&after={mark}.x.7"), "“after” cannot be read"),
+        (&format!("status=present&after={mark}.99999999999999999999.7"), "“after” cannot be read"),
         ("color=red", "This list does not know “color”"),
         ("%3Cb%3E=1", "does not know “&#60;b&#62;”"),
+        ("status=gone", "“status” must be one of “present”, “left”."),
+        ("linked=1", "“linked” must be one of “yes”, “no”."),
+        ("bot=true", "“bot” must be one of “yes”, “no”."),
+        ("role=admin", "“role” must be the id of a role."),
+        ("role=7%20OR%201=1", "“role” must be the id of a role."),
+        ("sort=username", "“sort” must be one of"),
+        ("joined_from=yesterday", "“joined_from” must be a day"),
+        ("left_to=2026-02-30", "“left_to” must be a day"),
+        ("q=a&q=b", "“q” is given twice."),
+        ("q=%00", "“q” cannot be used"),
     ] {
         let answer = site.get(&format!("{LIST}?{query}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
         assert!(answer.body.contains(named), "{query}: {}", answer.body);
+        let file = site.get(&format!("{LIST}export.csv?{query}")).await;
+        let is_paging = query.contains("after") || query.contains("page_size");
+        assert!(is_paging || file.status == StatusCode::BAD_REQUEST, "{query}: {}", file.body);
     }
+}
+
+/// A guild in which every filter leaves some in and some out.
+async fn mixed(site: &Site) {
+    let mut members: Vec<_> = (1..=6).map(|id| member(id, &format!("m{id}"))).collect();
+    members[0].roles = ["5"].into_iter().collect();
+    members[1].is_bot = true;
+    members[2].joined_at = Some("2026-11-01T23:59:59.999999Z".parse().unwrap());
+    members[3].joined_at = None;
+    members[5].nickname = "Rebecca".into();
+    seed::members(&site.stores, &members, &[5]).await;
+    seed::account(&site.stores, "m5@home", "", 5).await;
+    seed::account(&site.stores, "annabel", "", 6).await;
+}
+
+#[tokio::test]
+async fn filters_and_the_search_show_whom_they_say() {
+    let mut site = Site::as_staff().await;
+    mixed(&site).await;
+    for (query, expected) in [
+        ("status=present", vec![1, 2, 3, 4, 6]),
+        ("status=left", vec![5]),
+        ("linked=yes", vec![5, 6]),
+        ("linked=no&status=present", vec![1, 2, 3, 4]),
+        ("bot=yes", vec![2]),
+        ("bot=no", vec![1, 3, 4, 5, 6]),
+        ("role=5", vec![1]),
+        ("joined_from=2026-11-01&joined_to=2026-11-01", vec![3]),
+        ("joined_to=2026-10-31", vec![1, 2, 5, 6]),
+        ("left_from=2026-11-22", vec![5]),
+        ("left_to=2026-11-21", vec![]),
+        ("q=becc", vec![6]),
+        ("q=annab", vec![6]),
+        ("q=home&status=left", vec![5]),
+        ("q=home&status=present", vec![]),
+        ("sort=-id", vec![6, 5, 4, 3, 2, 1]),
+        ("sort=-joined_at", vec![3, 6, 5, 2, 1, 4]),
+        ("sort=date_left", vec![5, 1, 2, 3, 4, 6]),
+    ] {
+        let answer = site.get(&format!("{LIST}?{query}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{query}");
+        assert_eq!(ids(&answer.body), expected, "{query}");
+        let words = if expected.len() == 1 { "1 member".to_owned() } else { format!("{} members", expected.len()) };
+        assert!(answer.body.contains(&format!("<p class=\"results\">{words}</p>")), "{query}: {words}");
+        let clear = link(&answer.body, "Clear");
+        assert_eq!(clear, (!query.starts_with("sort")).then(|| LIST.to_owned()), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_filtered_list_keeps_its_state_in_forms_and_links() {
+    let mut site = Site::as_staff().await;
+    mixed(&site).await;
+    let role = GuildRole { id: 5_i64.try_into().unwrap(), name: "Helpers".into(), color: 255, position: 1 };
+    site.stores.roles.replace_roles(&[role]).await.unwrap();
+    let answer = site.get(&format!("{LIST}?q=m&status=present&role=5&joined_from=2020-01-01&sort=-joined_at&page_size=25")).await;
+    insta::assert_snapshot!("members_one_character", answer.page());
+    let answer = site.get(&format!("{LIST}?status=present&role=404&sort=-joined_at&page_size=25")).await;
+    insta::assert_snapshot!("members_nobody_fits", answer.page());
+}
+
+#[tokio::test]
+async fn an_export_is_the_filtered_list_and_no_formula() {
+    let mut site = Site::as_staff().await;
+    let mut members: Vec<_> = (1..=4).map(|id| member(id, "m")).collect();
+    members[0].username = "=HYPERLINK(\"http://evil.example\",\"x\")".into();
+    members[0].nickname = "+1, \"two\"\nlines".into();
+    members[1].display_name = "-1".into();
+    members[1].roles = ["5", "404"].into_iter().collect();
+    members[2].nickname = "@home \u{202e}x".into();
+    members[2].is_bot = true;
+    seed::members(&site.stores, &members, &[4]).await;
+    seed::account(&site.stores, "=account", "", 1).await;
+    let role = GuildRole { id: 5_i64.try_into().unwrap(), name: "=Role".into(), color: 255, position: 1 };
+    site.stores.roles.replace_roles(&[role]).await.unwrap();
+    let answer = site.get(&format!("{LIST}export.csv?status=present")).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("content-type"), "text/csv; charset=utf-8; header=present");
+    assert_eq!(answer.header("content-disposition"), "attachment; filename=\"members.csv\"");
+    insta::assert_snapshot!("members_csv", answer.body.replace('\r', "␍"));
+
+    let log = site.get("/admin/log/?act=export").await;
+    assert!(log.body.contains("Exported a list") && log.body.contains(&format!("{LIST}?status=present")), "{}", log.body);
+    let mut nobody = Site::with_people().await;
+    assert_eq!(nobody.get(&format!("{LIST}export.csv")).await.status, StatusCode::SEE_OTHER);
+    nobody.log_in("ben", super::PASSWORD).await;
+    assert_eq!(nobody.get(&format!("{LIST}export.csv")).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn an_export_of_many_pages_has_everybody_once() {
+    let mut site = Site::as_staff().await;
+    let members: Vec<_> = (1..=2_500).map(|id| member(id, "m")).collect();
+    seed::members(&site.stores, &members, &[]).await;
+    let answer = site.get(&format!("{LIST}export.csv?sort=-joined_at&page_size=25")).await;
+    let seen: Vec<i64> = answer.body.lines().skip(1).map(|line| line.split(',').next().unwrap().parse().unwrap()).collect();
+    assert_eq!(seen, (1..=2_500).rev().collect::<Vec<_>>());
+    let none = site.get(&format!("{LIST}export.csv?status=left")).await;
+    assert_eq!(none.body.lines().count(), 1, "a list of nobody has its head");
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod assets;
+mod comparison;
 mod conflicts;
 mod discord;
 mod login;
@@ -145,6 +146,7 @@ impl Site {
             read: stores.read.clone(),
             runs: stores.runs.clone(),
             live_viewers: 3,
+            member_lists: stores.member_lists.clone(),
             accounts: stores.accounts.clone(),
             account_lists: stores.account_lists.clone(),
             account_desk: stores.account_desk.clone(),

@@ -55,7 +55,7 @@ pub fn member(number: i64, username: &str) -> Member {
         display_name: String::new(),
         nickname: String::new(),
         avatar_hash: String::new(),
-        guild_avatar_hash: String::new(),
+        guild_avatar_hash: None,
         roles: Roles::default(),
         joined_at: Some(Utc.with_ymd_and_hms(2021, 3, 4, 5, 6, 7).unwrap()),
         is_bot: false,
@@ -98,13 +98,13 @@ pub fn odd_members() -> Vec<Member> {
     members[0].avatar_hash = "8342729096ea3675442027381ff50dfe".into();
     members[2].nickname = "\u{202e}drowssap \u{5d0}\u{5d1}\u{5d2}".into();
     members[3].nickname = "🎉🐉👩‍👩‍👧‍👦 Łucja".into();
-    members[3].guild_avatar_hash = "a_0fa1c2e3aa1f5e5b8a3c1a4bd9a0c111".into();
+    members[3].guild_avatar_hash = Some("a_0fa1c2e3aa1f5e5b8a3c1a4bd9a0c111".into());
     members[3].joined_at = None;
     members[4].nickname = "z\u{351}\u{36b}\u{343}\u{36a}\u{302}a\u{334}\u{310}\u{333}\u{348}lgo".repeat(4);
     members[5].nickname = "W".repeat(100);
     members[6].is_bot = true;
     members[8].nickname = "\" onerror=\"alert(1)' & co".into();
-    members[8].guild_avatar_hash = "../?\"><script>".into();
+    members[8].guild_avatar_hash = Some("../?\"><script>".into());
     members[8].avatar_hash = "../../evil\" onerror=\"alert(1)".into();
     members
 }

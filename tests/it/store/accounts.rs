@@ -151,7 +151,6 @@ async fn accounts_are_counted(ledger: &Ledger) {
     ledger.account_desk.change_account(ben, AccountChange::Deactivate, root).await.unwrap();
     let totals = ledger.account_lists.account_totals().await.unwrap();
     assert_eq!(totals, AccountTotals { all: 4, staff: 2, inactive: 1, conflicts: 1 });
-    assert_eq!(ledger.account_lists.count_conflicts().await.unwrap(), 1);
 }
 
 /// Whether an account may look, may act, and can be used.
@@ -254,7 +253,7 @@ async fn a_claim_is_met_and_links_follow(ledger: &Ledger) {
     let old = ledger.accounts.log_in_with_discord(&login, at(1)).await.unwrap();
     let new = import(ledger, "new", "", Claim::Id(id(2))).await;
     import(ledger, "new", "", Claim::Id(id(1))).await;
-    let open = ledger.account_lists.open_conflicts(None, 10).await.unwrap();
+    let open = ledger.account_lists.unmet_claims(None, 10).await.unwrap();
     assert_eq!(open.len(), 1);
     assert_eq!((open[0].account.id, open[0].claimed_id(), open[0].kind), (new, Some(id(1)), ConflictKind::ClaimedTwice));
     let holder = open[0].holder.as_ref().unwrap();
@@ -268,7 +267,7 @@ async fn a_claim_is_met_and_links_follow(ledger: &Ledger) {
     let row = ledger.account_lists.account(new).await.unwrap().unwrap();
     assert_eq!(row.discord_username, "one", "the name at Discord goes with the id");
     assert_eq!(ledger.account_lists.account(old.id).await.unwrap().unwrap().discord_username, "");
-    assert_eq!(ledger.account_lists.count_conflicts().await.unwrap(), 0);
+    assert_eq!(ledger.account_lists.account_totals().await.unwrap().conflicts, 0);
     assert_eq!(give(ledger, new, 1, Some(old.id)).await, Settlement::Gone);
     let history = ledger.read.history(id(1), None, 10).await.unwrap();
     let actions: Vec<&str> = history.iter().map(|event| event.change.action.as_str()).collect();
@@ -286,7 +285,7 @@ async fn a_claim_is_dropped_and_nothing_changes(ledger: &Ledger) {
     assert_eq!(kept, Settlement::Done { linked: 0, unlinked: 0 });
     assert_eq!(linked_to(ledger, 1).await.as_deref(), Some("old"));
     assert_eq!(account(ledger, "new").await.discord_id, None);
-    let open = ledger.account_lists.open_conflicts(None, 10).await.unwrap();
+    let open = ledger.account_lists.unmet_claims(None, 10).await.unwrap();
     assert_eq!(open.iter().map(|one| one.account.id).collect::<Vec<_>>(), [other]);
     assert_eq!(ledger.account_desk.settle_conflict(new, Decided::Keep, at(6)).await.unwrap(), Settlement::Gone);
 }
@@ -300,7 +299,6 @@ async fn a_claim_that_has_changed_meanwhile_is_not_met(ledger: &Ledger) {
     assert_eq!(give(ledger, old, 1, Some(old)).await, Settlement::Gone, "it claims nothing");
     assert_eq!(give(ledger, i64::MAX, 1, Some(old)).await, Settlement::Gone);
     assert_eq!(account(ledger, "old").await.discord_id, Some(id(1)));
-    assert_eq!(ledger.account_lists.count_conflicts().await.unwrap(), 1);
     // Its holder gives it up: nobody has it now.
     import(ledger, "old", "", Claim::Id(id(9))).await;
     assert_eq!(give(ledger, new, 1, Some(old)).await, Settlement::Moved);
@@ -310,12 +308,12 @@ async fn a_claim_that_has_changed_meanwhile_is_not_met(ledger: &Ledger) {
 
 async fn what_is_no_id_can_only_be_dropped(ledger: &Ledger) {
     let odd = import(ledger, "odd", "", Claim::Unreadable("12<b>".into())).await;
-    let open = ledger.account_lists.open_conflicts(None, 10).await.unwrap();
+    let open = ledger.account_lists.unmet_claims(None, 10).await.unwrap();
     assert_eq!((open[0].claimed.as_str(), open[0].claimed_id(), &open[0].holder), ("12<b>", None, &None));
     assert_eq!(give(ledger, odd, 12, None).await, Settlement::Moved);
     let kept = ledger.account_desk.settle_conflict(odd, Decided::Keep, at(5)).await.unwrap();
     assert_eq!(kept, Settlement::Done { linked: 0, unlinked: 0 });
-    assert_eq!(ledger.account_lists.count_conflicts().await.unwrap(), 0);
+    assert_eq!(ledger.account_lists.account_totals().await.unwrap().conflicts, 0);
 }
 
 async fn claims_are_listed_page_by_page(ledger: &Ledger) {
@@ -325,7 +323,7 @@ async fn claims_are_listed_page_by_page(ledger: &Ledger) {
     }
     let (mut after, mut seen) = (None, Vec::new());
     loop {
-        let page = ledger.account_lists.open_conflicts(after, 2).await.unwrap();
+        let page = ledger.account_lists.unmet_claims(after, 2).await.unwrap();
         let Some(last) = page.last() else { break };
         after = Some(last.account.id);
         seen.extend(page.into_iter().map(|one| one.account.username));

@@ -21,7 +21,9 @@ on_both!(
     a_tick_is_one_run,
     a_fetch_is_never_older_than_the_wish_for_it,
     a_reply_is_kept_with_the_run_that_fulfils_the_wish_or_not_at_all,
-    a_fetch_is_given_up_for_want_of_a_token_only_if_nobody_ever_claimed_it,
+    a_fetch_is_given_up_for_want_of_a_token_if_nobody_is_at_it,
+    what_is_given_back_is_free_at_once_by_any_clock,
+    a_list_says_when_the_last_of_it_had_come,
 );
 
 const LEASE: TimeDelta = TimeDelta::seconds(6);
@@ -221,7 +223,8 @@ async fn a_fetch_is_never_older_than_the_wish_for_it(ledger: &Ledger) {
     ledger.filing.file_run(&run, &[], &[]).await.unwrap();
     assert_eq!(ledger.work.claim_run(run.id, at(40)).await.unwrap(), RunClaim::Fetch);
     assert_eq!(claim(ledger, run.id, 40).await.unwrap().observed_at, at(100));
-    assert_eq!(read(ledger, run.id).await.observed_at, at(100));
+    let run = read(ledger, run.id).await;
+    assert_eq!((run.observed_at, run.started_at), (at(100), Some(at(100))));
 }
 
 async fn a_reply_is_kept_with_the_run_that_fulfils_the_wish_or_not_at_all(ledger: &Ledger) {
@@ -243,21 +246,58 @@ async fn a_reply_is_kept_with_the_run_that_fulfils_the_wish_or_not_at_all(ledger
     assert!(!ledger.filing.is_filed(last.id).await.unwrap(), "nobody would reply to it");
 }
 
-async fn a_fetch_is_given_up_for_want_of_a_token_only_if_nobody_ever_claimed_it(ledger: &Ledger) {
+/// Whether a fetch that nobody has been at since before `since` was given up.
+async fn given_up(ledger: &Ledger, run: RunId, since: i64) -> bool {
     let error = RunError { code: "no_token".into(), message: "x".into() };
+    let next = ledger.work.fail_unclaimed(run, &error, at(10_000), at(since)).await.unwrap();
+    if next.is_some() {
+        assert_eq!(read(ledger, run).await.error.map(|error| error.code).as_deref(), Some("no_token"));
+    }
+    next.is_some()
+}
+
+async fn a_fetch_is_given_up_for_want_of_a_token_if_nobody_is_at_it(ledger: &Ledger) {
+    // Nobody ever was.
     let run = wish(0, Mode::Full);
     ledger.filing.file_run(&run, &[], &[]).await.unwrap();
     ledger.work.claim_run(run.id, at(1)).await.unwrap();
-    assert_eq!(ledger.work.fail_unclaimed(run.id, &error, at(9), at(1)).await.unwrap(), None, "too early");
-    let fetch = claim(ledger, run.id, 2).await.unwrap();
-    assert_eq!(ledger.work.fail_unclaimed(run.id, &error, at(900), at(800)).await.unwrap(), None);
-    ledger.work.release_fetch(&fetch, true, at(3)).await.unwrap();
-    assert_eq!(ledger.work.fail_unclaimed(run.id, &error, at(900), at(800)).await.unwrap(), None, "somebody has a token");
-    ledger.filing.cancel_run(run.id, "", at(901)).await.unwrap();
+    assert!(!given_up(ledger, run.id, 1).await, "too early");
+    assert!(given_up(ledger, run.id, 2).await);
+    // Somebody was, and handed it on.
+    let fetch = begin(ledger, 1_000).await;
+    assert!(!given_up(ledger, fetch.run, 1_005).await, "somebody is at it");
+    ledger.work.release_fetch(&fetch, true, at(2_000)).await.unwrap();
+    assert!(!given_up(ledger, fetch.run, 1_900).await, "too early: somebody was at it for long");
+    assert!(given_up(ledger, fetch.run, 2_000).await);
+    // Somebody was, and died.
+    let fetch = begin(ledger, 3_000).await;
+    assert!(!given_up(ledger, fetch.run, 3_007).await, "its lease has just run out");
+    assert!(given_up(ledger, fetch.run, 3_008).await);
+    // The next in turn is not held up.
+    assert_eq!(begin(ledger, 4_000).await.attempt, 1);
+}
 
-    let run = wish(1_000, Mode::Full);
-    ledger.filing.file_run(&run, &[], &[]).await.unwrap();
-    ledger.work.claim_run(run.id, at(1_001)).await.unwrap();
-    assert_eq!(ledger.work.fail_unclaimed(run.id, &error, at(2_000), at(1_002)).await.unwrap(), Some(Vec::new()));
-    assert_eq!(read(ledger, run.id).await.error.map(|error| error.code).as_deref(), Some("no_token"));
+/// The clock of the other machine is behind.
+async fn what_is_given_back_is_free_at_once_by_any_clock(ledger: &Ledger) {
+    let fetch = begin(ledger, 100).await;
+    ledger.work.release_fetch(&fetch, true, at(110)).await.unwrap();
+    let fetch = claim(ledger, fetch.run, 109).await.expect("it is free");
+    stage(ledger, &fetch, &page(0, 1..=3)).await;
+    ledger.work.end_fetch(&fetch, at(111)).await.unwrap();
+    apply(ledger, fetch.run, 0, at(112)).await;
+    let finish = claim_finish(ledger, fetch.run, at(120)).await;
+    ledger.work.release_finish(&finish, true, at(121)).await.unwrap();
+    assert_eq!(claim_finish(ledger, fetch.run, at(119)).await.attempt, 1);
+}
+
+async fn a_list_says_when_the_last_of_it_had_come(ledger: &Ledger) {
+    let fetch = begin(ledger, 0).await;
+    ledger.work.stage_page(&fetch, &page(0, 1..=3), at(50)).await.unwrap();
+    ledger.work.stage_page(&fetch, &page(1, 4..=5), at(3_600)).await.unwrap();
+    ledger.work.end_fetch(&fetch, at(3_601)).await.unwrap();
+    for batch in 0..2 {
+        apply(ledger, fetch.run, batch, at(3_602)).await;
+    }
+    let finish = claim_finish(ledger, fetch.run, at(3_603)).await;
+    assert_eq!(ledger.work.departing(&finish, GUARD).await.unwrap().unwrap().listed_at, at(3_600));
 }

@@ -35,7 +35,7 @@ pub fn member(number: i64) -> Member {
         display_name: format!("User {number}"),
         nickname: "nick".into(),
         avatar_hash: "0123456789abcdef0123456789abcdef".into(),
-        guild_avatar_hash: "fedcba9876543210fedcba9876543210".into(),
+        guild_avatar_hash: Some("fedcba9876543210fedcba9876543210".into()),
         roles: ["10", "20"].into_iter().collect(),
         joined_at: Some(at(-1_000)),
         is_bot: false,

@@ -33,6 +33,8 @@ mod fleet;
 pub mod hand;
 mod imports;
 mod links;
+mod member_lists;
+mod member_search;
 mod members;
 mod model;
 mod opening;

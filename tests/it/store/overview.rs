@@ -3,7 +3,7 @@
 use chrono::{Days, NaiveDate};
 use guildsync::domain::{Act, Guard, Member, Mode, RunId, RunState, Seen, Sighting, Source};
 use guildsync::store::{
-    Claim, Comparison, DayCounts, Decision, ImportRow, Landmarks, NewRun, NewStaff, StagedBatch, encode_sightings,
+    Claim, DayCounts, Decision, ImportRow, Landmarks, NewRun, NewStaff, StagedBatch, encode_sightings,
 };
 
 use super::Ledger;
@@ -14,7 +14,6 @@ on_both!(
     a_day_adds_up_what_its_runs_did,
     dry_runs_and_held_departures_do_not_count_until_somebody_decides,
     the_lists_that_say_how_things_stand,
-    everyone_is_in_one_category,
     conflicts_are_counted,
 );
 
@@ -144,22 +143,6 @@ async fn the_lists_that_say_how_things_stand(ledger: &Ledger) {
 
 fn claim(username: &str, claimed: Claim) -> ImportRow {
     ImportRow { username: username.into(), email: String::new(), discord_id: claimed }
-}
-
-async fn everyone_is_in_one_category(ledger: &Ledger) {
-    assert_eq!(ledger.overview.comparison().await.unwrap(), Comparison::default());
-    let local = NewStaff { username: "local".into(), password_hash: "x".into(), is_superuser: true };
-    ledger.accounts.create_staff(&local, at(0)).await.unwrap().unwrap();
-    let bots = [30, 31].map(|number| Member { is_bot: true, ..member(number) });
-    let everyone: Vec<Member> = members(1..=10).into_iter().chain(bots).collect();
-    sync(ledger, at(0), &everyone).await;
-    let rows = [1, 2, 9, 30, 99, 98, 97].map(|number| claim(&format!("u{number}"), Claim::Id(id(number))));
-    ledger.accounts.import(&rows, at(1)).await.unwrap();
-    // 9 and 10 leave, and a bot.
-    let stay: Vec<Member> = everyone.into_iter().filter(|member| ![9, 10, 31].contains(&member.id.get())).collect();
-    sync(ledger, at(10), &stay).await;
-    let expected = Comparison { present: 9, guild_only: 6, linked: 2, left: 1, no_guild: 3 };
-    assert_eq!(ledger.overview.comparison().await.unwrap(), expected);
 }
 
 async fn conflicts_are_counted(ledger: &Ledger) {

@@ -40,7 +40,7 @@ fn odd_members() -> Vec<Member> {
 fn named(number: i64, text: &str) -> Member {
     let text = text.to_owned();
     let (display_name, nickname) = (text.clone(), text.clone());
-    let (avatar_hash, guild_avatar_hash) = (text.clone(), text.clone());
+    let (avatar_hash, guild_avatar_hash) = (text.clone(), Some(text.clone()));
     Member { id: id(number), username: text, display_name, nickname, avatar_hash, guild_avatar_hash, ..member(number) }
 }
 

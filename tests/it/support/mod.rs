@@ -4,6 +4,7 @@
 //! not installed is a failure that says how to get it, never a skipped test.
 
 pub mod children;
+pub mod chromium;
 pub mod discord;
 pub mod postgres;
 pub mod process;

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::address;
 use crate::domain::{HeldReason, Run, RunState};
 use crate::http::pages::addresses::{CONFLICTS, MEMBERS, RUNS, WORKERS};
-use crate::http::pages::shell::{When, duration, number};
+use crate::http::pages::shell::{When, ago, number};
 use crate::store::{Landmarks, OpenConflicts, Problem, Process};
 
 const PORTAL: &str = "https://discord.com/developers/applications";
@@ -77,10 +77,10 @@ fn of_workers(processes: &[Process], now: DateTime<Utc>) -> Option<Matter> {
         });
     }
     let last = last?;
-    let age = duration(now - last.seen_at);
+    let age = ago(now - last.seen_at);
     let text = match lost.len() {
-        1 => format!("The worker on {} was lost: it has not shown itself for {age}. Others have taken over its work.", last.host),
-        lost => format!("{lost} workers were lost, the last one {age} ago, on {}. Others have taken over their work.", last.host),
+        1 => format!("The worker on {} was lost: it showed itself last {age}. Others have taken over its work.", last.host),
+        lost => format!("{lost} workers were lost, the last one {age}, on {}. Others have taken over their work.", last.host),
     };
     Some(Matter::bad(text, "Look at the workers", WORKERS, last.seen_at).waits())
 }

@@ -139,19 +139,20 @@ impl fmt::Debug for Step {
     }
 }
 
-/// A member as evidence states it, in one of five versions.
+/// A member as evidence states it, in one of six versions.
 pub fn version(number: i64, version: u8) -> Member {
     match version {
         0 => member(number),
         1 => Member { nickname: String::new(), joined_at: None, ..member(number) },
         2 => Member { roles: ["20", "10"].into_iter().collect(), is_bot: true, ..member(number) },
-        3 => Member { guild_avatar_hash: "a \"new\" one".into(), ..member(number) },
+        3 => Member { guild_avatar_hash: Some("a \"new\" one".into()), ..member(number) },
+        4 => Member { guild_avatar_hash: None, ..member(number) },
         _ => Member { username: "ünï \"x\" \\ 🦀".into(), avatar_hash: String::new(), ..member(number) },
     }
 }
 
 fn entries() -> impl Strategy<Value = Vec<(i64, u8)>> {
-    let version = || prop_oneof![4 => Just(0_u8), 1 => 1_u8..5];
+    let version = || prop_oneof![4 => Just(0_u8), 1 => 1_u8..6];
     let most = (subsequence((1..=9).collect::<Vec<i64>>(), 5..=9), vec(version(), 9), vec((1_i64..=9, version()), 0..3))
         .prop_map(|(ids, versions, more)| {
             let listed = ids.into_iter().zip(versions);

@@ -54,7 +54,7 @@ pub fn fields(member: &Member) -> Fields {
         "display_name": member.display_name,
         "nickname": member.nickname,
         "avatar_hash": member.avatar_hash,
-        "guild_avatar_hash": member.guild_avatar_hash,
+        "guild_avatar_hash": member.guild_avatar(),
         "roles": member.roles.to_vec(),
         "joined_at": member.joined_at.map(stated),
         "is_bot": member.is_bot,
@@ -96,7 +96,7 @@ impl World {
         self.version += 1;
         self.made.insert((run, number), fields(member));
         let new = MemberRow {
-            member: member.clone(),
+            member: Member { guild_avatar_hash: Some(member.guild_avatar().to_owned()), ..member.clone() },
             date_created: now,
             date_modified: now,
             date_left,
@@ -140,9 +140,10 @@ impl World {
         };
         counts.updated += 1;
         let was_gone = row.date_left.is_some();
+        let listed = untold_is_as_before(listed, row);
         if row.observed_at > evidence.observed_at {
             counts.deferred += 1;
-        } else if self.write(listed, None, if was_gone { Action::Rejoined } else { Action::Updated }, evidence) {
+        } else if self.write(&listed, None, if was_gone { Action::Rejoined } else { Action::Updated }, evidence) {
             counts.rejoined += i64::from(was_gone);
             self.rows.get_mut(&number).unwrap().observed_at = evidence.observed_at;
         } else {
@@ -178,7 +179,8 @@ impl World {
         let was_gone = row.date_left.is_some();
         let changed = match &sighting.seen {
             Seen::Present(member) => {
-                let member = Member { joined_at: member.joined_at.or(row.member.joined_at), ..member.clone() };
+                let member = untold_is_as_before(member, &row);
+                let member = Member { joined_at: member.joined_at.or(row.member.joined_at), ..member };
                 counts.rejoined += i64::from(was_gone);
                 self.write(&member, None, if was_gone { Action::Rejoined } else { Action::Updated }, evidence)
             }
@@ -253,6 +255,12 @@ impl World {
     }
 }
 
+/// A member with what the evidence does not tell as the row has it.
+fn untold_is_as_before(member: &Member, row: &MemberRow) -> Member {
+    let guild_avatar_hash = member.guild_avatar_hash.clone().or_else(|| row.member.guild_avatar_hash.clone());
+    Member { guild_avatar_hash, ..member.clone() }
+}
+
 /// A person of whom nothing is known but that they left.
 fn nobody(number: i64) -> Member {
     Member {
@@ -261,7 +269,7 @@ fn nobody(number: i64) -> Member {
         display_name: String::new(),
         nickname: String::new(),
         avatar_hash: String::new(),
-        guild_avatar_hash: String::new(),
+        guild_avatar_hash: Some(String::new()),
         roles: guildsync::domain::Roles::default(),
         joined_at: None,
         is_bot: false,

@@ -1,8 +1,10 @@
-//! The shares of the comparison's four categories, as a bar and in numbers.
+//! The shares of the comparison's four categories, as a bar and in numbers; `share_bar.html` draws it.
+//!
+//! Enters: counts. Leaves: parts of a bar, the same in words, and where each category is.
 
-use crate::http::pages::addresses::COMPARISON;
-use crate::http::pages::shell::number;
-use crate::store::Comparison;
+use super::addresses::COMPARISON;
+use super::shell::number;
+use crate::store::MemberTally;
 
 /// The bar's own units.
 const WIDTH: i64 = 1_000;
@@ -10,33 +12,33 @@ const WIDTH: i64 = 1_000;
 const LEAST: i64 = 4;
 
 /// A category as the template shows it.
-pub(super) struct Part {
-    pub words: &'static str,
+pub(in crate::http) struct Part {
+    pub(in crate::http) words: &'static str,
     /// Its word in addresses and in the style sheet.
-    pub word: &'static str,
-    pub address: String,
-    pub count: String,
-    pub percent: String,
-    pub x: i64,
-    pub width: i64,
+    pub(in crate::http) word: &'static str,
+    pub(in crate::http) address: String,
+    pub(in crate::http) count: String,
+    pub(in crate::http) percent: String,
+    pub(in crate::http) x: i64,
+    pub(in crate::http) width: i64,
 }
 
-pub(super) struct Shares {
-    pub parts: Vec<Part>,
-    pub width: i64,
+pub(in crate::http) struct Shares {
+    pub(in crate::http) parts: Vec<Part>,
+    pub(in crate::http) width: i64,
     /// There is nobody to compare.
-    pub is_empty: bool,
+    pub(in crate::http) is_empty: bool,
     /// All of it in a sentence.
-    pub sentence: String,
+    pub(in crate::http) sentence: String,
 }
 
 impl Shares {
-    pub fn new(counts: &Comparison) -> Self {
+    pub(in crate::http) fn new(tally: &MemberTally) -> Self {
         let categories = [
-            ("Guild Only", "guild_only", counts.guild_only),
-            ("Linked", "linked", counts.linked),
-            ("Left Guild", "left", counts.left),
-            ("No Guild", "no_guild", counts.no_guild),
+            ("Guild Only", "guild_only", tally.guild_only),
+            ("Linked", "linked", tally.linked_present),
+            ("Left Guild", "left", tally.linked_left),
+            ("No Guild", "no_guild", tally.absent),
         ];
         let all: i64 = categories.iter().map(|(.., count)| count).sum();
         let shown = i64::try_from(categories.iter().filter(|(.., count)| *count > 0).count()).unwrap_or_default();
@@ -46,13 +48,12 @@ impl Shares {
             .map(|(words, word, count)| {
                 // What is left when each that is not nothing has its least is shared out.
                 let width = if count > 0 { LEAST + (WIDTH - shown * LEAST) * count / all } else { 0 };
-                let percent = if all > 0 { count * 1_000 / all } else { 0 };
                 let part = Part {
                     words,
                     word,
                     address: format!("{COMPARISON}?status={word}"),
                     count: number(count),
-                    percent: format!("{}.{} %", percent / 10, percent % 10),
+                    percent: percent(count, all),
                     x,
                     width,
                 };
@@ -65,18 +66,28 @@ impl Shares {
     }
 }
 
+fn percent(count: i64, all: i64) -> String {
+    match if all > 0 { count * 1_000 / all } else { 0 } {
+        0 if count > 0 => "< 0.1 %".to_owned(),
+        share => format!("{}.{} %", share / 10, share % 10),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn parts_fill_the_bar_and_the_smallest_can_be_seen() {
-        let counts = Comparison { present: 999_999, guild_only: 999_998, linked: 1, left: 1, no_guild: 0 };
+        let tally = MemberTally { guild_only: 999_998, linked_present: 1, linked_left: 1, ..MemberTally::default() };
         let widths = |shares: &Shares| shares.parts.iter().map(|part| (part.x, part.width)).collect::<Vec<_>>();
-        let shares = Shares::new(&counts);
+        let shares = Shares::new(&tally);
         assert_eq!(widths(&shares), [(0, 991), (991, 4), (995, 4), (999, 0)]);
-        assert_eq!(shares.parts[0].percent, "99.9 %");
-        let none = Shares::new(&Comparison::default());
+        assert_eq!(
+            shares.parts.iter().map(|part| part.percent.as_str()).collect::<Vec<_>>(),
+            ["99.9 %", "< 0.1 %", "< 0.1 %", "0.0 %"]
+        );
+        let none = Shares::new(&MemberTally::default());
         assert!(none.is_empty && widths(&none).iter().all(|(_, width)| *width == 0));
     }
 }

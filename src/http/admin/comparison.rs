@@ -1,0 +1,266 @@
+//! The comparison of the guild with the accounts, in four categories (rule 7 of a sync).
+//!
+//! Enters: which category, what is searched for in it, which page. Leaves: that page, under the counts of all four.
+
+use std::sync::Arc;
+
+use askama::Template;
+use poem::http::StatusCode;
+use poem::web::Data;
+use poem::{Request, Response, handler};
+
+use super::member_export::{Absent, Members};
+use super::member_view::{Head, Row, Size, Sought, after, heads, key, search, sizes, sought};
+use crate::domain::{Account, StaffAct};
+use crate::http::pages::addresses::{ACCOUNTS, COMPARISON, COMPARISON_EXPORT};
+use crate::http::pages::chips::RoleNames;
+use crate::http::pages::query::Query;
+use crate::http::pages::refusal::Refusal;
+use crate::http::pages::session::Staff;
+use crate::http::pages::shares::Shares;
+use crate::http::pages::shell::{Section, Shell, When, html, number};
+use crate::http::pages::{App, export};
+use crate::store::{AbsentView, MemberFilter, MemberOrder, MemberPlace, MemberTally, MemberView, MembersFound, Search, SortBy};
+
+const KEYS: &[&str] = &["status", "q"];
+
+/// A category of the comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Category {
+    GuildOnly,
+    Linked,
+    Left,
+    NoGuild,
+}
+
+const CATEGORIES: [(&str, Category); 4] = [
+    ("guild_only", Category::GuildOnly),
+    ("linked", Category::Linked),
+    ("left", Category::Left),
+    ("no_guild", Category::NoGuild),
+];
+
+impl Category {
+    fn name(self) -> &'static str {
+        match self {
+            Self::GuildOnly => "Guild Only",
+            Self::Linked => "Linked",
+            Self::Left => "Left Guild",
+            Self::NoGuild => "Discord Users (No Guild)",
+        }
+    }
+
+    fn meaning(self) -> &'static str {
+        match self {
+            Self::GuildOnly => "In the guild, without an account here.",
+            Self::Linked => "In the guild, with an account here.",
+            Self::Left => "With an account here, but no longer in the guild; who left last comes first.",
+            Self::NoGuild => "Accounts with a Discord id that was never seen in the guild.",
+        }
+    }
+
+    fn count(self, tally: &MemberTally) -> i64 {
+        match self {
+            Self::GuildOnly => tally.guild_only,
+            Self::Linked => tally.linked_present,
+            Self::Left => tally.linked_left,
+            Self::NoGuild => tally.absent,
+        }
+    }
+
+    /// The members in it; `None` where there are accounts instead.
+    fn filter(self, search: Option<Search>) -> Option<MemberFilter> {
+        let (is_present, is_linked) = match self {
+            Self::GuildOnly => (true, false),
+            Self::Linked => (true, true),
+            Self::Left => (false, true),
+            Self::NoGuild => return None,
+        };
+        let [is_present, is_linked] = [is_present, is_linked].map(Some);
+        Some(MemberFilter { search, is_present, is_linked, is_bot: Some(false), ..MemberFilter::default() })
+    }
+
+    fn order(self) -> MemberOrder {
+        if self == Self::Left { MemberOrder { by: SortBy::Left, is_descending: true } } else { MemberOrder::default() }
+    }
+}
+
+/// A category as a tab.
+struct Tab {
+    address: String,
+    name: &'static str,
+    count: String,
+    /// Its word, which also gives it its colour.
+    word: &'static str,
+    is_here: bool,
+}
+
+/// An account that was never seen in the guild.
+struct AbsentRow {
+    address: String,
+    username: String,
+    email: String,
+    discord_id: String,
+    joined: When,
+    seen: Option<When>,
+}
+
+impl From<Account> for AbsentRow {
+    fn from(account: Account) -> Self {
+        Self {
+            address: format!("{ACCOUNTS}{}/", account.id),
+            username: account.username,
+            email: account.email,
+            discord_id: account.discord_id.map(|id| id.to_string()).unwrap_or_default(),
+            joined: account.date_joined.into(),
+            seen: account.last_login.map(When::from),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "comparison.html")]
+struct ComparisonPage<'a> {
+    shell: Shell<'a>,
+    shares: Shares,
+    tabs: Vec<Tab>,
+    name: &'static str,
+    meaning: &'static str,
+    /// Who is in no category.
+    others: String,
+    as_of: Option<When>,
+    status: String,
+    q: String,
+    page_size: String,
+    is_too_little: bool,
+    results: Option<String>,
+    heads: Vec<Head>,
+    rows: Vec<Row>,
+    absent: Vec<AbsentRow>,
+    sizes: Vec<Size>,
+    export: String,
+    all: String,
+    first: Option<String>,
+    next: Option<String>,
+}
+
+/// What is on the page, members or accounts.
+#[derive(Default)]
+struct Found {
+    members: MembersFound,
+    absent: Vec<Account>,
+    next: Option<String>,
+    total: Option<i64>,
+}
+
+#[handler]
+pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
+    let query = Query::read(request, KEYS)?;
+    let category = query.choice("status", &CATEGORIES)?.unwrap_or(Category::GuildOnly);
+    let size = query.page_size()?;
+    let (counted, roles) = tokio::try_join!(app.tally(), app.state.read.roles())?;
+    let (is_too_little, found) = match sought(&query) {
+        Sought::TooLittle => (true, Found::default()),
+        Sought::Nothing => {
+            let found = find(&app, category, None, &query, size).await?;
+            (false, Found { total: Some(category.count(&counted.tally)), ..found })
+        }
+        Sought::Search(search) => (false, find(&app, category, Some(search), &query, size).await?),
+    };
+    let names = RoleNames::new(roles);
+    let page = ComparisonPage {
+        shell: Shell::new(Some(&staff.0), Section::Comparison),
+        shares: Shares::new(&counted.tally),
+        tabs: tabs(&query, category, &counted.tally),
+        name: category.name(),
+        meaning: category.meaning(),
+        others: others(&counted.tally),
+        as_of: counted.as_of.map(When::from),
+        status: query.text("status").to_owned(),
+        q: query.text("q").to_owned(),
+        page_size: query.text("page_size").to_owned(),
+        is_too_little,
+        results: results(&found, query.is_first(), size, category).filter(|_| !is_too_little),
+        heads: heads(None),
+        rows: found.members.rows.into_iter().map(|row| Row::new(row, &names, app.guild())).collect(),
+        absent: found.absent.into_iter().map(AbsentRow::from).collect(),
+        sizes: sizes(&query, size),
+        export: query.at(COMPARISON_EXPORT),
+        all: query.with("q", ""),
+        first: (!query.is_first()).then(|| query.first()),
+        next: found.next,
+    };
+    Ok(html(StatusCode::OK, page.render()?))
+}
+
+/// A category as CSV.
+#[handler]
+pub(super) async fn export_csv(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
+    let query = Query::read(request, KEYS)?;
+    let category = query.choice("status", &CATEGORIES)?.unwrap_or(Category::GuildOnly);
+    let search = search(&query)?;
+    app.note(&staff.0.account, StaffAct::Export, "", &query.at(COMPARISON)).await?;
+    let name = CATEGORIES.iter().find(|(_, one)| *one == category).map_or("comparison", |(word, _)| *word);
+    let limit = export::ROWS;
+    match category.filter(search.clone()) {
+        Some(filter) => {
+            let view = MemberView { filter, order: category.order(), after: None, limit };
+            let names = RoleNames::new(app.state.read.roles().await?);
+            export::answer(&app, name, Members::new(view, names)).await
+        }
+        None => export::answer(&app, name, Absent(AbsentView { search, after: None, limit })).await,
+    }
+}
+
+async fn find(app: &App, category: Category, search: Option<Search>, query: &Query, size: i64) -> Result<Found, Refusal> {
+    let lists = &app.state.member_lists;
+    if let Some(filter) = category.filter(search.clone()) {
+        let order = category.order();
+        let members = lists.list_members(&MemberView { filter, order, after: after(query)?, limit: size }).await?;
+        let next = members.rows.last().filter(|_| members.has_more);
+        let next = next.map(|last| query.next(&key(MemberPlace::of(last, order))));
+        return Ok(Found { next, total: members.total, members, absent: Vec::new() });
+    }
+    let place = |text: &str| text.parse().map_err(|_| Refusal::Query("“after” cannot be read; begin at the first page.".into()));
+    let after = query.after()?.map(place).transpose()?;
+    let mut absent = lists.list_absent(&AbsentView { search, after, limit: size + 1 }).await?;
+    let shown = usize::try_from(size).unwrap_or(usize::MAX);
+    let has_more = absent.len() > shown;
+    absent.truncate(shown);
+    let next = absent.last().filter(|_| has_more).map(|last| query.next(&last.id.to_string()));
+    let total = (after.is_none() && !has_more).then(|| i64::try_from(absent.len()).unwrap_or(i64::MAX));
+    Ok(Found { next, total, absent, members: MembersFound::default() })
+}
+
+fn results(found: &Found, is_first: bool, size: i64, category: Category) -> Option<String> {
+    let (one, many) = if category == Category::NoGuild { ("account", "accounts") } else { ("member", "members") };
+    match found.total {
+        Some(1) => Some(format!("1 {one}")),
+        Some(total) => Some(format!("{} {many}", number(total))),
+        None if is_first => Some(format!("More than {} {many}", number(size))),
+        None => None,
+    }
+}
+
+fn tabs(query: &Query, here: Category, tally: &MemberTally) -> Vec<Tab> {
+    let tab = |(word, category): (&'static str, Category)| Tab {
+        address: query.with("status", word),
+        name: category.name(),
+        count: number(category.count(tally)),
+        word,
+        is_here: category == here,
+    };
+    CATEGORIES.into_iter().map(tab).collect()
+}
+
+/// Says who is not compared, and why.
+fn others(tally: &MemberTally) -> String {
+    let some = |count, one: &str, many: &str| if count == 1 { format!("1 {one}") } else { format!("{} {many}", number(count)) };
+    format!(
+        "In no category: {}, because a bot has no account; {}, because nothing says who that is on Discord; and {} without ever \
+         having had an account.",
+        some(tally.bots, "bot", "bots"),
+        some(tally.local, "account without a Discord id", "accounts without a Discord id"),
+        some(tally.unlinked_left, "person who left", "people who left"),
+    )
+}

@@ -1,0 +1,65 @@
+//! How many members there are of each kind, without counting a large guild for every page.
+//!
+//! Enters: the ledger. Leaves: the counts, and when they were true. A guild of up to [`SMALL`] members is counted anew each time, which
+//! takes milliseconds. A larger one is counted at most once in [`FRESH`], beside the page that finds its counts too old and shows them.
+//! Counters that the writers keep would be exact, but every batch of a sync would have to wait for the one before it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::Mutex;
+
+use super::App;
+use crate::store::{MemberTally, StoreError};
+
+/// Members, present and left, up to which counting is cheap.
+const SMALL: i64 = 20_000;
+/// How long counts of a large guild are good.
+const FRESH: TimeDelta = TimeDelta::seconds(10);
+
+/// The counts, and when they were true.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::http) struct Counted {
+    pub(in crate::http) tally: MemberTally,
+    /// `None` if it was just now.
+    pub(in crate::http) as_of: Option<DateTime<Utc>>,
+}
+
+/// What was counted last.
+#[derive(Default)]
+pub(in crate::http) struct Tally {
+    last: Mutex<Option<(MemberTally, DateTime<Utc>)>>,
+    /// Somebody is counting.
+    is_counting: AtomicBool,
+}
+
+impl App {
+    /// How many members there are of each kind.
+    pub(in crate::http) async fn tally(self: &Arc<Self>) -> Result<Counted, StoreError> {
+        let now = self.state.clock.now();
+        // Who comes while the first count is made waits for it instead of counting, too.
+        let mut last = self.tally.last.lock().await;
+        if let Some((tally, at)) = *last
+            && tally.present + tally.left > SMALL
+        {
+            let is_due = now - at >= FRESH || now < at;
+            if is_due && !self.tally.is_counting.swap(true, Ordering::AcqRel) {
+                tokio::spawn(count_again(Arc::clone(self)));
+            }
+            return Ok(Counted { tally, as_of: Some(at) });
+        }
+        let tally = self.state.member_lists.tally_members().await?;
+        *last = Some((tally, now));
+        Ok(Counted { tally, as_of: None })
+    }
+}
+
+async fn count_again(app: Arc<App>) {
+    let now = app.state.clock.now();
+    match app.state.member_lists.tally_members().await {
+        Ok(tally) => *app.tally.last.lock().await = Some((tally, now)),
+        Err(error) => tracing::warn!(%error, "members could not be counted; pages show what was counted last"),
+    }
+    app.tally.is_counting.store(false, Ordering::Release);
+}

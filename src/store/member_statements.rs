@@ -1,0 +1,293 @@
+//! The statements of the lists of members, where the two databases agree; what they differ in is a [`Dialect`].
+//!
+//! Enters: a view. Leaves: SQL. Times, ids and numbers stand in it as they are, so that the planner knows them; what a person wrote is
+//! never in the text, but an argument.
+
+use chrono::{DateTime, Utc};
+
+use super::StoreError;
+use super::member_lists::{AbsentView, MemberFilter, MemberPlace, MemberView, MembersFound, Search, SortBy, Span, WINDOW};
+use crate::domain::{DiscordId, MemberRow};
+
+/// What the databases say differently, and how they are asked.
+pub(super) trait Dialect: Sync {
+    /// A time as a literal.
+    fn time(at: DateTime<Utc>) -> String;
+
+    /// Whether the row `m` has a role.
+    fn has_role(role: DiscordId) -> String;
+
+    /// Whether a name of the row `m` fits; an argument may be added. `None` if only an index can tell.
+    fn has_name(search: &Search, arguments: &mut Vec<String>) -> Option<String>;
+
+    /// Where the rows `m` that may fit come from by the indexes, each a `FROM` with the first of its conditions.
+    fn sources(filter: &MemberFilter, arguments: &mut Vec<String>) -> Vec<String>;
+
+    /// The place that a statement of [`Part::window`] answers.
+    fn place(&self, statement: &Statement) -> impl Future<Output = Result<Option<MemberPlace>, StoreError>> + Send;
+
+    /// Members, and how many there are in all if the statement says so.
+    fn members_of(&self, statement: &Statement)
+    -> impl Future<Output = Result<(Vec<MemberRow>, Option<i64>), StoreError>> + Send;
+}
+
+/// A page of members: along the order through a window, and by the indexes of the filters if that did not fill it.
+pub(super) async fn find<D: Dialect>(database: &D, view: &MemberView) -> Result<MembersFound, StoreError> {
+    let mut rows = Vec::new();
+    // One row more than the page has says whether there is another page.
+    let wanted = view.limit + 1;
+    let missing = |rows: &[MemberRow]| wanted - i64::try_from(rows.len()).unwrap_or(wanted);
+    for part in parts::<D>(view) {
+        let end = database.place(&part.window::<D>()).await?.map(|place| part.place(place));
+        if let Some(statement) = part.rows::<D>(&view.filter, end, missing(&rows)) {
+            rows.extend(database.members_of(&statement).await?.0);
+        } else {
+            return find_by_index(database, view).await;
+        }
+        if missing(&rows) <= 0 {
+            break;
+        }
+        if end.is_some() {
+            return find_by_index(database, view).await;
+        }
+    }
+    Ok(MembersFound::page(rows, None, view))
+}
+
+async fn find_by_index<D: Dialect>(database: &D, view: &MemberView) -> Result<MembersFound, StoreError> {
+    let statement = by_index::<D>(&MemberView { limit: view.limit + 1, ..view.clone() });
+    let (rows, total) = database.members_of(&statement).await?;
+    Ok(MembersFound::page(rows, total, view))
+}
+
+/// A statement, and the texts that its `$1`, `$2` … stand for.
+#[derive(Debug)]
+pub(super) struct Statement {
+    pub sql: String,
+    pub arguments: Vec<String>,
+}
+
+/// Adds an argument; answers what stands for it.
+pub(super) fn argument(arguments: &mut Vec<String>, text: String) -> String {
+    arguments.push(text);
+    format!("${}", arguments.len())
+}
+
+/// Whether the name of the account `u` fits.
+pub(super) fn has_account(search: &Search, arguments: &mut Vec<String>) -> String {
+    let pattern = argument(arguments, search.in_account());
+    format!("u.username_key LIKE {pattern} ESCAPE '\\'")
+}
+
+/// Whether the id of a row begins with the digits searched for; `None` for other searches.
+pub(super) fn has_id(search: &Search, column: &str) -> Option<String> {
+    let ranges = search.ids();
+    let each = ranges.iter().map(|(from, to)| format!("{column} BETWEEN {from} AND {to}"));
+    (!ranges.is_empty()).then(|| format!("({})", each.collect::<Vec<_>>().join(" OR ")))
+}
+
+/// A part of a list within which one index has the order: those with the time that it is sorted by, then those without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Part {
+    /// The column of the time; `None` where the order is that of ids.
+    time: Option<&'static str>,
+    conditions: Vec<String>,
+    order: &'static str,
+    is_descending: bool,
+    after: Option<MemberPlace>,
+}
+
+fn time_column(by: SortBy) -> Option<&'static str> {
+    match by {
+        SortBy::Id => None,
+        SortBy::Joined => Some("m.joined_at"),
+        SortBy::Left => Some("m.date_left"),
+    }
+}
+
+/// The parts of a list that a page may touch, from where it begins.
+fn parts<D: Dialect>(view: &MemberView) -> Vec<Part> {
+    let is_descending = view.order.is_descending;
+    let Some(column) = time_column(view.order.by) else {
+        let order = if is_descending { "m.discord_id DESC" } else { "m.discord_id" };
+        return vec![Part { time: None, conditions: Vec::new(), order, is_descending, after: view.after }];
+    };
+    let filter = &view.filter;
+    let (span, with, without) = match view.order.by {
+        SortBy::Left => (filter.left, filter.is_present != Some(true), filter.is_present != Some(false)),
+        SortBy::Joined | SortBy::Id => (filter.joined, true, true),
+    };
+    let order = match (view.order.by, is_descending) {
+        (SortBy::Left, false) => "m.date_left, m.discord_id",
+        (SortBy::Left, true) => "m.date_left DESC, m.discord_id DESC",
+        (_, false) => "m.joined_at, m.discord_id",
+        (_, true) => "m.joined_at DESC, m.discord_id DESC",
+    };
+    let mut parts = Vec::new();
+    if with && view.after.is_none_or(|after| after.at.is_some()) {
+        let mut conditions = vec![format!("{column} IS NOT NULL")];
+        conditions.extend(within::<D>(column, span));
+        parts.push(Part { time: Some(column), conditions, order, is_descending, after: view.after });
+    }
+    if without && span.is_open() {
+        let order = if is_descending { "m.discord_id DESC" } else { "m.discord_id" };
+        let after = view.after.filter(|after| after.at.is_none());
+        parts.push(Part { time: None, conditions: vec![format!("{column} IS NULL")], order, is_descending, after });
+    }
+    parts
+}
+
+impl Part {
+    /// The place as the condition that a row comes after it, or up to it.
+    fn beside<D: Dialect>(&self, place: MemberPlace, comparison: [&str; 2]) -> String {
+        let comparison = comparison[usize::from(self.is_descending)];
+        match (self.time, place.at) {
+            (Some(column), Some(at)) => {
+                format!("({column}, m.discord_id) {comparison} ({}, {})", D::time(at), place.id)
+            }
+            _ => format!("m.discord_id {comparison} {}", place.id),
+        }
+    }
+
+    fn conditions<D: Dialect>(&self) -> Vec<String> {
+        let after = self.after.map(|place| self.beside::<D>(place, [">", "<"]));
+        self.conditions.iter().cloned().chain(after).collect()
+    }
+
+    /// Asks for the last row of the window: `at` and `discord_id`.
+    fn window<D: Dialect>(&self) -> Statement {
+        let (time, order) = (self.time.unwrap_or("m.joined_at"), self.order);
+        let conditions = all(self.conditions::<D>());
+        let sql = format!(
+            "SELECT {time} AS at, m.discord_id FROM guild_members m{conditions} ORDER BY {order} LIMIT 1 OFFSET {}",
+            WINDOW - 1
+        );
+        Statement { sql, arguments: Vec::new() }
+    }
+
+    /// The place that [`Self::window`] answered; where the order is that of ids, without a time.
+    fn place(&self, found: MemberPlace) -> MemberPlace {
+        MemberPlace { at: found.at.filter(|_| self.time.is_some()), ..found }
+    }
+
+    /// Asks for the rows that fit, up to the end of the window. `None` if a row alone does not tell.
+    fn rows<D: Dialect>(&self, filter: &MemberFilter, up_to: Option<MemberPlace>, limit: i64) -> Option<Statement> {
+        let mut arguments = Vec::new();
+        let mut conditions = self.conditions::<D>();
+        conditions.extend(up_to.map(|place| self.beside::<D>(place, ["<=", ">="])));
+        conditions.extend(of_row::<D>(filter));
+        if let Some(search) = &filter.search {
+            let mut ways = vec![D::has_name(search, &mut arguments)?];
+            ways.push(has_account(search, &mut arguments));
+            ways.extend(has_id(search, "m.discord_id"));
+            conditions.push(format!("({})", ways.join(" OR ")));
+        }
+        let (conditions, order) = (all(conditions), self.order);
+        let sql = format!(
+            "SELECT m.*, u.username AS account FROM guild_members m LEFT JOIN users u ON u.id = m.user_id{conditions}
+             ORDER BY {order} LIMIT {limit}"
+        );
+        Some(Statement { sql, arguments })
+    }
+}
+
+/// Asks for everybody who fits by the indexes of the filters, and of them for the page. Each row says how many there are: `total`.
+fn by_index<D: Dialect>(view: &MemberView) -> Statement {
+    let mut arguments = Vec::new();
+    let of_row = of_row::<D>(&view.filter);
+    let sources: Vec<String> = D::sources(&view.filter, &mut arguments)
+        .into_iter()
+        .map(|source| {
+            let conditions: String = of_row.iter().map(|condition| format!("\n AND {condition}")).collect();
+            format!("SELECT m.discord_id, m.joined_at, m.date_left {source}{conditions}")
+        })
+        .collect();
+    let way = if view.order.is_descending { " DESC" } else { "" };
+    let order = match time_column(view.order.by) {
+        None => format!("m.discord_id{way}"),
+        Some(column) => format!("({column} IS NULL), {column}{way}, m.discord_id{way}"),
+    };
+    let after: Vec<String> = view.after.map(|place| after::<D>(view, place)).into_iter().collect();
+    let sql = format!(
+        "WITH found AS MATERIALIZED (
+             {}
+         ), page AS (
+             SELECT m.discord_id FROM found m{} ORDER BY {order} LIMIT {}
+         )
+         SELECT m.*, u.username AS account, (SELECT count(*) FROM found) AS total
+         FROM page p CROSS JOIN guild_members m LEFT JOIN users u ON u.id = m.user_id
+         WHERE m.discord_id = p.discord_id ORDER BY {order}",
+        sources.join("\n UNION\n "),
+        all(after),
+        view.limit
+    );
+    Statement { sql, arguments }
+}
+
+/// Whether a row of any part of the list comes after a place.
+fn after<D: Dialect>(view: &MemberView, place: MemberPlace) -> String {
+    let comparison = if view.order.is_descending { "<" } else { ">" };
+    let by_id = format!("m.discord_id {comparison} {}", place.id);
+    match (time_column(view.order.by), place.at) {
+        (None, _) => by_id,
+        (Some(column), None) => format!("{column} IS NULL AND {by_id}"),
+        (Some(column), Some(at)) => {
+            format!("(({column}, m.discord_id) {comparison} ({}, {}) OR {column} IS NULL)", D::time(at), place.id)
+        }
+    }
+}
+
+/// What a filter asks of the row `m`, the search apart.
+fn of_row<D: Dialect>(filter: &MemberFilter) -> Vec<String> {
+    let either = |wanted: Option<bool>, yes: &str, no: &str| wanted.map(|wanted| if wanted { yes } else { no }.to_owned());
+    let mut conditions = Vec::new();
+    conditions.extend(either(filter.is_present, "m.date_left IS NULL", "m.date_left IS NOT NULL"));
+    conditions.extend(either(filter.is_linked, "m.user_id > 0", "m.user_id IS NULL"));
+    conditions.extend(either(filter.is_bot, "m.is_bot", "NOT m.is_bot"));
+    conditions.extend(filter.role.map(D::has_role));
+    conditions.extend(within::<D>("m.joined_at", filter.joined));
+    conditions.extend(within::<D>("m.date_left", filter.left));
+    conditions
+}
+
+fn within<D: Dialect>(column: &str, span: Span) -> Vec<String> {
+    let from = span.from.map(|at| format!("{column} >= {}", D::time(at)));
+    let before = span.before.map(|at| format!("{column} < {}", D::time(at)));
+    from.into_iter().chain(before).collect()
+}
+
+fn all(conditions: Vec<String>) -> String {
+    if conditions.is_empty() { String::new() } else { format!("\n WHERE {}", conditions.join(" AND ")) }
+}
+
+/// Asks for accounts whose Discord id was never seen in the guild.
+pub(super) fn absent(view: &AbsentView) -> Statement {
+    let mut arguments = Vec::new();
+    let mut conditions = vec![
+        "u.discord_id IS NOT NULL".to_owned(),
+        "NOT EXISTS (SELECT 1 FROM guild_members m WHERE m.discord_id = u.discord_id)".to_owned(),
+    ];
+    conditions.extend(view.after.map(|after| format!("u.id > {after}")));
+    if let Some(search) = &view.search {
+        let mut ways = vec![has_account(search, &mut arguments)];
+        ways.extend(has_id(search, "u.discord_id"));
+        conditions.push(format!("({})", ways.join(" OR ")));
+    }
+    let sql = format!("SELECT u.* FROM users u{} ORDER BY u.id LIMIT {}", all(conditions), view.limit);
+    Statement { sql, arguments }
+}
+
+/// Counts members of each kind.
+pub(super) const TALLY: &str = "
+SELECT count(*) FILTER (WHERE date_left IS NULL) AS present,
+    count(date_left) AS gone,
+    count(user_id) AS linked,
+    count(*) FILTER (WHERE is_bot) AS bots,
+    count(*) FILTER (WHERE date_left IS NULL AND NOT is_bot AND user_id IS NULL) AS guild_only,
+    count(*) FILTER (WHERE date_left IS NULL AND NOT is_bot AND user_id IS NOT NULL) AS linked_present,
+    count(*) FILTER (WHERE date_left IS NOT NULL AND NOT is_bot AND user_id IS NOT NULL) AS linked_left,
+    count(*) FILTER (WHERE date_left IS NOT NULL AND NOT is_bot AND user_id IS NULL) AS unlinked_left,
+    (SELECT count(*) FROM users WHERE discord_id IS NULL) AS local,
+    (SELECT count(*) FROM users u WHERE u.discord_id IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM guild_members m WHERE m.discord_id = u.discord_id)) AS absent
+FROM guild_members";

@@ -1,0 +1,35 @@
+//! The pages where the reader has switched script off: everything can be read and done.
+
+use super::{ADMIN, MEMBERS, ROOT, Site, held, live, log_out, members};
+use crate::support::chromium::{Browser, DESK, PHONE, Script};
+
+#[tokio::test]
+async fn lists_are_searched_narrowed_and_downloaded() {
+    let site = Site::start().await;
+    site.ended(&site.file(members(1..=60)).await, "succeeded").await;
+    let browser = Browser::with(DESK, Script::Off).await;
+    site.log_in(&browser, ROOT, MEMBERS).await;
+    browser.fill("#q", "user12").await;
+    browser.choose("#status", "present").await;
+    browser.push("Show").await;
+    browser.until("one is found", async || (browser.all_shown("[data-row]").await.len() == 1).then_some(())).await;
+    browser.follow("Download as CSV").await;
+    let table = String::from_utf8(browser.downloaded("members.csv").await).unwrap();
+    assert_eq!(table.lines().count(), 2, "{table}");
+    browser.follow("user12").await;
+    browser.until_shows("h1", "user12").await;
+    log_out(&browser).await;
+    browser.open(&site.at(ADMIN)).await;
+    browser.element("#password").await;
+}
+
+#[tokio::test]
+async fn held_departures_are_decided() {
+    held::decided(PHONE, Script::Off).await;
+}
+
+/// The page loads itself again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_watched() {
+    live::watched(DESK, Script::Off).await;
+}

@@ -1,0 +1,298 @@
+//! The lists of members: every filter, every order, page by page. What is expected comes from going through
+//! all rows in memory.
+
+use chrono::{DateTime, Utc};
+use guildsync::domain::{DiscordId, Member, MemberRow};
+use guildsync::store::{
+    AbsentView, Claim, ImportRow, MemberFilter, MemberOrder, MemberPlace, MemberTally, MemberView, MembersFound, Search, SortBy,
+    Span,
+};
+
+use super::Ledger;
+use super::hand::{GUARD, List, at, carry_out, id, member, rows};
+
+on_both!(
+    every_filter_shows_whom_it_says_in_every_order,
+    paging_shows_everybody_once_among_ties_and_gaps,
+    a_page_beyond_the_window_is_found_by_the_indexes,
+    every_kind_is_counted,
+    accounts_that_were_never_seen_are_listed,
+);
+
+/// 60 members of every kind: bots, with roles, without a time of joining, with equal times; a quarter has left, a third has an account.
+fn guild() -> Vec<Member> {
+    (1..=60)
+        .map(|n| Member {
+            is_bot: n % 7 == 0,
+            roles: match n % 5 {
+                0 => vec!["10"],
+                1 => vec!["100", "10"],
+                2 => vec!["1000"],
+                _ => vec![],
+            }
+            .into_iter()
+            .collect(),
+            joined_at: (n % 6 != 0).then(|| at(-10_000 * (n % 4))),
+            ..member(n * 1_000)
+        })
+        .collect()
+}
+
+pub async fn fill(ledger: &Ledger, members: &[Member]) {
+    let run = List::new(at(0), members, 500).file(ledger).await;
+    carry_out(ledger, run, GUARD, at(1)).await;
+}
+
+async fn seed(ledger: &Ledger) {
+    fill(ledger, &guild()).await;
+    for n in (1..=60).filter(|n| n % 4 == 0) {
+        let set = ledger.literal(at(n % 3));
+        ledger.execute(&format!("UPDATE guild_members SET date_left = {set} WHERE discord_id = {}", n * 1_000)).await;
+    }
+    let accounts: Vec<ImportRow> = (1..=60).filter(|n| n % 3 == 0).map(|n| account(&format!("account{n}"), n * 1_000)).collect();
+    ledger.accounts.import(&accounts, at(2)).await.unwrap();
+}
+
+pub fn account(username: &str, discord_id: i64) -> ImportRow {
+    ImportRow { username: username.into(), email: String::new(), discord_id: Claim::Id(id(discord_id)) }
+}
+
+pub fn filter(change: impl FnOnce(&mut MemberFilter)) -> MemberFilter {
+    let mut filter = MemberFilter::default();
+    change(&mut filter);
+    filter
+}
+
+type Fits = fn(&MemberRow) -> bool;
+
+/// Each filter, and two together, with what it means.
+fn filters() -> Vec<(MemberFilter, Fits)> {
+    let span = |from: Option<i64>, before: Option<i64>| Span { from: from.map(at), before: before.map(at) };
+    let role = |role: i64| DiscordId::try_from(role).unwrap();
+    vec![
+        (MemberFilter::default(), |_| true),
+        (filter(|f| f.is_present = Some(true)), |row| row.date_left.is_none()),
+        (filter(|f| f.is_present = Some(false)), |row| row.date_left.is_some()),
+        (filter(|f| f.is_linked = Some(true)), |row| row.account.is_some()),
+        (filter(|f| f.is_linked = Some(false)), |row| row.account.is_none()),
+        (filter(|f| f.is_bot = Some(true)), |row| row.member.is_bot),
+        (filter(|f| f.is_bot = Some(false)), |row| !row.member.is_bot),
+        (filter(|f| f.role = Some(role(10))), |row| row.member.roles.to_vec().contains(&"10".to_owned())),
+        (filter(|f| f.role = Some(role(100))), |row| row.member.roles.to_vec().contains(&"100".to_owned())),
+        (filter(|f| f.role = Some(role(1))), |_| false),
+        (filter(|f| f.joined = span(Some(-20_000), None)), |row| row.member.joined_at >= Some(at(-20_000))),
+        (filter(|f| f.joined = span(None, Some(-10_000))), |row| row.member.joined_at.is_some_and(|t| t < at(-10_000))),
+        (filter(|f| f.joined = span(Some(-20_000), Some(-10_000))), |row| {
+            row.member.joined_at.is_some_and(|t| (at(-20_000)..at(-10_000)).contains(&t))
+        }),
+        (filter(|f| f.left = span(Some(1), None)), |row| row.date_left >= Some(at(1))),
+        (filter(|f| f.left = span(Some(0), Some(2))), |row| row.date_left.is_some_and(|t| (at(0)..at(2)).contains(&t))),
+        (
+            filter(|f| {
+                f.is_present = Some(true);
+                f.is_linked = Some(true);
+                f.is_bot = Some(false);
+            }),
+            |row| row.date_left.is_none() && row.account.is_some() && !row.member.is_bot,
+        ),
+        (
+            filter(|f| {
+                f.role = Some(role(10));
+                f.is_present = Some(false);
+                f.joined = span(Some(-20_000), None);
+            }),
+            |row| {
+                row.member.roles.to_vec().contains(&"10".to_owned())
+                    && row.date_left.is_some()
+                    && row.member.joined_at >= Some(at(-20_000))
+            },
+        ),
+    ]
+}
+
+fn orders() -> Vec<MemberOrder> {
+    let by = [SortBy::Id, SortBy::Joined, SortBy::Left];
+    by.into_iter().flat_map(|by| [false, true].map(|is_descending| MemberOrder { by, is_descending })).collect()
+}
+
+/// The rows in an order, as the words of [`MemberOrder`] say it.
+fn sorted(mut rows: Vec<MemberRow>, order: MemberOrder) -> Vec<MemberRow> {
+    let key = |row: &MemberRow| MemberPlace::of(row, order);
+    rows.sort_by(|a, b| {
+        let (a, b) = (key(a), key(b));
+        let inner = (a.at, a.id).cmp(&(b.at, b.id));
+        a.at.is_none().cmp(&b.at.is_none()).then(if order.is_descending { inner.reverse() } else { inner })
+    });
+    rows
+}
+
+pub async fn find(ledger: &Ledger, view: &MemberView) -> MembersFound {
+    ledger.member_lists.list_members(view).await.unwrap()
+}
+
+async fn every_filter_shows_whom_it_says_in_every_order(ledger: &Ledger) {
+    seed(ledger).await;
+    let all = rows(ledger).await;
+    for (filter, fits) in filters() {
+        for order in orders() {
+            let view = MemberView { filter: filter.clone(), order, after: None, limit: 100 };
+            let found = find(ledger, &view).await;
+            let expected = sorted(all.iter().filter(|row| fits(row)).cloned().collect(), order);
+            assert_eq!(found.rows, expected, "{view:?}");
+            assert_eq!((found.has_more, found.total), (false, Some(i64::try_from(expected.len()).unwrap())), "{view:?}");
+        }
+    }
+}
+
+/// Goes through a list by its pages.
+async fn pages(ledger: &Ledger, mut view: MemberView) -> Vec<MemberRow> {
+    let mut seen = Vec::new();
+    for _ in 0..200 {
+        let found = find(ledger, &view).await;
+        assert!(found.rows.len() <= usize::try_from(view.limit).unwrap());
+        let last = found.rows.last().cloned();
+        seen.extend(found.rows);
+        let Some(last) = last.filter(|_| found.has_more) else { return seen };
+        view.after = Some(MemberPlace::of(&last, view.order));
+    }
+    panic!("the list does not end: {view:?}");
+}
+
+async fn paging_shows_everybody_once_among_ties_and_gaps(ledger: &Ledger) {
+    seed(ledger).await;
+    let all = rows(ledger).await;
+    for (filter, fits) in filters() {
+        for order in orders() {
+            for limit in [1, 4] {
+                let view = MemberView { filter: filter.clone(), order, after: None, limit };
+                let expected = sorted(all.iter().filter(|row| fits(row)).cloned().collect(), order);
+                assert_eq!(pages(ledger, view).await, expected, "{filter:?} {order:?} {limit}");
+            }
+        }
+    }
+}
+
+/// 10,500 members, of whom only the last few are what the filters ask for: they stand beyond what is looked through.
+async fn a_page_beyond_the_window_is_found_by_the_indexes(ledger: &Ledger) {
+    let everyone: Vec<Member> = (1..=10_500_i64)
+        .map(|n| {
+            let rare = n > 10_490;
+            Member {
+                username: if rare { format!("Rarity{n}") } else { format!("user{n}") },
+                is_bot: rare,
+                roles: if rare { ["77"].into_iter().collect() } else { ["10"].into_iter().collect() },
+                joined_at: (n != 10_499).then(|| at(if rare { 9_000_000 + n % 3 } else { n % 50 })),
+                ..member(n)
+            }
+        })
+        .collect();
+    fill(ledger, &everyone).await;
+    let leave = format!("UPDATE guild_members SET date_left = {} WHERE discord_id > 10490", ledger.literal(at(5)));
+    ledger.execute(&leave).await;
+    let accounts: Vec<ImportRow> = (10_491..=10_500).map(|n| account(&format!("account{n}"), n)).collect();
+    ledger.accounts.import(&accounts, at(2)).await.unwrap();
+    let rare: Vec<MemberRow> = rows(ledger).await.into_iter().filter(|row| row.member.is_bot).collect();
+    assert_eq!(rare.len(), 10);
+
+    let whole = Span { from: Some(at(8_000_000)), before: None };
+    let views = [
+        filter(|f| f.is_present = Some(false)),
+        filter(|f| f.is_linked = Some(true)),
+        filter(|f| f.is_bot = Some(true)),
+        filter(|f| f.role = Some(id(77))),
+        filter(|f| f.search = Search::new("RARITY")),
+        filter(|f| f.search = Search::new("ra")),
+        filter(|f| f.search = Search::new("rarity104")),
+        filter(|f| f.search = Search::new("account10")),
+        filter(|f| f.left = Span { from: Some(at(5)), before: Some(at(6)) }),
+        filter(|f| {
+            f.search = Search::new("arity");
+            f.role = Some(id(77));
+        }),
+    ];
+    for is_indexed in [false, true] {
+        if is_indexed {
+            while ledger.upkeep.index_members(5_000).await.unwrap() {}
+        }
+        for filter in &views {
+            for order in orders() {
+                let named = |row: &&MemberRow| filter.search != Search::new("rarity104") || row.member.id.get() < 10_500;
+                let expected = sorted(rare.iter().filter(named).cloned().collect(), order);
+                let view = MemberView { filter: filter.clone(), order, after: None, limit: 4 };
+                let first = find(ledger, &view).await;
+                assert_eq!(first.rows, expected[..4], "{view:?}");
+                assert!(first.has_more);
+                // By id, and where others stand before them, only the indexes found them, and counted them on the way.
+                if order == MemberOrder::default() {
+                    assert_eq!(first.total, Some(i64::try_from(expected.len()).unwrap()), "{view:?}");
+                }
+                assert_eq!(pages(ledger, view).await, expected, "{filter:?} {order:?}");
+            }
+        }
+    }
+    let joined = filter(|f| f.joined = whole);
+    let expected: Vec<MemberRow> = rare.iter().filter(|row| row.member.joined_at.is_some()).cloned().collect();
+    for order in orders() {
+        let view = MemberView { filter: joined.clone(), order, after: None, limit: 4 };
+        assert_eq!(pages(ledger, view).await, sorted(expected.clone(), order), "{order:?}");
+    }
+}
+
+async fn every_kind_is_counted(ledger: &Ledger) {
+    assert_eq!(ledger.member_lists.tally_members().await.unwrap(), MemberTally::default());
+    seed(ledger).await;
+    ledger.accounts.import(&[account("away", 999), account("away2", 998)], at(3)).await.unwrap();
+    let local = ImportRow { username: "local".into(), email: String::new(), discord_id: Claim::None };
+    ledger.accounts.import(&[local], at(3)).await.unwrap();
+    let all = rows(ledger).await;
+    let count = |fits: Fits| i64::try_from(all.iter().filter(|row| fits(row)).count()).unwrap();
+    let expected = MemberTally {
+        present: count(|row| row.date_left.is_none()),
+        left: count(|row| row.date_left.is_some()),
+        linked: count(|row| row.account.is_some()),
+        bots: count(|row| row.member.is_bot),
+        guild_only: count(|row| row.date_left.is_none() && !row.member.is_bot && row.account.is_none()),
+        linked_present: count(|row| row.date_left.is_none() && !row.member.is_bot && row.account.is_some()),
+        linked_left: count(|row| row.date_left.is_some() && !row.member.is_bot && row.account.is_some()),
+        unlinked_left: count(|row| row.date_left.is_some() && !row.member.is_bot && row.account.is_none()),
+        absent: 2,
+        local: 1,
+    };
+    assert_eq!(ledger.member_lists.tally_members().await.unwrap(), expected);
+    assert!(expected.linked_left > 0 && expected.unlinked_left > 0 && expected.bots > 0);
+}
+
+async fn accounts_that_were_never_seen_are_listed(ledger: &Ledger) {
+    fill(ledger, &[member(5)]).await;
+    let accounts = [account("here", 5), account("Away", 70_001), account("away_too", 70_002), account("far%off", 80_000)];
+    ledger.accounts.import(&accounts, at(2)).await.unwrap();
+    let names = async |search: Option<&str>, after: Option<i64>, limit| {
+        let view = AbsentView { search: search.and_then(Search::new), after, limit };
+        let found = ledger.member_lists.list_absent(&view).await.unwrap();
+        found.into_iter().map(|account| (account.id, account.username)).collect::<Vec<_>>()
+    };
+    let all = names(None, None, 9).await;
+    assert_eq!(all.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>(), ["Away", "away_too", "far%off"]);
+    assert_eq!(names(None, None, 2).await, all[..2]);
+    assert_eq!(names(None, Some(all[1].0), 2).await, all[2..]);
+    for (search, expected) in [("AWAY", &all[..2]), ("70001", &all[..1]), ("700", &all[..2]), ("r%o", &all[2..]), ("here", &[])] {
+        assert_eq!(names(Some(search), None, 9).await, expected, "{search}");
+    }
+}
+
+/// Somebody who joined before the first year that a database can write is a row like any other.
+#[tokio::test]
+async fn times_of_any_year_have_their_place() {
+    let ledger = Ledger::postgres().await;
+    let times: [Option<DateTime<Utc>>; 4] = [
+        Some("0000-01-01T00:00:00.000001Z".parse().unwrap()),
+        Some("1969-12-31T23:59:59.999999Z".parse().unwrap()),
+        Some("9999-12-31T23:59:59.999999Z".parse().unwrap()),
+        None,
+    ];
+    let members: Vec<Member> = times.into_iter().zip(1..).map(|(joined_at, n)| Member { joined_at, ..member(n) }).collect();
+    fill(&ledger, &members).await;
+    let order = MemberOrder { by: SortBy::Joined, is_descending: true };
+    let seen = pages(&ledger, MemberView { order, limit: 1, ..MemberView::default() }).await;
+    assert_eq!(seen.iter().map(|row| row.member.id.get()).collect::<Vec<_>>(), [3, 2, 1, 4]);
+}
