@@ -6,7 +6,9 @@
 use chrono::{DateTime, Utc};
 
 use super::StoreError;
-use super::member_lists::{AbsentView, MemberFilter, MemberPlace, MemberView, MembersFound, Search, SortBy, Span, WINDOW};
+use super::member_lists::{
+    AbsentView, MemberFilter, MemberPlace, MemberView, MembersFound, PROMISING, Search, SortBy, Span, WINDOW, WINDOWS,
+};
 use crate::domain::{DiscordId, MemberRow};
 
 /// What the databases say differently, and how they are asked.
@@ -31,24 +33,31 @@ pub(super) trait Dialect: Sync {
     -> impl Future<Output = Result<(Vec<MemberRow>, Option<i64>), StoreError>> + Send;
 }
 
-/// A page of members: along the order through a window, and by the indexes of the filters if that did not fill it.
+/// A page of members: along the order, and by the indexes of the filters if that will not fill it soon.
 pub(super) async fn find<D: Dialect>(database: &D, view: &MemberView) -> Result<MembersFound, StoreError> {
     let mut rows = Vec::new();
     // One row more than the page has says whether there is another page.
     let wanted = view.limit + 1;
     let missing = |rows: &[MemberRow]| wanted - i64::try_from(rows.len()).unwrap_or(wanted);
-    for part in parts::<D>(view) {
-        let end = database.place(&part.window::<D>()).await?.map(|place| part.place(place));
-        if let Some(statement) = part.rows::<D>(&view.filter, end, missing(&rows)) {
+    let mut windows = 0;
+    for mut part in parts::<D>(view) {
+        loop {
+            let end = database.place(&part.window::<D>()).await?.map(|place| part.place(place));
+            let Some(statement) = part.rows::<D>(&view.filter, end, missing(&rows)) else {
+                return find_by_index(database, view).await;
+            };
             rows.extend(database.members_of(&statement).await?.0);
-        } else {
-            return find_by_index(database, view).await;
-        }
-        if missing(&rows) <= 0 {
-            break;
-        }
-        if end.is_some() {
-            return find_by_index(database, view).await;
+            windows += 1;
+            if missing(&rows) <= 0 {
+                return Ok(MembersFound::page(rows, None, view));
+            }
+            if end.is_none() {
+                break;
+            }
+            if windows == WINDOWS || rows.len() < windows * PROMISING {
+                return find_by_index(database, view).await;
+            }
+            part.after = end;
         }
     }
     Ok(MembersFound::page(rows, None, view))
