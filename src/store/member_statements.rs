@@ -228,7 +228,7 @@ fn by_index<D: Dialect>(view: &MemberView, most: Option<i64>) -> Statement {
         .map(|source| {
             let conditions: String = of_row.iter().map(|condition| format!("\n AND {condition}")).collect();
             let rows = format!("SELECT m.discord_id, m.joined_at, m.date_left {source}{conditions}");
-            most.map_or(rows.clone(), |most| format!("SELECT * FROM ({rows} LIMIT {most}) some"))
+            most.map_or(rows.clone(), |most| format!("SELECT * FROM ({rows} LIMIT {most}) capped"))
         })
         .collect();
     let way = if view.order.is_descending { " DESC" } else { "" };
