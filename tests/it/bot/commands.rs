@@ -8,7 +8,7 @@ use guildsync::bot::{Pace, Standing};
 use guildsync::discord::members_intent_off;
 use guildsync::domain::{Clock, DiscordId, Mode, RunId, RunState, Source, SystemClock};
 use guildsync::intake::Commanded;
-use guildsync::store::{Retried, Retry, Cancelled, Dropped, Filed, Filing, Interaction, NewRun, StagedBatch, StoreError, Stores};
+use guildsync::store::{Cancelled, Dropped, Filed, Filing, Interaction, NewRun, Retried, Retry, StagedBatch, StoreError, Stores};
 use guildsync::{app, queue};
 use serde_json::json;
 use sqlx::{Connection as _, SqliteConnection};
