@@ -2,9 +2,7 @@
 
 use chrono::{Days, NaiveDate};
 use guildsync::domain::{Act, Guard, Member, Mode, RunId, RunState, Seen, Sighting, Source};
-use guildsync::store::{
-    Claim, DayCounts, Decision, ImportRow, Landmarks, NewRun, NewStaff, StagedBatch, encode_sightings,
-};
+use guildsync::store::{Claim, DayCounts, Decision, ImportRow, Landmarks, NewRun, NewStaff, StagedBatch, encode_sightings};
 
 use super::Ledger;
 use super::hand::{GUARD, List, at, carry_out, claim_finish, file, id, member, members, read, run_id, sync, sync_in_vain};
