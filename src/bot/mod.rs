@@ -193,6 +193,8 @@ struct Desk {
     role_names: RoleNames,
     /// Wakes whoever completes replies, when one was kept.
     kept: tokio::sync::Notify,
+    /// Held while a run is marked as reported and not told yet.
+    reporting: tokio::sync::Mutex<()>,
 }
 
 /// How long a first answer to a command, or the gateway's address, may take. Discord waits 3 s for the former.
@@ -225,6 +227,7 @@ impl Bot {
             collector: EventCollector::new(),
             role_names: RoleNames::new(),
             kept: tokio::sync::Notify::new(),
+            reporting: tokio::sync::Mutex::new(()),
             options,
             tools,
         });
