@@ -76,7 +76,7 @@ async fn who_may_only_look_sees_no_button() {
         &format!("/admin/sync/{}/", history.held),
     ] {
         browser.open(&site.at(path)).await;
-        assert_eq!(browser.all_shown("main form[method=post]").await, Vec::<String>::new(), "{path}");
+        assert_eq!(browser.all_shown("main form[method=post] button").await, Vec::<String>::new(), "{path}");
     }
 }
 
