@@ -171,6 +171,9 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
     stores.upkeep.beat(&process).await?;
     let id = process.id.clone();
     let tally = Tally::default();
+    if rest.is_none() && roles.contains(&Role::Worker) {
+        discord::clear_problems(&stores, &id, clock.as_ref()).await;
+    }
     let workers = if roles.contains(&Role::Worker) {
         let tools = Tools {
             work: stores.work.clone(),

@@ -77,9 +77,17 @@ async fn fill(site: &Site, url: &str, guild: &InventedGuild, now: DateTime<Utc>)
     let stores = stores(url).await;
     stores.roles.replace_roles(&guild.guild_roles()).await.unwrap();
     let account = |username: String, id| ImportRow { username, email: String::new(), discord_id: Claim::Id(id) };
-    let mut rows: Vec<ImportRow> =
-        guild.roster().iter().step_by(5).map(|m| account(format!("{}.{}", m.username, m.id), m.id)).collect();
-    rows.extend((1..=AWAY).map(|n| account(format!("away{n}"), (9_000_000_000_000_000_000 + n).try_into().unwrap())));
+    let mut rows = Vec::new();
+    let mut away = 1..=AWAY;
+    for (place, member) in guild.roster().iter().step_by(5).enumerate() {
+        rows.push(account(format!("{}.{}", member.username, member.id), member.id));
+        // Among the others, as they come.
+        if place % 10 == 0
+            && let Some(n) = away.next()
+        {
+            rows.push(account(format!("away{n}"), (9_000_000_000_000_000_000 + n).try_into().unwrap()));
+        }
+    }
     for chunk in rows.chunks(20_000) {
         stores.accounts.import(chunk, now).await.unwrap();
     }

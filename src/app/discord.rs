@@ -15,7 +15,7 @@ use crate::discord::{Budget, LocalBudget, Patience, RedisBudget, Rest, RestOptio
 use crate::domain::Clock;
 use crate::intake::{Follow, Intake};
 use crate::queue::RedisOptions;
-use crate::store::Stores;
+use crate::store::{GONE_AFTER, StoreError, Stores};
 
 /// The client of Discord's REST API, if these settings have a token. Processes that share a Redis share the budget, too.
 ///
@@ -35,6 +35,27 @@ pub fn rest(config: &Config, redis: Option<&RedisOptions>, patience: Patience) -
         patience,
     };
     Ok(Some(Rest::new(options, budget)?))
+}
+
+/// Clears the problems that only a process with a token finds and clears, for one without: whoever takes the token away has nothing to mend any
+/// more. Those of a bot that runs elsewhere stay.
+pub(super) async fn clear_problems(stores: &Stores, process: &str, clock: &dyn Clock) {
+    let clearing = async {
+        let alive = stores.read.processes(clock.now() - GONE_AFTER).await?;
+        let is_bot = |roles: &str| roles.split(',').any(|role| role == Role::Bot.as_str());
+        if alive.iter().any(|other| other.id != process && is_bot(&other.roles)) {
+            return Ok(());
+        }
+        for problem in stores.read.problems().await? {
+            if problem.code == "roster" || problem.code.starts_with("bot_") {
+                stores.problems.clear_problem(&problem.code).await?;
+            }
+        }
+        Ok::<_, StoreError>(())
+    };
+    if let Err(error) = clearing.await {
+        tracing::debug!(%error, "problems of a token that is gone could not be cleared");
+    }
 }
 
 /// What the bot and the schedule are made of.
@@ -136,10 +157,10 @@ impl Entries {
     }
 
     /// Leaves Discord in order.
-    pub async fn stop(mut self, grace: Duration) {
+    pub async fn stop(self, grace: Duration) {
         self.stop.cancel();
-        if let Some(bot) = &mut self.bot
-            && tokio::time::timeout(grace, bot.ended()).await.is_err()
+        if let Some(bot) = self.bot
+            && tokio::time::timeout(grace, bot.gone()).await.is_err()
         {
             tracing::warn!("the bot did not leave in time; what it had not filed comes with the next full sync");
         }

@@ -10,7 +10,7 @@
 //! leader            one process of all with the token has the gateway; the others stand by
 //! catch-up          a full sync after whatever the gateway cannot have told
 //! role names        fetched anew when the gateway tells that a role is another
-//! replies           one process of all completes the replies and reports, whoever began them
+//! replies           one process of all completes the replies and reports, whoever began them; also after Discord has refused every session
 //! ```
 //!
 //! What may be lost at any moment is only in memory for a quarter of a second; after a restart, and after every session that could not be
@@ -176,8 +176,8 @@ pub enum Ended {
 /// A running bot.
 pub struct Bot {
     standing: watch::Receiver<Standing>,
-    running: JoinHandle<Ended>,
-    ended: Option<Ended>,
+    ended: watch::Receiver<Option<Ended>>,
+    running: JoinHandle<()>,
 }
 
 /// What the parts of the bot share.
@@ -193,6 +193,8 @@ struct Desk {
     role_names: RoleNames,
     /// Wakes whoever completes replies, when one was kept.
     kept: tokio::sync::Notify,
+    /// Held while a run is marked as reported and not told yet.
+    reporting: tokio::sync::Mutex<()>,
 }
 
 /// How long a first answer to a command, or the gateway's address, may take. Discord waits 3 s for the former.
@@ -225,11 +227,17 @@ impl Bot {
             collector: EventCollector::new(),
             role_names: RoleNames::new(),
             kept: tokio::sync::Notify::new(),
+            reporting: tokio::sync::Mutex::new(()),
             options,
             tools,
         });
-        let running = tokio::spawn(desk.run(stop));
-        Ok(Self { standing: seen, running, ended: None })
+        let (ending, ended) = watch::channel(None);
+        let running = tokio::spawn(async move {
+            // A task of its own, so that a panic is an end like others.
+            let ended = tokio::spawn(desk.run(stop, ending.clone())).await;
+            ending.send_replace(Some(ended.unwrap_or_else(|panic| Ended::Broken(panic.to_string()))));
+        });
+        Ok(Self { standing: seen, ended, running })
     }
 
     /// How the bot stands with Discord, now and from now on.
@@ -238,29 +246,48 @@ impl Bot {
         self.standing.clone()
     }
 
-    /// Waits for the bot to end; answers why it did, as often as it is asked.
+    /// Waits for the bot to end; answers why it did, as often as it is asked. One whose every session is refused still completes replies and
+    /// reports, until it is told to stop.
     pub async fn ended(&mut self) -> Ended {
-        if let Some(ended) = &self.ended {
-            return ended.clone();
-        }
-        let ended = match (&mut self.running).await {
-            Ok(ended) => ended,
-            Err(panic) => Ended::Broken(panic.to_string()),
-        };
-        self.ended.insert(ended).clone()
+        let ended = self.ended.wait_for(Option::is_some).await.ok().and_then(|ended| ended.clone());
+        ended.unwrap_or_else(|| Ended::Broken("it has vanished".to_owned()))
+    }
+
+    /// Waits until nothing of the bot is left, once it has been told to stop.
+    pub async fn gone(self) {
+        // The outer task cannot panic.
+        let _ = self.running.await;
     }
 }
 
 impl Desk {
-    /// Runs all parts until `stop`, or the end of the leading one; then ends the others in order.
-    async fn run(self: Arc<Self>, stop: CancellationToken) -> Ended {
-        let stopping = stop.child_token();
-        let gateway_closed = CancellationToken::new();
+    /// Runs all parts until `stop`, or the end of the leading one; then ends the others in order. `ending` is told of an end that comes before
+    /// that of all parts.
+    async fn run(self: Arc<Self>, stop: CancellationToken, ending: watch::Sender<Option<Ended>>) -> Ended {
+        // Of those parts that live by the gateway, and of those that speak.
+        let (stopping, silent) = (stop.child_token(), stop.child_token());
+        let (gateway_closed, over) = (CancellationToken::new(), CancellationToken::new());
         let leading = async {
             let ended = leader::lead(&self, &stopping).await;
             stopping.cancel();
             // What the gateway told last is filed before the end.
             gateway_closed.cancel();
+            self.standing.send_replace(match ended {
+                Ended::WrongToken => Standing::WrongToken,
+                Ended::Refused(_) => Standing::Refused,
+                _ => Standing::Ended,
+            });
+            match ended {
+                // Only the gateway is closed to us: whoever is owed a reply gets it, and held departures are still news.
+                Ended::Refused(_) => {
+                    ending.send_replace(Some(ended.clone()));
+                    stop.cancelled().await;
+                }
+                Ended::WrongToken => reports::log_all(&self).await,
+                Ended::Stopped | Ended::Broken(_) => {}
+            }
+            silent.cancel();
+            over.cancel();
             ended
         };
         // Whatever was wrong with the channel may be mended; if not, the next report says so.
@@ -268,14 +295,9 @@ impl Desk {
         let collecting = self.collector.run(&self, &gateway_closed);
         let catching_up = self.catch_up.run(&self, &stopping);
         let naming = self.role_names.run(&self, &stopping);
-        let replying = replies::run(&self, &stopping);
-        let noting = self.troubles.run(&self, &gateway_closed);
+        let replying = replies::run(&self, &silent);
+        let noting = self.troubles.run(&self, &over);
         let (ended, (), (), (), (), ()) = tokio::join!(leading, collecting, catching_up, naming, replying, noting);
-        self.standing.send_replace(match ended {
-            Ended::WrongToken => Standing::WrongToken,
-            Ended::Refused(_) => Standing::Refused,
-            _ => Standing::Ended,
-        });
         ended
     }
 }

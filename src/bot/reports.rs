@@ -28,9 +28,20 @@ pub(super) async fn tell_all(desk: &Desk) {
     }
 }
 
+/// Tells the log alone, once: a process whose token is wrong reaches no channel. Nothing is marked, so that one with a right token reports it.
+pub(super) async fn log_all(desk: &Desk) {
+    // What is marked already is told, or given back, before the others are looked at.
+    let _reporting = timeout(STEP * 3, desk.reporting.lock()).await;
+    match timeout(STEP, desk.tools.replies.unreported(MOST)).await {
+        Ok(Ok(runs)) => runs.iter().for_each(|run| log(run, &say::report(run, &say::address(&desk.options.public_url, run.id)))),
+        Ok(Err(_)) | Err(_) => tracing::warn!("runs that wait to be reported could not be read; see the pages"),
+    }
+}
+
 /// Reports a run that was held or has failed, once: it is marked before it is told, so that a crash between costs a line and doubles none.
 /// `false` if Discord did not take it and it is to be told later.
 async fn tell(desk: &Desk, run: &Run) -> bool {
+    let _reporting = desk.reporting.lock().await;
     if !mark(desk, run).await {
         return true;
     }

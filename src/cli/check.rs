@@ -59,8 +59,11 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<Outcome> {
         check_discord(config, config.guild_id()?, &mut findings).await;
         return Ok(findings.told());
     }
+    let mut guild = config.guild_id()?;
     match store::open(&app::connect(config)).await {
         Ok(stores) => {
+            // As the service does: it serves the guild that the database belongs to.
+            guild = guild.or(stores.upkeep.guild().await.unwrap_or_default());
             if let Err(error) = check_ledger(config, &stores, &mut findings).await {
                 findings.problem(&format!("the database answers with an error: {error}"), "look into the database's own log");
             }
@@ -71,7 +74,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<Outcome> {
         }
     }
     check_redis(config, &mut findings).await;
-    check_discord(config, config.guild_id()?, &mut findings).await;
+    check_discord(config, guild, &mut findings).await;
     Ok(findings.told())
 }
 

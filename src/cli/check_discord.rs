@@ -63,22 +63,38 @@ async fn check_bot(rest: &Rest, guild: Option<DiscordId>, config: &Config, findi
         note("without GUILD_ID nothing more can be asked of Discord");
         return Ok(());
     };
-    let facts = rest.guild(guild).await?;
-    let members = facts.approximate_member_count.map(|count| format!(", about {count} members")).unwrap_or_default();
-    fine(&format!("the bot is in the server {}{members}", facts.name));
-    if bot.has_members_intent {
-        let page = rest.members_after(guild, None).await?;
-        fine(&format!("the members can be listed ({} on the first page)", page.received));
+    if let Err(error) = check_guild(rest, guild, bot.has_members_intent).await {
+        tell(&error, config.discord.api_url(), findings);
     }
     // The settings were read, so the id is one.
     if let Ok(Some(channel)) = config.report_channel() {
-        check_channel(rest, guild, channel, findings).await?;
+        check_channel(rest, Place { guild, bot: bot.user, channel }, findings).await?;
     }
     Ok(())
 }
 
-/// Looks at the channel for reports. Whether the bot may write there shows at the first report.
-async fn check_channel(rest: &Rest, guild: DiscordId, channel: DiscordId, findings: &mut Findings) -> Result<(), DiscordError> {
+async fn check_guild(rest: &Rest, guild: DiscordId, has_members_intent: bool) -> Result<(), DiscordError> {
+    let facts = rest.guild(guild).await?;
+    let members = facts.approximate_member_count.map(|count| format!(", about {count} members")).unwrap_or_default();
+    fine(&format!("the bot is in the server {}{members}", facts.name));
+    if has_members_intent {
+        let page = rest.members_after(guild, None).await?;
+        fine(&format!("the members can be listed ({} on the first page)", page.received));
+    }
+    Ok(())
+}
+
+/// Where reports are to go, and who writes them.
+#[derive(Clone, Copy)]
+struct Place {
+    guild: DiscordId,
+    bot: DiscordId,
+    channel: DiscordId,
+}
+
+/// Looks at the channel for reports.
+async fn check_channel(rest: &Rest, place: Place, findings: &mut Findings) -> Result<(), DiscordError> {
+    let Place { guild, bot, channel } = place;
     let facts = rest.channel(channel).await?;
     let name = facts.name.map(|name| format!(" (#{name})")).unwrap_or_default();
     if facts.guild != Some(guild) {
@@ -87,7 +103,18 @@ async fn check_channel(rest: &Rest, guild: DiscordId, channel: DiscordId, findin
             "right-click a channel of that server > Copy Channel ID, and put it into bot.report_channel",
         );
     } else if facts.holds_messages {
-        fine(&format!("the bot sees the report channel{name}; whether it may write there shows at the first report"));
+        let lacks = match &facts.overwrites {
+            Some(overwrites) => rest.lacks_to_write(guild, bot, overwrites).await?,
+            None => None,
+        };
+        match lacks {
+            None => fine(&format!("the bot sees the report channel{name}; whether it may write there shows at the first report")),
+            Some(lacks) if lacks.is_empty() => fine(&format!("the bot may write in the report channel{name}")),
+            Some(lacks) => findings.problem(
+                &format!("the bot may not write in the report channel {channel}{name}: it lacks {}", lacks.join(" and ")),
+                "right-click the channel > Edit Channel > Permissions, add the bot or its role, and allow that",
+            ),
+        }
     } else {
         findings.problem(
             &format!("the report channel {channel}{name} holds no messages: it is a category or a forum"),

@@ -1,6 +1,9 @@
 //! Files the wish for a list from Discord: a run without batches, whose list a worker fetches.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
+use tokio::time::timeout;
 
 use super::{Asked, Intake, Refusal};
 use crate::domain::{Mode, RunId, Source};
@@ -14,6 +17,17 @@ pub enum Fetch {
     New(RunId),
     /// Such a list is being fetched already, or is about to be; this is the run that the wish has joined.
     Joined(RunId),
+}
+
+/// What became of a command's wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commanded {
+    /// It is filed.
+    Filed(Fetch),
+    /// It is filed, which the database said so late that the reply may have been completed meanwhile.
+    Late(RunId),
+    /// The database does not say. If it is filed, its reply is kept with it.
+    Unknown,
 }
 
 impl Fetch {
@@ -37,13 +51,31 @@ impl Intake {
     }
 
     /// As [`file_fetch`](Self::file_fetch) for a command. The reply that it is owed is kept with the run, so that a process which dies over this
-    /// has either filed nothing or left what others complete.
+    /// has either filed nothing or left what others complete. Waits for the database no longer than `patience`, and once more as long to ask
+    /// whether the wish is filed: what was written may be so although the answer has not come.
     ///
     /// # Errors
     /// A [`Refusal`]; nothing was changed then, and no reply is kept.
-    pub async fn file_command(&self, requested_by: String, dry_run: bool, reply: Interaction) -> Result<Fetch, Refusal> {
+    pub async fn file_command(
+        &self,
+        requested_by: String,
+        dry_run: bool,
+        reply: Interaction,
+        patience: Duration,
+    ) -> Result<Commanded, Refusal> {
         let mode = if dry_run { Mode::DryRun } else { Mode::Full };
-        self.fetch(NewRun { mode, reply: Some(reply), ..self.small(Source::Discord, requested_by) }).await
+        let wish = NewRun { mode, reply: Some(reply), ..self.small(Source::Discord, requested_by) };
+        let run = wish.id;
+        if let Ok(filed) = timeout(patience, self.fetch(wish)).await {
+            return filed.map(Commanded::Filed);
+        }
+        match timeout(patience, self.filing.is_filed(run)).await {
+            Ok(Ok(true)) => {
+                self.ring.ring(&[Job::Run(run)]).await;
+                Ok(Commanded::Late(run))
+            }
+            Ok(Ok(false) | Err(_)) | Err(_) => Ok(Commanded::Unknown),
+        }
     }
 
     /// As [`file_fetch`](Self::file_fetch) for the schedule: however many processes have the same tick, it is one run.

@@ -34,7 +34,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 pub use faults::{Fault, MAX_FAULTS, Refusal, Rule};
-pub use fetch::Fetch;
+pub use fetch::{Commanded, Fetch};
 pub use follow::{Changes, Follow, FollowError};
 pub use retry::NoRetry;
 pub use whole::{Roster, parse_roster};

@@ -2,8 +2,9 @@
 //!
 //! # How a page comes about in time
 //!
-//! No index serves every filter in every order, so a page is looked for in two ways. First along the order, through the next
-//! [`WINDOW`] rows at most: where many fit, that fills the page. Where it does not, few fit, and their own indexes find all of them.
+//! No index serves every filter in every order, so a page is looked for in two ways. First along the order, a [`WINDOW`] of rows at a
+//! time: where many fit, that fills the page. Where it will not, few fit, and their own indexes find all of them. Looking at the names of a
+//! row takes longer than at the rest of it, so a search asks the indexes first, for the first [`FEW`].
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -11,8 +12,14 @@ use chrono::{DateTime, Utc};
 use super::StoreError;
 use crate::domain::{Account, DiscordId, MemberRow};
 
-/// Rows that are looked through along the order of a list before the indexes of its filters are asked.
-pub(super) const WINDOW: i64 = 10_000;
+/// Rows that are looked through along the order of a list at a time. That takes some milliseconds.
+pub(super) const WINDOW: i64 = 5_000;
+/// As many windows at most are looked through.
+pub(super) const WINDOWS: usize = 4;
+/// Rows up to which a search counts as rare.
+pub(super) const FEW: i64 = 5_000;
+/// Rows found in each window so far for which it pays to go on to the next: of fewer, the indexes find all in less time.
+pub(super) const PROMISING: usize = 30;
 
 /// What somebody searches for: a part of a name, the beginning of a name, or the beginning of an id.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,11 +6,16 @@
 use chrono::{DateTime, Utc};
 
 use super::StoreError;
-use super::member_lists::{AbsentView, MemberFilter, MemberPlace, MemberView, MembersFound, Search, SortBy, Span, WINDOW};
+use super::member_lists::{
+    AbsentView, FEW, MemberFilter, MemberPlace, MemberView, MembersFound, PROMISING, Search, SortBy, Span, WINDOW, WINDOWS,
+};
 use crate::domain::{DiscordId, MemberRow};
 
 /// What the databases say differently, and how they are asked.
 pub(super) trait Dialect: Sync {
+    /// Joins the account `u` to the row `m`, row by row: the rows are few, and all accounts are many.
+    const ACCOUNT: &str;
+
     /// A time as a literal.
     fn time(at: DateTime<Utc>) -> String;
 
@@ -31,31 +36,52 @@ pub(super) trait Dialect: Sync {
     -> impl Future<Output = Result<(Vec<MemberRow>, Option<i64>), StoreError>> + Send;
 }
 
-/// A page of members: along the order through a window, and by the indexes of the filters if that did not fill it.
+/// A page of members: along the order, and by the indexes of the filters if that will not fill it soon.
 pub(super) async fn find<D: Dialect>(database: &D, view: &MemberView) -> Result<MembersFound, StoreError> {
+    if view.filter.search.is_some()
+        && let Some(found) = find_few(database, view).await?
+    {
+        return Ok(found);
+    }
     let mut rows = Vec::new();
     // One row more than the page has says whether there is another page.
     let wanted = view.limit + 1;
     let missing = |rows: &[MemberRow]| wanted - i64::try_from(rows.len()).unwrap_or(wanted);
-    for part in parts::<D>(view) {
-        let end = database.place(&part.window::<D>()).await?.map(|place| part.place(place));
-        if let Some(statement) = part.rows::<D>(&view.filter, end, missing(&rows)) {
+    let mut windows = 0;
+    for mut part in parts::<D>(view) {
+        loop {
+            let end = database.place(&part.window::<D>()).await?.map(|place| part.place(place));
+            let Some(statement) = part.rows::<D>(&view.filter, end, missing(&rows)) else {
+                return find_by_index(database, view).await;
+            };
             rows.extend(database.members_of(&statement).await?.0);
-        } else {
-            return find_by_index(database, view).await;
-        }
-        if missing(&rows) <= 0 {
-            break;
-        }
-        if end.is_some() {
-            return find_by_index(database, view).await;
+            windows += 1;
+            if missing(&rows) <= 0 {
+                return Ok(MembersFound::page(rows, None, view));
+            }
+            if end.is_none() {
+                break;
+            }
+            if windows == WINDOWS || rows.len() < windows * PROMISING {
+                return find_by_index(database, view).await;
+            }
+            part.after = end;
         }
     }
     Ok(MembersFound::page(rows, None, view))
 }
 
+/// A page of what is searched for, if that fits no more than [`FEW`]: an index says so sooner than the first rows of the list.
+async fn find_few<D: Dialect>(database: &D, view: &MemberView) -> Result<Option<MembersFound>, StoreError> {
+    let statement = by_index::<D>(&MemberView { limit: view.limit + 1, ..view.clone() }, Some(FEW));
+    let (rows, total) = database.members_of(&statement).await?;
+    // Behind a place there may be none of the first few, and yet others.
+    let is_all = if rows.is_empty() { view.after.is_none() } else { total.is_some_and(|total| total < FEW) };
+    Ok(is_all.then(|| MembersFound::page(rows, total, view)))
+}
+
 async fn find_by_index<D: Dialect>(database: &D, view: &MemberView) -> Result<MembersFound, StoreError> {
-    let statement = by_index::<D>(&MemberView { limit: view.limit + 1, ..view.clone() });
+    let statement = by_index::<D>(&MemberView { limit: view.limit + 1, ..view.clone() }, None);
     let (rows, total) = database.members_of(&statement).await?;
     Ok(MembersFound::page(rows, total, view))
 }
@@ -184,22 +210,25 @@ impl Part {
         }
         let (conditions, order) = (all(conditions), self.order);
         let sql = format!(
-            "SELECT m.*, u.username AS account FROM guild_members m LEFT JOIN users u ON u.id = m.user_id{conditions}
-             ORDER BY {order} LIMIT {limit}"
+            "SELECT m.*, u.username AS account FROM guild_members m {}{conditions}
+             ORDER BY {order} LIMIT {limit}",
+            D::ACCOUNT
         );
         Some(Statement { sql, arguments })
     }
 }
 
-/// Asks for everybody who fits by the indexes of the filters, and of them for the page. Each row says how many there are: `total`.
-fn by_index<D: Dialect>(view: &MemberView) -> Statement {
+/// Asks for everybody who fits by the indexes of the filters, or for some of them, `most` by each index, and of them for the page. Each row
+/// says how many there are: `total`.
+fn by_index<D: Dialect>(view: &MemberView, most: Option<i64>) -> Statement {
     let mut arguments = Vec::new();
     let of_row = of_row::<D>(&view.filter);
     let sources: Vec<String> = D::sources(&view.filter, &mut arguments)
         .into_iter()
         .map(|source| {
             let conditions: String = of_row.iter().map(|condition| format!("\n AND {condition}")).collect();
-            format!("SELECT m.discord_id, m.joined_at, m.date_left {source}{conditions}")
+            let rows = format!("SELECT m.discord_id, m.joined_at, m.date_left {source}{conditions}");
+            most.map_or(rows.clone(), |most| format!("SELECT * FROM ({rows} LIMIT {most}) capped"))
         })
         .collect();
     let way = if view.order.is_descending { " DESC" } else { "" };
@@ -215,11 +244,12 @@ fn by_index<D: Dialect>(view: &MemberView) -> Statement {
              SELECT m.discord_id FROM found m{} ORDER BY {order} LIMIT {}
          )
          SELECT m.*, u.username AS account, (SELECT count(*) FROM found) AS total
-         FROM page p CROSS JOIN guild_members m LEFT JOIN users u ON u.id = m.user_id
+         FROM page p CROSS JOIN guild_members m {}
          WHERE m.discord_id = p.discord_id ORDER BY {order}",
         sources.join("\n UNION\n "),
         all(after),
-        view.limit
+        view.limit,
+        D::ACCOUNT
     );
     Statement { sql, arguments }
 }
@@ -265,7 +295,7 @@ pub(super) fn absent(view: &AbsentView) -> Statement {
     let mut arguments = Vec::new();
     let mut conditions = vec![
         "u.discord_id IS NOT NULL".to_owned(),
-        "NOT EXISTS (SELECT 1 FROM guild_members m WHERE m.discord_id = u.discord_id)".to_owned(),
+        "NOT EXISTS (SELECT 1 FROM guild_members m WHERE m.discord_id = u.discord_id LIMIT 1 OFFSET 0)".to_owned(),
     ];
     conditions.extend(view.after.map(|after| format!("u.id > {after}")));
     if let Some(search) = &view.search {

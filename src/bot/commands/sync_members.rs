@@ -5,7 +5,7 @@ use tokio::time::timeout;
 
 use super::Call;
 use crate::bot::{STEP, say};
-use crate::intake::Fetch;
+use crate::intake::{Commanded, Fetch};
 use crate::store::Interaction;
 
 pub(super) const NAME: &str = "sync_members";
@@ -25,11 +25,15 @@ pub(super) async fn carry_out(call: &Call) {
     let Some((application, token)) = call.reply() else { return };
     // What is filed at the end of the time has still to be replied to.
     let reply = Interaction { application, token, expires_at: desk.tools.clock.now() + desk.options.pace.reply };
-    let (joined, run) = match timeout(STEP, desk.tools.intake.file_command(call.caller(), dry_run, reply)).await {
-        Ok(Ok(Fetch::New(run))) => (false, run),
-        Ok(Ok(Fetch::Joined(run))) => (true, run),
-        Ok(Err(refusal)) => return call.edit(&say::not_filed(&refusal.to_string())).await,
-        Err(_) => return call.edit(&say::not_filed("the database did not answer in time")).await,
+    let (joined, run) = match desk.tools.intake.file_command(call.caller(), dry_run, reply, STEP).await {
+        Ok(Commanded::Filed(Fetch::New(run))) => (false, run),
+        Ok(Commanded::Filed(Fetch::Joined(run))) => (true, run),
+        Ok(Commanded::Late(run)) => {
+            tracing::warn!(%run, "a sync was filed late; whoever completes its reply may have done so, and is left to it");
+            return desk.kept.notify_one();
+        }
+        Ok(Commanded::Unknown) => return call.edit(&say::perhaps_filed()).await,
+        Err(refusal) => return call.edit(&say::not_filed(&refusal.to_string())).await,
     };
     tracing::info!(%run, joined, dry_run, user = call.caller(), "a sync was asked for by command");
     let address = say::address(&desk.options.public_url, run);

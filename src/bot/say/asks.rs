@@ -22,6 +22,14 @@ pub(in crate::bot) fn not_filed(reason: &str) -> String {
     ])
 }
 
+/// It is not known whether the sync is filed.
+pub(in crate::bot) fn perhaps_filed() -> String {
+    lines([
+        "The database did not answer in time, so it is not known whether the sync is filed.".to_owned(),
+        "If it is, /sync_status shows it and this reply follows it. If not, try the command again in a moment.".to_owned(),
+    ])
+}
+
 /// The runs could not be read.
 pub(in crate::bot) fn not_read(reason: &str) -> String {
     lines([format!("The last syncs could not be read: {}.", cut(reason, MOST_OF_AN_ERROR))])

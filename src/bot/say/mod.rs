@@ -9,7 +9,7 @@ mod refusals;
 mod tests;
 mod troubles;
 
-pub(super) use asks::{filed, not_filed, not_read, status};
+pub(super) use asks::{filed, not_filed, not_read, perhaps_filed, status};
 pub(super) use outcomes::{late, outcome, overdue, report, vanished};
 pub(super) use progress::progress;
 pub(super) use refusals::{busy, not_an_administrator, not_in_the_guild, other_guild, unknown_command};

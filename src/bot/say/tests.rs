@@ -138,6 +138,7 @@ fn first_answers() {
         filed(true, false, None, &page),
         filed(false, false, Some(&intent()), &page),
         not_filed("the database cannot be reached just now (no free connection); nothing was changed, try again"),
+        perhaps_filed(),
         status(&runs, None, HERE),
         status(&[], Some(&intent()), HERE),
         not_read("the database cannot be reached just now (no free connection); nothing was changed, try again"),

@@ -76,7 +76,7 @@ pub(super) async fn show(
     let names = RoleNames::new(roles);
     let sync = match query.text("run") {
         "" => None,
-        run => Some(Sync::find(&app, run, &row, &names).await?),
+        run => Sync::find(&app, run, &row, &names).await?,
     };
     let shown = usize::try_from(size).unwrap_or(usize::MAX);
     let has_more = events.len() > shown;

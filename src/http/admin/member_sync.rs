@@ -159,19 +159,22 @@ impl Step {
 }
 
 impl Sync {
-    /// What the run of this id did to the member.
-    pub async fn find(app: &App, run: &str, row: &MemberRow, names: &RoleNames) -> Result<Self, Refusal> {
-        let none = || Refusal::Query("“run” must be a sync that asked for this member.".to_owned());
+    /// What the run of this id did to the member; `None` if that cannot be told any more.
+    pub async fn find(app: &App, run: &str, row: &MemberRow, names: &RoleNames) -> Result<Option<Self>, Refusal> {
+        let none = || Refusal::Query("“run” must be a sync of one member; such syncs are kept for a day or so.".to_owned());
         let run = app.state.read.run(run.parse().map_err(|_| none())?).await?.ok_or_else(none)?;
+        if run.mode != Mode::Delta || run.act.is_some() || run.progress.members_total != 1 {
+            return Err(none());
+        }
         let id = row.member.id.get();
         let place = ChangeCursor { id: id - 1, number: i64::MAX };
         let changes = app.state.read.changes(run.id, place, CHANGES).await?;
         let changes: Vec<_> = changes.into_iter().filter(|(at, _)| at.id == id).map(|(_, change)| change).collect();
-        // A delta of one that is done has moved the time of its row, unless there was newer evidence.
+        // A delta of one that is done has moved the time of its row. If it changed nothing else, and newer evidence has moved it on, or if
+        // it was about somebody else, nothing is left that tells.
         let is_done = run.state == RunState::Succeeded && run.counts.deferred == 0;
-        let is_ours = !is_done || !changes.is_empty() || row.observed_at == run.observed_at;
-        if run.mode != Mode::Delta || run.act.is_some() || run.progress.members_total != 1 || !is_ours {
-            return Err(none());
+        if is_done && changes.is_empty() && row.observed_at != run.observed_at {
+            return Ok(None);
         }
         let mut steps = vec![Step { at: Some(run.observed_at.into()), ..Step::new("Asked", asked_by(&run)) }];
         steps.extend(match run.state {
@@ -179,7 +182,7 @@ impl Sync {
             _ => vec![Step::new("Waiting", waiting(&run))],
         });
         let again = (!run.state.has_ended()).then(|| format!("{MEMBERS}{id}/?run={}", run.id));
-        Ok(Self { state: run.state.into(), run: format!("{RUNS}{}/", run.id), steps, again })
+        Ok(Some(Self { state: run.state.into(), run: format!("{RUNS}{}/", run.id), steps, again }))
     }
 }
 

@@ -201,4 +201,3 @@ fn days(query: &Query) -> Vec<Day> {
         [("joined_from", "Joined from"), ("joined_to", "Joined until"), ("left_from", "Left from"), ("left_to", "Left until")];
     days.map(|(name, words)| Day { name, words, value: query.text(name).to_owned() }).into_iter().collect()
 }
-

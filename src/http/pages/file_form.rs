@@ -25,6 +25,8 @@ use crate::http::unread::Unread;
 /// Most bytes that may come before the file begins, and of a field among them.
 const MAX_HEAD: u64 = 64 * 1024;
 const MAX_FIELD: u64 = 1024;
+/// How much is handed on at a time until the file begins, so that what comes in one piece with the file is not counted as before it.
+const PIECE: usize = 4 * 1024;
 /// How long they may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -55,7 +57,7 @@ impl FileForm {
 
     async fn read_parts(headers: &HeaderMap, body: Unread, boundary: String) -> Result<Self, Refusal> {
         let left = Arc::new(AtomicU64::new(MAX_HEAD));
-        let chunks = OneByOne { body, has_given: false, left: Arc::clone(&left) };
+        let chunks = OneByOne { body, rest: Bytes::new(), has_given: false, left: Arc::clone(&left) };
         let limits = SizeLimit::new().per_field(MAX_FIELD).for_field(FILE, u64::MAX);
         let mut parts = Multipart::with_constraints(chunks, boundary, Constraints::new().size_limit(limits));
         let word = next(&mut parts).await?.filter(|part| part.name() == Some("form_word")).ok_or(Refusal::StaleForm)?;
@@ -115,6 +117,8 @@ struct TooMuch;
 /// on, and would hold as much of the file as the network is quicker than the database.
 struct OneByOne {
     body: Unread,
+    /// What has come and is still to be handed on.
+    rest: Bytes,
     /// The last answer was a chunk.
     has_given: bool,
     /// How many more bytes may be asked for.
@@ -133,11 +137,18 @@ impl Stream for OneByOne {
         if left == 0 {
             return Poll::Ready(Some(Err(TooMuch.into())));
         }
-        let next = ready!(Pin::new(&mut self.body).poll_next(context));
-        if let Some(Ok(chunk)) = &next {
-            self.has_given = true;
-            self.left.store(left.saturating_sub(chunk.len() as u64), Ordering::Relaxed);
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_next(context)) {
+                Some(Ok(chunk)) => self.rest = chunk,
+                end => return Poll::Ready(end.map(|chunk| chunk.map_err(Into::into))),
+            }
         }
-        Poll::Ready(next.map(|chunk| chunk.map_err(Into::into)))
+        self.has_given = true;
+        if left == u64::MAX {
+            return Poll::Ready(Some(Ok(std::mem::take(&mut self.rest))));
+        }
+        let length = self.rest.len().min(PIECE);
+        self.left.store(left.saturating_sub(length as u64), Ordering::Relaxed);
+        Poll::Ready(Some(Ok(self.rest.split_to(length))))
     }
 }

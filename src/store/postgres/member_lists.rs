@@ -12,6 +12,8 @@ use crate::store::member_statements::{Dialect, Statement, TALLY, absent, argumen
 use crate::store::{AbsentView, MemberFilter, MemberPlace, MemberTally, MemberView, MembersFound, Search, StoreError};
 
 impl Dialect for Postgres {
+    const ACCOUNT: &str = "LEFT JOIN LATERAL (SELECT * FROM users WHERE id = m.user_id OFFSET 0) u ON true";
+
     fn time(at: DateTime<Utc>) -> String {
         // Its own way of writing times has no year 0.
         let (seconds, micros) = (at.timestamp(), at.timestamp_subsec_micros());

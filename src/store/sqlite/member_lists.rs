@@ -12,6 +12,8 @@ use crate::store::member_statements::{Dialect, Statement, TALLY, absent, argumen
 use crate::store::{AbsentView, MemberFilter, MemberPlace, MemberTally, MemberView, MembersFound, Search, StoreError};
 
 impl Dialect for Sqlite {
+    const ACCOUNT: &str = "LEFT JOIN users u ON u.id = m.user_id";
+
     fn time(at: DateTime<Utc>) -> String {
         micros(at).to_string()
     }

@@ -71,7 +71,7 @@ async fn of_two_spellings_the_documented_one_counts_wherever_it_stands() {
 async fn what_is_left_out_is_its_default_and_overwrites() {
     let service = Service::start().await;
     send(service.post(SAMPLE)).await.counts();
-    let pictured = json!([{ "id": "123456789", "username": "user", "guild_avatar": "a_1" }]);
+    let pictured = json!([{ "id": "123456789", "username": "user", "nickname": "nick", "guild_avatar": "a_1" }]);
     assert_eq!(picked(&service.sync(pictured).await.counts(), ["updated", "unchanged"]), [1, 0]);
     assert_eq!(service.of_member("123456789", "guild_avatar_hash").await, "a_1");
     let short = json!([{ "id": "123456789", "username": "user" }]);

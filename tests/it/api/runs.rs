@@ -76,12 +76,12 @@ async fn a_run_is_shown_to_bots_of_the_guild_only() {
 async fn a_list_whose_run_fails_is_a_500_that_names_the_run_and_marks_nobody() {
     let service = Service::start().await;
     service.sync(members(1..=5)).await.counts();
-    // A payload of a version that does not exist yet, as an older worker would meet it.
-    let spoil = "CREATE TRIGGER spoil AFTER INSERT ON sync_batches BEGIN UPDATE sync_batches SET payload = x'09' WHERE rowid = NEW.rowid; END";
+    // A payload that no version can read.
+    let spoil = "CREATE TRIGGER spoil AFTER INSERT ON sync_batches BEGIN UPDATE sync_batches SET payload = x'01' WHERE rowid = NEW.rowid; END";
     service.column(spoil).await;
     let problem = service.sync(members(1..=2)).await.problem(500);
     let detail = problem["detail"].as_str().unwrap();
-    assert!(detail.contains("version 9") && detail.contains("nobody was marked as left"), "{detail}");
+    assert!(detail.contains("a broken batch payload") && detail.contains("nobody was marked as left"), "{detail}");
     let run = service.get(&format!("/api/dbot/sync_runs/{}", problem["run_id"].as_str().unwrap())).await.json();
     assert_eq!((&run["state"], &run["error"]["code"]), (&"failed".into(), &"batch_failed".into()));
     assert_eq!(service.column("SELECT CAST(count(*) AS TEXT) FROM guild_members WHERE date_left IS NULL").await, ["5"]);

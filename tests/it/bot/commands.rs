@@ -1,10 +1,15 @@
 //! What commands do, and what they say.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use guildsync::bot::{Pace, Standing};
 use guildsync::discord::members_intent_off;
-use guildsync::domain::{Mode, RunState, Source};
+use guildsync::domain::{Clock, DiscordId, Mode, RunId, RunState, Source, SystemClock};
+use guildsync::intake::Commanded;
+use guildsync::store::{Cancelled, Dropped, Filed, Filing, Interaction, NewRun, Retried, Retry, StagedBatch, StoreError, Stores};
+use guildsync::{app, queue};
 use serde_json::json;
 use sqlx::{Connection as _, SqliteConnection};
 
@@ -120,6 +125,65 @@ async fn a_sync_that_nobody_could_reply_to_is_not_filed() {
     call.reply_with("Active: 3").await;
     site.fetches(2).await;
     robot.stop().await;
+}
+
+/// A database whose answers to a filing do not come, whether or not it files.
+struct Mute {
+    filing: Arc<dyn Filing>,
+    files: bool,
+}
+
+#[async_trait::async_trait]
+impl Filing for Mute {
+    async fn stage_batch(&self, run: RunId, batch: &StagedBatch, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.filing.stage_batch(run, batch, now).await
+    }
+
+    async fn file_run(&self, run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Result<Filed, StoreError> {
+        if self.files {
+            self.filing.file_run(run, last, dropped).await?;
+        }
+        std::future::pending().await
+    }
+
+    async fn cancel_run(&self, run: RunId, requested_by: &str, now: DateTime<Utc>) -> Result<Cancelled, StoreError> {
+        self.filing.cancel_run(run, requested_by, now).await
+    }
+
+    async fn retry_run(&self, retry: &Retry, now: DateTime<Utc>) -> Result<Retried, StoreError> {
+        self.filing.retry_run(retry, now).await
+    }
+
+    async fn is_filed(&self, run: RunId) -> Result<bool, StoreError> {
+        self.filing.is_filed(run).await
+    }
+
+    async fn discard_staged(&self, run: RunId) -> Result<(), StoreError> {
+        self.filing.discard_staged(run).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_whose_filing_is_not_answered_is_not_said_to_be_none() {
+    let site = Site::of(1).await;
+    let filing = &site.stores().filing;
+    for files in [false, true] {
+        let mute = Stores { filing: Arc::new(Mute { filing: filing.clone(), files }), ..site.stores().clone() };
+        let intake = app::intake(&site.config, &mute, &queue::local(), site.intake().guild());
+        let now = Clock::now(&SystemClock);
+        let reply = Interaction {
+            application: DiscordId::try_from(7_i64).unwrap(),
+            token: "token".to_owned().into(),
+            expires_at: now + chrono::TimeDelta::minutes(15),
+        };
+        let told = intake.file_command("9".into(), false, reply, Duration::from_millis(500)).await.unwrap();
+        let filed = site.runs(false).await;
+        match told {
+            Commanded::Late(run) => assert_eq!((files, filed.len(), filed[0].id), (true, 1, run)),
+            Commanded::Unknown => assert_eq!((files, filed.len()), (false, 0)),
+            Commanded::Filed(_) => panic!("nobody answered"),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

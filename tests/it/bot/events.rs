@@ -291,3 +291,23 @@ async fn what_comes_while_the_database_is_away_is_filed_when_it_is_back() {
     site.fetches(1).await;
     robot.stop().await;
 }
+
+/// How long after the last of ten thousand events the database has them all. By hand:
+/// `cargo test --test it -- --ignored --nocapture a_burst_of_events`
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "prints a figure and judges nothing"]
+async fn a_burst_of_events_is_measured() {
+    const EVENTS: u64 = 10_000;
+    let site = Site::of(1).await;
+    let robot = site.settled().await;
+    site.discord.world(|world| (1..=EVENTS).for_each(|id| world.member_joins(&Person::new(id))));
+    let told = std::time::Instant::now();
+    let all = EVENTS + 1;
+    eventually("all are there", async || {
+        let present = site.stores().read.member_totals().await.unwrap().present;
+        present == i64::try_from(all).unwrap()
+    })
+    .await;
+    println!("{EVENTS} members joined; {:?} after the last was told of, all were in the database", told.elapsed());
+    robot.stop().await;
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use guildsync::app;
-use guildsync::bot::{Bot, BotTools, Pace, Standing};
+use guildsync::bot::{Bot, BotTools, Ended, Pace, Standing};
 use guildsync::discord::Patience;
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +35,33 @@ async fn a_reply_is_completed_although_its_bot_is_gone() {
     let done = call.reply_with("Active: 3").await;
     assert!(done.starts_with("The sync is done"), "{done}");
     robot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_that_is_refused_every_session_still_says_what_it_owes() {
+    let site = Site::of(100).await.with_channel();
+    site.discord.world(|world| world.gateway.heartbeat = Duration::from_millis(600));
+    let mut robot = site.settled_with(Pace { patience: Duration::from_secs(1), ..quick() }).await;
+    hold_up(&site);
+    let mut call = site.discord.call(Call::of("sync_members")).await;
+    call.next_reply().await;
+    site.discord.world(|world| {
+        // Its session cannot be resumed, and it gets no other.
+        (world.gateway.refuses, world.gateway.resumable) = (Some(4011), false);
+        world.gateway.close_connections(4011);
+        (FIRST..FIRST + 30).for_each(|id| world.remove(id));
+    });
+    assert!(matches!(robot.ended().await, Ended::Refused(_)));
+    go_on(&site);
+    let done = call.reply_with("Active: 100").await;
+    assert!(done.contains("30 departures are held"), "{done}");
+    site.posted_with("30 departures are held").await;
+    // It is told to stop, and lets go of what it had.
+    robot.stop.cancel();
+    let another = site.bot();
+    site.discord.world(|world| (world.gateway.refuses, world.gateway.resumable) = (None, true));
+    another.stands(&Standing::Connected).await;
+    another.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,6 +119,8 @@ async fn a_channel_that_cannot_be_written_to_is_a_problem_until_it_can() {
     assert!(problem.contains("bot.report_channel") && problem.contains("View Channel"), "{problem}");
     site.discord.world(|world| world.channels.insert(CHANNEL, true));
     let mut call = site.discord.call(Call::of("sync_members")).await;
+    let filed = call.next_reply().await;
+    assert!(filed.contains("**Note:**") && filed.contains(&problem), "{filed}");
     call.reply_with("failed").await;
     site.posted_with("failed").await;
     site.no_problem("bot_channel").await;

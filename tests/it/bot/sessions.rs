@@ -1,13 +1,16 @@
 //! Who is connected to the gateway, and what is said when nobody is.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use guildsync::app::{self, Carrier, Role};
 use guildsync::bot::{Ended, Pace, Standing};
+use guildsync::config::{Config, Flags};
 use guildsync::domain::{RunState, SystemClock};
-use guildsync::store::Lease;
+use guildsync::store::{Jobs, Lease, Process};
 
 use super::discord::{Route, World};
-use super::{FIRST, Site, eventually, quick};
+use super::{FIRST, Site, eventually, quick, sqlite};
 
 fn sessions(site: &Site) -> usize {
     site.discord.world(|world| world.gateway.sessions().len())
@@ -130,6 +133,38 @@ async fn what_no_session_can_succeed_after_ends_the_bot_and_is_said_once() {
         site.no_problem("bot_sessions").await;
         robot.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_token_nobody_hears_of_its_troubles_unless_a_bot_runs_elsewhere() {
+    let place = sqlite();
+    let settings = [("DATABASE_URL", place.url()), ("GUILD_ID", super::GUILD.to_string())];
+    let environment: BTreeMap<String, String> = settings.map(|(name, value)| (name.to_owned(), value)).into();
+    let config = Config::load(&environment, &Flags::default()).unwrap();
+    let (stores, _) = app::open_ledger(&config).await.unwrap();
+    let now = guildsync::domain::Clock::now(&SystemClock);
+    for code in ["bot_token", "other", "roster"] {
+        stores.problems.note_problem(code, "x", now).await.unwrap();
+    }
+    let standing = async || -> Vec<String> {
+        app::start(&config, &[Role::Worker], Carrier::Local).await.unwrap().stop().await;
+        let mut codes: Vec<_> = stores.read.problems().await.unwrap().into_iter().map(|problem| problem.code).collect();
+        codes.sort();
+        codes
+    };
+    let elsewhere = Process {
+        id: "elsewhere".into(),
+        host: "elsewhere".into(),
+        roles: "worker,bot".into(),
+        version: "1".into(),
+        started_at: now,
+        seen_at: now,
+        jobs: Jobs::default(),
+    };
+    stores.upkeep.beat(&elsewhere).await.unwrap();
+    assert_eq!(standing().await, ["bot_token", "other", "roster"]);
+    stores.upkeep.retire("elsewhere").await.unwrap();
+    assert_eq!(standing().await, ["other"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use guildsync::discord::members_intent_off;
 
 use super::{GUILD, Home};
-use crate::support::discord::{self, Fake, TOKEN};
+use crate::support::discord::{self, Fake, Route, TOKEN, Trouble, When, World};
 
 async fn home(fake: &Fake) -> Home {
     let home = Home::new()
@@ -27,6 +27,16 @@ async fn each_step_is_confirmed() {
         "7 on the first page",
     ]);
     assert!(!told.out.contains(TOKEN), "{told:?}");
+}
+
+#[tokio::test]
+async fn the_guild_may_be_known_from_the_database_alone() {
+    let fake = Fake::start().await;
+    fake.world(|world| world.put_many(1_000, 7));
+    let mut home = home(&fake).await;
+    drop(home.serve().await);
+    home.vars.retain(|(name, _)| name != "GUILD_ID");
+    home.run(["check"]).await.says(&["the bot is in the server The Fake Guild", "7 on the first page"]);
 }
 
 #[tokio::test]
@@ -65,8 +75,14 @@ async fn the_report_channel_is_looked_at() {
     home.run(["check"]).await.exits(1).says(&["PROBLEM", "no such channel", "Copy Channel ID", "bot.report_channel"]);
     fake.world(|world| world.channels.insert(CHANNEL, true));
     let told = home.run(["check"]).await;
-    let seen = format!("ok       the bot sees the report channel (#channel-{CHANNEL})");
-    told.says(&[seen.as_str(), "shows at the first report"]);
+    told.says(&[format!("ok       the bot may write in the report channel (#channel-{CHANNEL})").as_str()]);
+    fake.world(|world| world.channels.insert(CHANNEL, false));
+    let told = home.run(["check"]).await.exits(1);
+    told.says(&["PROBLEM", "may not write", "lacks Send Messages", "Edit Channel > Permissions"]);
+    // Whatever is wrong with the members, the channel is looked at.
+    fake.world(|world| world.trouble(Route::Members, When::Next(1_000), Trouble::Status(500)));
+    home.run(["check"]).await.exits(1).says(&["does not answer as it should", "lacks Send Messages"]);
+    fake.world(World::untroubled);
     fake.world(|world| world.hidden_channels.insert(CHANNEL));
     home.run(["check"]).await.exits(1).says(&["PROBLEM", "50001", "View Channel", "bot.report_channel"]);
     fake.world(|world| world.channels_elsewhere.insert(CHANNEL, discord::GUILD + 1));

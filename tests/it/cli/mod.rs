@@ -5,6 +5,7 @@ mod check_discord;
 mod demo;
 mod help;
 mod serve;
+mod serve_discord;
 mod settings;
 mod staff;
 mod sync;

@@ -6,7 +6,7 @@ use super::ledger::Ledger;
 use super::{Answer, Door, KEY, Site, assert_one_run_created, read};
 use crate::support::discord::{self, Fake, Route, TOKEN, Trouble, When, World};
 use crate::support::eventually;
-use crate::support::postgres;
+use crate::support::{postgres, sqlite};
 
 const MEMBERS: usize = 12_000;
 
@@ -61,6 +61,32 @@ async fn workers_that_stop_in_the_middle_of_a_fetch_hand_it_on_without_blame() {
     fake.world(|world| world.limits.set(Route::Members, 1_000, Duration::from_secs(1)));
     assert_one_run_created(&front.door, &ledger, &begun.run(), MEMBERS).await;
     assert!(fake.world(|world| world.asked(Route::Members).count()) <= 15, "one began anew");
+}
+
+#[tokio::test]
+async fn the_only_process_goes_on_with_its_fetch_after_a_restart() {
+    let fake = Fake::start().await;
+    fake.world(|world| {
+        world.put_many(1_000_000, MEMBERS as u64);
+        world.limits.set(Route::Members, 1, Duration::from_secs(1));
+    });
+    let database = sqlite::sqlite();
+    let ledger = Ledger::of(&database.url());
+    let guild = i64::try_from(discord::GUILD).unwrap().try_into().unwrap();
+    let site = Site::new(&database.url(), guild).set("DISCORD_TOKEN", TOKEN).set("DISCORD_API_URL", fake.url());
+    let mut first = site.serve("http,worker").await;
+    let begun = wish(&first.door).await;
+    eventually("two pages are staged", async || ledger.number(STAGED).await >= 2).await;
+    first.process.sigterm();
+    assert!(first.process.wait().await.success());
+    let staged = ledger.number(STAGED).await;
+    assert!(staged < 12, "it was not stopped in the middle");
+    fake.world(|world| world.limits.set(Route::Members, 1_000, Duration::from_secs(1)));
+    let second = site.serve("http,worker").await;
+    assert_one_run_created(&second.door, &ledger, &begun.run(), MEMBERS).await;
+    // The last page is a short one; one page may have been asked for and not staged.
+    let asked = fake.world(|world| world.asked(Route::Members).count());
+    assert!(asked <= 14, "{asked} pages were asked for, of 12: it began anew");
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod sharing;
 mod small;
 mod stopping;
 mod uploads;
+mod versions;
 mod workers;
 
 use std::path::Path;

@@ -8,7 +8,7 @@ use crate::support::postgres;
 
 impl Serving {
     /// Posts to an address of the API without waiting for the run; answers its id.
-    async fn act(&self, path: &str) -> String {
+    pub(super) async fn act(&self, path: &str) -> String {
         let request = reqwest::Client::new()
             .post(format!("http://{}/api/dbot/{path}", self.door.address))
             .header("X-API-Key", KEY)

@@ -16,10 +16,10 @@ fn page_of(id: i64) -> String {
 
 /// Lists with one minute between them, the last one now; of who is `None` in one the list has not.
 async fn seen(site: &Site, states: &[Option<Member>]) {
-    for (minute, state) in (0_i64..).zip(states) {
+    for (before, state) in (1_i32..).zip(states.iter().rev()).collect::<Vec<_>>().into_iter().rev() {
         let other = member(1, "somebody");
         let members: Vec<Member> = state.iter().cloned().chain([other]).collect();
-        list(&site.stores, start() - TimeDelta::minutes(states.len() as i64 - minute), &members).await;
+        list(&site.stores, start() - TimeDelta::minutes(before.into()), &members).await;
     }
 }
 
@@ -125,7 +125,7 @@ async fn what_the_page_does_not_know_is_named() {
     for (query, named) in [
         ("color=red", "does not know “color”"),
         ("after=5", "belongs to another search"),
-        ("run=nonsense", "“run” must be a sync that asked for this member"),
+        ("run=nonsense", "“run” must be a sync of one member"),
         ("run=0193554a-1b98-7000-8000-000000000000", "“run” must be"),
         (&format!("run={run}"), "“run” must be"),
     ] {

@@ -1,10 +1,8 @@
 //! What the overview reads: what each day brought, the lists that say how things stand, categories, conflicts.
 
 use chrono::{Days, NaiveDate};
-use guildsync::domain::{Act, Guard, Member, Mode, RunId, RunState, Seen, Sighting, Source};
-use guildsync::store::{
-    Claim, DayCounts, Decision, ImportRow, Landmarks, NewRun, NewStaff, StagedBatch, encode_sightings,
-};
+use guildsync::domain::{Act, Guard, Mode, RunId, RunState, Seen, Sighting, Source};
+use guildsync::store::{Claim, DayCounts, Decision, ImportRow, Landmarks, NewRun, StagedBatch, encode_sightings};
 
 use super::Ledger;
 use super::hand::{GUARD, List, at, carry_out, claim_finish, file, id, member, members, read, run_id, sync, sync_in_vain};

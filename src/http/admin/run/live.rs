@@ -97,7 +97,9 @@ fn pace(run: &Run, work: &RunWork, now: DateTime<Utc>) -> String {
     let left = (run.progress.members_total - done).max(0);
     let is_moving = matches!(run.state, RunState::Fetching | RunState::Applying);
     if is_moving && rate > 0 && left > 0 {
-        format!("{rate_told}, about {} left", duration(TimeDelta::seconds(left / rate + 1)))
+        let seconds = left / rate + 1;
+        let left = if seconds < 60 { format!("{seconds} s") } else { duration(TimeDelta::seconds(seconds)) };
+        format!("{rate_told}, about {left} left")
     } else {
         rate_told
     }

@@ -156,7 +156,8 @@ impl<'a> RunPage<'a> {
             filed: run.created_at.into(),
             started: run.started_at.map(When::from),
             finished: run.finished_at.map(When::from),
-            took: time_taken(run, live.at),
+            // Until then the phases say it, which are kept up to date.
+            took: time_taken(run, live.at).filter(|_| has_ended),
             tabs,
             list,
             list_title,

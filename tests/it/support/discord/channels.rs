@@ -7,6 +7,9 @@ use super::reply::Answer;
 use super::request::Request;
 use super::world::{GUILD, Posted, World};
 
+/// A permission.
+const SEND_MESSAGES: u64 = 1 << 11;
+
 /// Longest text of a message, in characters.
 const LONGEST: usize = 2000;
 
@@ -46,13 +49,14 @@ pub(super) fn written(world: &mut World, channel: u64, content: &str, asked: &Va
 }
 
 /// A text channel of a guild, as the gateway lists it in that guild.
-pub(super) fn described(id: u64) -> Value {
+pub(super) fn described(id: u64, may_write: bool) -> Value {
+    let deny = json!({ "id": GUILD.to_string(), "type": 0, "allow": "0", "deny": SEND_MESSAGES.to_string() });
     json!({
         "id": id.to_string(),
         "type": 0,
         "name": format!("channel-{id}"),
         "position": 0,
-        "permission_overwrites": [],
+        "permission_overwrites": if may_write { vec![] } else { vec![deny] },
         "parent_id": null,
         "topic": null,
         "nsfw": false,
@@ -70,7 +74,7 @@ pub(super) fn channel(world: &World, asked: &Request) -> Answer {
         None if !world.in_guild || world.hidden_channels.contains(&id) => return Answer::error(403, 50001, "Missing Access"),
         None => GUILD,
     };
-    let mut channel = described(id);
+    let mut channel = described(id, world.channels.get(&id).is_none_or(|may_write| *may_write));
     channel["guild_id"] = guild.to_string().into();
     Answer::json(&channel)
 }

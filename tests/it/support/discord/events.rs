@@ -29,7 +29,7 @@ pub(super) fn ready(world: &World, session: &str) -> Value {
 
 pub(super) fn guild_create(world: &World) -> Value {
     let mut guild = guilds::described(world);
-    let channels: Vec<Value> = world.channels.keys().map(|id| channels::described(*id)).collect();
+    let channels: Vec<Value> = world.channels.iter().map(|(id, may_write)| channels::described(*id, *may_write)).collect();
     let more = json!({
         "joined_at": "2024-01-01T00:00:00.000000+00:00",
         "large": world.member_count() > 250,

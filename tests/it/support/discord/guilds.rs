@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::reply::Answer;
 use super::request::Request;
 use super::trouble::Trouble;
-use super::world::{GUILD, World};
+use super::world::{APPLICATION, GUILD, World};
 
 /// Most members of a page.
 const LONGEST_PAGE: usize = 1000;
@@ -115,6 +115,7 @@ pub(super) fn member(world: &World, asked: &Request) -> Answer {
     };
     match world.members.get(&id) {
         Some(member) => Answer::text(member.clone()),
+        None if id == APPLICATION => Answer::json(&World::bot().member()),
         None if world.gone.contains(&id) => Answer::error(404, 10007, "Unknown Member"),
         None => Answer::error(404, 10013, "Unknown User"),
     }

@@ -101,7 +101,8 @@ pub fn role(id: u64, name: &str, colour: u32) -> Value {
         "id": id.to_string(),
         "name": name,
         "description": null,
-        "permissions": "0",
+        // View Channel and Send Messages.
+        "permissions": "3072",
         "position": 1,
         "color": colour,
         "colors": { "primary_color": colour, "secondary_color": null, "tertiary_color": null },
