@@ -10,7 +10,6 @@ pub fn pages(history: &History) -> Vec<(&'static str, String, u16)> {
     vec![
         ("overview", ADMIN.to_owned(), 200),
         ("members", MEMBERS.to_owned(), 200),
-        ("members-last", format!("{MEMBERS}?after=9"), 200),
         ("members-narrowed", format!("{MEMBERS}?q=user&status=left&bot=no"), 200),
         ("members-none", format!("{MEMBERS}?q=nobody+at+all"), 200),
         ("guild-only", format!("{MEMBERS}comparison/"), 200),

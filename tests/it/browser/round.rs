@@ -77,9 +77,9 @@ async fn the_comparison_is_looked_through() {
     for (tab, status) in [("Linked", "linked"), ("Left Guild", "left"), ("Discord Users (No Guild)", "no_guild")] {
         browser
             .until("the tab is there", async || {
-                let tabs = browser.all_shown(".tabs a").await;
+                let tabs = browser.all_shown(".categories a").await;
                 let place = tabs.iter().position(|shown| shown.contains(tab))?;
-                browser.click(&format!(".tabs a:nth-child({})", place + 1)).await;
+                browser.click(&format!(".categories a:nth-child({})", place + 1)).await;
                 Some(())
             })
             .await;
