@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use guildsync::discord::{InventedGuild, write_roster};
+use guildsync::domain::{Clock as _, SystemClock};
 use guildsync::store::{Claim, Connect, ImportRow, NewStaff, Stores, open};
 use sqlx::Connection as _;
 use support::postgres::PrivatePostgres;
@@ -131,7 +132,7 @@ impl Site {
         let people = stores(url).await;
         let password_hash = guildsync::password::hash(&PASSWORD.into(), [5; 16]).unwrap();
         let staff = NewStaff { username: "bench".into(), password_hash, is_superuser: true };
-        people.accounts.create_staff(&staff, Utc::now()).await.unwrap();
+        people.accounts.create_staff(&staff, SystemClock.now()).await.unwrap();
         people.upkeep.close().await.unwrap();
         let process = Guildsync::with(["serve", "--bind", "127.0.0.1:0"])
             .var("GUILD_ID", guild.id().to_string())

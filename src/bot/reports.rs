@@ -32,9 +32,12 @@ pub(super) async fn tell_all(desk: &Desk) {
 pub(super) async fn log_all(desk: &Desk) {
     // What is marked already is told, or given back, before the others are looked at.
     let _reporting = timeout(STEP * 3, desk.reporting.lock()).await;
-    match timeout(STEP, desk.tools.replies.unreported(MOST)).await {
-        Ok(Ok(runs)) => runs.iter().for_each(|run| log(run, &say::report(run, &say::address(&desk.options.public_url, run.id)))),
-        Ok(Err(_)) | Err(_) => tracing::warn!("runs that wait to be reported could not be read; see the pages"),
+    let Ok(Ok(runs)) = timeout(STEP, desk.tools.replies.unreported(MOST)).await else {
+        tracing::warn!("runs that wait to be reported could not be read; see the pages");
+        return;
+    };
+    for run in &runs {
+        log(run, &say::report(run, &say::address(&desk.options.public_url, run.id)));
     }
 }
 

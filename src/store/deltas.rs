@@ -70,7 +70,7 @@ impl Folded {
             Seen::Present(member) => {
                 let joined_at = member.joined_at.or(before.member.joined_at);
                 let guild_avatar_hash = member.guild_avatar_hash.clone().or_else(|| before.member.guild_avatar_hash.clone());
-                (Member { joined_at, guild_avatar_hash, ..member.clone() }, None)
+                (Member { guild_avatar_hash, joined_at, ..member.clone() }, None)
             }
             Seen::Gone { .. } => (before.member.clone(), Some(seen_at)),
         };

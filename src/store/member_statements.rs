@@ -183,7 +183,7 @@ impl Part {
     /// Asks for the last row of the window: `at` and `discord_id`.
     fn window<D: Dialect>(&self) -> Statement {
         let (time, order) = (self.time.unwrap_or("m.joined_at"), self.order);
-        let conditions = all(self.conditions::<D>());
+        let conditions = all(&self.conditions::<D>());
         let sql = format!(
             "SELECT {time} AS at, m.discord_id FROM guild_members m{conditions} ORDER BY {order} LIMIT 1 OFFSET {}",
             WINDOW - 1
@@ -208,7 +208,7 @@ impl Part {
             ways.extend(has_id(search, "m.discord_id"));
             conditions.push(format!("({})", ways.join(" OR ")));
         }
-        let (conditions, order) = (all(conditions), self.order);
+        let (conditions, order) = (all(&conditions), self.order);
         let sql = format!(
             "SELECT m.*, u.username AS account FROM guild_members m {}{conditions}
              ORDER BY {order} LIMIT {limit}",
@@ -226,7 +226,7 @@ fn by_index<D: Dialect>(view: &MemberView, most: Option<i64>) -> Statement {
     let sources: Vec<String> = D::sources(&view.filter, &mut arguments)
         .into_iter()
         .map(|source| {
-            let conditions: String = of_row.iter().map(|condition| format!("\n AND {condition}")).collect();
+            let conditions = of_row.iter().flat_map(|condition| ["\n AND ", condition]).collect::<String>();
             let rows = format!("SELECT m.discord_id, m.joined_at, m.date_left {source}{conditions}");
             most.map_or(rows.clone(), |most| format!("SELECT * FROM ({rows} LIMIT {most}) capped"))
         })
@@ -247,7 +247,7 @@ fn by_index<D: Dialect>(view: &MemberView, most: Option<i64>) -> Statement {
          FROM page p CROSS JOIN guild_members m {}
          WHERE m.discord_id = p.discord_id ORDER BY {order}",
         sources.join("\n UNION\n "),
-        all(after),
+        all(&after),
         view.limit,
         D::ACCOUNT
     );
@@ -286,7 +286,7 @@ fn within<D: Dialect>(column: &str, span: Span) -> Vec<String> {
     from.into_iter().chain(before).collect()
 }
 
-fn all(conditions: Vec<String>) -> String {
+fn all(conditions: &[String]) -> String {
     if conditions.is_empty() { String::new() } else { format!("\n WHERE {}", conditions.join(" AND ")) }
 }
 
@@ -303,7 +303,7 @@ pub(super) fn absent(view: &AbsentView) -> Statement {
         ways.extend(has_id(search, "u.discord_id"));
         conditions.push(format!("({})", ways.join(" OR ")));
     }
-    let sql = format!("SELECT u.* FROM users u{} ORDER BY u.id LIMIT {}", all(conditions), view.limit);
+    let sql = format!("SELECT u.* FROM users u{} ORDER BY u.id LIMIT {}", all(&conditions), view.limit);
     Statement { sql, arguments }
 }
 

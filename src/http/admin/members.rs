@@ -45,6 +45,7 @@ struct Day {
 
 #[derive(Template)]
 #[template(path = "members.html")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of the template")]
 struct MembersPage<'a> {
     shell: Shell<'a>,
     q: String,

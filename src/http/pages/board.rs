@@ -60,14 +60,13 @@ impl ProgressBoard {
     pub(in crate::http) fn view(&self, state: &PagesState, run: RunId) -> Option<Viewing> {
         let place = Arc::clone(&self.viewers).try_acquire_owned().ok()?;
         let mut watched = lock(&self.watched);
-        let mut seen = match watched.get(&run) {
-            Some(sender) => sender.subscribe(),
-            None => {
-                let (sender, seen) = watch::channel(None);
-                watched.insert(run, sender);
-                tokio::spawn(watch(state.clone(), run, Arc::clone(&self.watched)));
-                seen
-            }
+        let mut seen = if let Some(sender) = watched.get(&run) {
+            sender.subscribe()
+        } else {
+            let (sender, seen) = watch::channel(None);
+            watched.insert(run, sender);
+            tokio::spawn(watch(state.clone(), run, Arc::clone(&self.watched)));
+            seen
         };
         // What has been seen so far is news to whoever comes later.
         seen.mark_changed();

@@ -150,20 +150,13 @@ impl Query {
         if !value.is_empty() {
             pairs.push((name, value));
         }
-        self.address(&self.path, &pairs)
+        address(&self.path, &pairs)
     }
 
     /// What another address is to be asked to speak of the same rows, such as an export: all but the paging.
     pub(in crate::http) fn at(&self, path: &str) -> String {
         let rows = self.values.iter().filter(|(known, _)| ![AFTER, PAGE_SIZE].contains(known));
-        self.address(path, &rows.map(|(known, value)| (*known, value.as_str())).collect::<Vec<_>>())
-    }
-
-    fn address(&self, path: &str, pairs: &[(&str, &str)]) -> String {
-        if pairs.is_empty() {
-            return path.to_owned();
-        }
-        format!("{path}?{}", Serializer::new(String::new()).extend_pairs(pairs).finish())
+        address(path, &rows.map(|(known, value)| (*known, value.as_str())).collect::<Vec<_>>())
     }
 
     /// Tells this view from others, whatever its page.
@@ -172,6 +165,13 @@ impl Query {
         pairs.sort_unstable();
         hex(&Sha256::digest(format!("{}{pairs:?}", self.path).as_bytes())[..4])
     }
+}
+
+fn address(path: &str, pairs: &[(&str, &str)]) -> String {
+    if pairs.is_empty() {
+        return path.to_owned();
+    }
+    format!("{path}?{}", Serializer::new(String::new()).extend_pairs(pairs).finish())
 }
 
 #[cfg(test)]

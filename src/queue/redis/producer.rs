@@ -104,7 +104,7 @@ impl Depth for Producer {
     }
 
     async fn waiting(&self) -> Result<usize, QueueError> {
-        let list = self.hub.keys.config().active_jobs_list().to_owned();
+        let list = self.hub.keys.config().active_jobs_list().clone();
         self.hub.link.with(|mut redis| async move { redis.llen(list).await }).await
     }
 }

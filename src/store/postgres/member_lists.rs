@@ -59,7 +59,7 @@ impl Dialect for Postgres {
 fn query(statement: &Statement) -> Query<'_, Driver, PgArguments> {
     // Its text has the filter in it, so keeping it prepared would not pay.
     let query = sqlx::query(AssertSqlSafe(statement.sql.as_str())).persistent(false);
-    statement.arguments.iter().fold(query, |query, text| query.bind(text))
+    statement.arguments.iter().fold(query, Query::bind)
 }
 
 impl Postgres {

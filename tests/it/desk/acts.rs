@@ -1,6 +1,6 @@
 //! What staff do about runs.
 
-use guildsync::domain::{RunId, RunState};
+use guildsync::domain::{Clock as _, RunId, RunState, SystemClock};
 
 use super::{Desk, list};
 
@@ -107,7 +107,7 @@ async fn a_failed_list_is_retried_until_it_is_no_longer_kept() {
     let blocker = desk.block().await;
     let failed = desk.upload(&["allow_mass_departure"], list(1..=8)).await.run();
     let error = guildsync::domain::RunError { code: "mishap".into(), message: "Nothing worked.".into() };
-    desk.running.stores.work.fail_run(failed, &error, chrono::Utc::now()).await.unwrap();
+    desk.running.stores.work.fail_run(failed, &error, SystemClock.now()).await.unwrap();
     assert!(desk.get(&at(failed, "")).await.body.contains("Try it again"));
     desk.post(&at(blocker, "cancel/"), &[]).await.run();
 

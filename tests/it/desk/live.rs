@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use guildsync::domain::RunId;
+use guildsync::domain::{Clock as _, RunId, SystemClock};
 use reqwest::header::{CONTENT_TYPE, COOKIE};
 
 use super::{Answer, Desk, list};
@@ -107,7 +107,7 @@ async fn who_comes_after_the_end_is_told_of_it_at_once() {
     assert_eq!(events.state().await, "succeeded");
     assert_eq!(events.next().await.unwrap().0, "ended");
     assert_eq!(events.next().await, None);
-    desk.get(&format!("/admin/sync/{}/events", RunId::new(chrono::Utc::now(), [0; 32]))).await.refuses(404, "no such sync");
+    desk.get(&format!("/admin/sync/{}/events", RunId::new(SystemClock.now(), [0; 32]))).await.refuses(404, "no such sync");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,10 +6,9 @@ mod uploads;
 
 use std::sync::LazyLock;
 
-use chrono::Utc;
 use guildsync::app::{self, Carrier, Role, Running};
 use guildsync::config::{Config, Environment, Flags};
-use guildsync::domain::{Run, RunId};
+use guildsync::domain::{Clock as _, Run, RunId, SystemClock};
 use guildsync::store::{NewStaff, StaffLogPage};
 use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
@@ -115,7 +114,7 @@ impl Desk {
         let running = app::start(&config, &[Role::Http, Role::Worker], Carrier::AsConfigured).await.unwrap();
         for (username, is_superuser) in [("root", true), ("anna", false)] {
             let staff = NewStaff { username: username.into(), password_hash: HASH.clone(), is_superuser };
-            running.stores.accounts.create_staff(&staff, Utc::now()).await.unwrap().unwrap();
+            running.stores.accounts.create_staff(&staff, SystemClock.now()).await.unwrap().unwrap();
         }
         let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
         let mut desk = Self { running, place, client, cookie: String::new(), word: String::new() };
@@ -127,10 +126,10 @@ impl Desk {
         let form = self.client.post(self.url("/admin/login/")).form(&[("name", name), ("password", PASSWORD)]);
         let response = form.send().await.unwrap();
         assert_eq!(response.status().as_u16(), 303);
-        self.cookie = header(&response, SET_COOKIE.as_str()).split(';').next().unwrap().to_owned();
+        header(&response, SET_COOKIE.as_str()).split(';').next().unwrap().clone_into(&mut self.cookie);
         let body = self.get(SYNCS).await.body;
         let (_, rest) = body.split_once("name=\"form_word\" value=\"").unwrap();
-        self.word = rest.split('"').next().unwrap().to_owned();
+        rest.split('"').next().unwrap().clone_into(&mut self.word);
     }
 
     fn url(&self, path: &str) -> String {
@@ -177,7 +176,7 @@ impl Desk {
 
     /// A run at its end.
     async fn ended(&self, run: RunId) -> Run {
-        self.running.follow.to_end(run, std::time::Duration::from_secs(60), |_| {}).await.unwrap()
+        self.running.follow.to_end(run, std::time::Duration::from_mins(1), |_| {}).await.unwrap()
     }
 
     /// What staff did but log in, the latest first: the act, the end of its target, and more.
@@ -200,7 +199,7 @@ impl Desk {
 
     /// Puts a run that somebody seems to be at for ever: whatever is filed waits behind it.
     async fn block(&self) -> RunId {
-        let now = Utc::now();
+        let now = SystemClock.now();
         let (id, micros, later) = (RunId::new(now, [9; 32]), now.timestamp_micros(), now.timestamp_micros() + 3_600_000_000);
         self.execute(&format!(
             "INSERT INTO sync_runs (id, source, mode, state, observed_at, created_at, started_at, rung_at, members_total, batches_total)

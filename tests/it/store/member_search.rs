@@ -143,7 +143,9 @@ async fn two_characters_are_the_beginning_of_a_name(ledger: &Ledger) {
 async fn digits_are_the_beginning_of_an_id(ledger: &Ledger) {
     let ids = [42, 420, 4_200, 80_351_110_224_678_912, 80_351_110_224_678_913, 8_035, i64::MAX];
     let mut members: Vec<Member> = ids.into_iter().map(|n| Member { username: "someone".into(), ..member(n) }).collect();
-    members.iter_mut().for_each(|member| member.display_name = "Some One".into());
+    for member in &mut members {
+        member.display_name = "Some One".into();
+    }
     members[5].nickname = "no. 4200".into();
     members.sort_by_key(|member| member.id);
     fill(ledger, &members).await;

@@ -44,13 +44,13 @@ async fn a_failed_run_is_filed_anew_with_all_that_it_listed(ledger: &Ledger) {
     let retry = retry(failed, 200);
     assert_eq!(ledger.filing.retry_run(&retry, at(200)).await.unwrap(), Retried::Filed);
 
-    let filed = read(ledger, retry.id).await;
+    let anew = read(ledger, retry.id).await;
     let old = read(ledger, failed).await;
-    assert_eq!((filed.state, filed.mode, filed.source, filed.observed_at), (RunState::Queued, old.mode, old.source, at(100)));
-    assert_eq!((filed.created_at, filed.requested_by.as_str()), (at(200), "root"));
-    assert_eq!((filed.target_run_id, filed.act), (Some(failed), None));
-    assert_eq!((filed.progress.members_total, filed.progress.batches_total, filed.progress.batches_done), (4, 3, 0));
-    assert_eq!((filed.counts.total_received, filed.counts.duplicates), (5, 1));
+    assert_eq!((anew.state, anew.mode, anew.source, anew.observed_at), (RunState::Queued, old.mode, old.source, at(100)));
+    assert_eq!((anew.created_at, anew.requested_by.as_str()), (at(200), "root"));
+    assert_eq!((anew.target_run_id, anew.act), (Some(failed), None));
+    assert_eq!((anew.progress.members_total, anew.progress.batches_total, anew.progress.batches_done), (4, 3, 0));
+    assert_eq!((anew.counts.total_received, anew.counts.duplicates), (5, 1));
 
     let done = carry_out(ledger, retry.id, GUARD, at(201)).await;
     assert_eq!((done.state, done.counts.created, done.counts.updated, done.counts.marked_left), (RunState::Succeeded, 0, 4, 5));

@@ -20,15 +20,15 @@ async fn listed(ledger: &Ledger, list: RunList) -> Vec<RunId> {
 }
 
 async fn runs_are_listed_by_what_is_asked_and_paged_by_key(ledger: &Ledger) {
-    let filed = |seconds: i64, source, mode| async move {
+    let file = |seconds: i64, source, mode| async move {
         let mut list = List::new(at(seconds), &members(1..=2), 2);
         (list.run.id, list.run.source, list.run.mode) = (run_id(at(seconds)), source, mode);
         list.file(ledger).await
     };
-    let first = filed(1, Source::Push, Mode::Full).await;
-    let dry = filed(2, Source::File, Mode::DryRun).await;
-    let single = filed(3, Source::Events, Mode::Delta).await;
-    let failed = filed(4, Source::File, Mode::Full).await;
+    let first = file(1, Source::Push, Mode::Full).await;
+    let dry = file(2, Source::File, Mode::DryRun).await;
+    let single = file(3, Source::Events, Mode::Delta).await;
+    let failed = file(4, Source::File, Mode::Full).await;
     ledger.work.fail_run(failed, &mishap(), at(5)).await.unwrap();
 
     let all = RunList { limit: 10, ..RunList::default() };
@@ -47,7 +47,7 @@ async fn phases_and_shares_of_a_run_are_told(ledger: &Ledger) {
     let run = file(ledger, at(0), &members(1..=5)).await;
     assert_eq!(ledger.runs.run_work(run_id(at(0))).await.unwrap(), RunWork::default());
     let waiting = Share { worker: None, in_hand: 0, applied: 0, members: 0, repeats: 0 };
-    assert_eq!(ledger.runs.run_work(run).await.unwrap().shares, [waiting.clone()]);
+    assert_eq!(ledger.runs.run_work(run).await.unwrap().shares, std::slice::from_ref(&waiting));
 
     take_up(ledger, run, at(1)).await;
     let claim =

@@ -65,7 +65,7 @@ fn problem(problem: Problem) -> Matter {
 fn of_workers(processes: &[Process], now: DateTime<Utc>) -> Option<Matter> {
     let (alive, lost): (Vec<_>, Vec<_>) =
         processes.iter().filter(|process| process.has_role("worker")).partition(|process| process.is_alive(now));
-    let last = lost.iter().max_by_key(|process| process.seen_at);
+    let newest = lost.iter().max_by_key(|process| process.seen_at);
     if alive.is_empty() {
         let text = "No worker is running. Lists that come in are kept and wait for one.";
         return Some(Matter {
@@ -73,16 +73,16 @@ fn of_workers(processes: &[Process], now: DateTime<Utc>) -> Option<Matter> {
             text: text.into(),
             words: "How to start a worker",
             address: WORKERS.into(),
-            since: last.map(|process| process.seen_at.into()),
+            since: newest.map(|process| process.seen_at.into()),
         });
     }
-    let last = last?;
-    let age = ago(now - last.seen_at);
+    let newest = newest?;
+    let age = ago(now - newest.seen_at);
     let text = match lost.len() {
-        1 => format!("The worker on {} was lost: it showed itself last {age}. Others have taken over its work.", last.host),
-        lost => format!("{lost} workers were lost, the last one {age}, on {}. Others have taken over their work.", last.host),
+        1 => format!("The worker on {} was lost: it showed itself last {age}. Others have taken over its work.", newest.host),
+        lost => format!("{lost} workers were lost, the last one {age}, on {}. Others have taken over their work.", newest.host),
     };
-    Some(Matter::bad(text, "Look at the workers", WORKERS, last.seen_at).waits())
+    Some(Matter::bad(text, "Look at the workers", WORKERS, newest.seen_at).waits())
 }
 
 /// A list that failed with none after it that did not, an open hold, or no list at all.

@@ -131,11 +131,6 @@ impl Browser {
         self.client.current_url().await.expect("the address of the page")
     }
 
-    /// Loads the page again.
-    pub async fn reload(&self) {
-        self.client.refresh().await.expect("the page loads again");
-    }
-
     /// Runs a script in the page, whatever the page's policy says and also where pages may run none; answers what it returns.
     pub async fn run(&self, script: &str, args: Vec<Value>) -> Value {
         self.client.execute(script, args).await.unwrap_or_else(|e| panic!("{script}: {e}"))
