@@ -163,9 +163,12 @@ async fn log_out(browser: &Browser) {
     browser.element("#password").await;
 }
 
-/// Fails if the page is wider than the window: nothing but a table of its own may scroll sideways.
+/// Fails if the page is wider than the window: nothing but a table of its own may scroll sideways. Says what reaches out of it.
 async fn assert_fits(browser: &Browser) {
-    let script = "return [document.scrollingElement.scrollWidth, window.innerWidth]";
-    let [page, window]: [u64; 2] = serde_json::from_value(browser.run(script, vec![]).await).unwrap();
-    assert!(page <= window, "{}: the page is {page} wide in a window of {window}", browser.address().await);
+    let script = "
+        const [page, width] = [document.scrollingElement.scrollWidth, window.innerWidth];
+        const out = [...document.querySelectorAll('main *')].filter((one) => one.getBoundingClientRect().right > width);
+        return [page <= width, `${page} in ${width}: ${out.slice(0, 5).map((one) => one.cloneNode().outerHTML).join(' ')}`]";
+    let (fits, told): (bool, String) = serde_json::from_value(browser.run(script, vec![]).await).unwrap();
+    assert!(fits, "{} is wider than the window: {told}", browser.address().await);
 }
