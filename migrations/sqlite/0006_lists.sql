@@ -17,13 +17,15 @@ CREATE VIRTUAL TABLE member_roles USING fts5 (roles, content = '', contentless_d
 CREATE TABLE unindexed_members (discord_id INTEGER PRIMARY KEY);
 INSERT INTO unindexed_members SELECT discord_id FROM guild_members;
 
+-- Not OR IGNORE: the way in which the statement above a trigger meets conflicts, such as an upsert's, would take its place.
 CREATE TRIGGER guild_members_new AFTER INSERT ON guild_members BEGIN
-    INSERT OR IGNORE INTO unindexed_members VALUES (new.discord_id);
+    INSERT INTO unindexed_members SELECT new.discord_id WHERE new.discord_id NOT IN (SELECT discord_id FROM unindexed_members);
 END;
 CREATE TRIGGER guild_members_changed AFTER UPDATE OF username, display_name, nickname, roles, user_id ON guild_members
 WHEN (old.names, old.roles, old.user_id) IS NOT (new.names, new.roles, new.user_id) BEGIN
-    INSERT OR IGNORE INTO unindexed_members VALUES (new.discord_id);
+    INSERT INTO unindexed_members SELECT new.discord_id WHERE new.discord_id NOT IN (SELECT discord_id FROM unindexed_members);
 END;
 CREATE TRIGGER users_renamed AFTER UPDATE OF username ON users WHEN old.username IS NOT new.username BEGIN
-    INSERT OR IGNORE INTO unindexed_members SELECT discord_id FROM guild_members WHERE user_id = new.id;
+    INSERT INTO unindexed_members SELECT discord_id FROM guild_members
+    WHERE user_id = new.id AND discord_id NOT IN (SELECT discord_id FROM unindexed_members);
 END;

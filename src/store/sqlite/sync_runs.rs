@@ -61,11 +61,14 @@ async fn last_applied(connection: &mut SqliteConnection) -> Result<Option<(RunId
 /// Small runs that are told of at once; the sweeper finds more.
 const SMALL: i64 = 100;
 
-/// Runs that may go on now that one has ended: the full roster whose turn it is, and small ones that may have waited for it.
+/// Runs that may go on now that one has ended: the full roster whose turn it is, and small ones that may have waited for it, also
+/// those that a worker has given back.
 pub(super) async fn may_go_on(connection: &mut SqliteConnection) -> Result<Vec<RunId>, StoreError> {
     let next = next_in_turn(&mut *connection).await?;
     let small = sqlx::query(
-        "SELECT id FROM sync_runs WHERE finished_at IS NULL AND state = 'queued' AND mode = 'delta' ORDER BY observed_at, id LIMIT ?1",
+        "SELECT id FROM sync_runs
+         WHERE finished_at IS NULL AND mode = 'delta' AND (state = 'queued' OR state = 'finishing' AND lease_until < rung_at)
+         ORDER BY observed_at, id LIMIT ?1",
     )
     .bind(SMALL)
     .fetch_all(connection)
