@@ -1,5 +1,7 @@
 //! Ties the handles to the two databases: which function of which table answers which call. Said once for both.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use secrecy::SecretString;
@@ -19,18 +21,25 @@ use crate::domain::{
     Account, AccountChange, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId, StaffEntry,
 };
 
-/// Implements a handle for both databases by naming, for each of its calls, the function that answers it.
+/// How long bringing the schema up to date may take: a new index over many millions of rows takes minutes.
+const MIGRATING: Duration = Duration::from_hours(6);
+
+/// Implements a handle for both databases by naming, for each of its calls, the function that answers it, and for one that may take longer
+/// than others within which time.
 macro_rules! handle {
-    ($handle:ident { $($call:ident ( $($arg:ident : $type:ty),* ) -> $answer:ty = $function:ident;)* }) => {
-        handle!(@for Postgres, $handle { $($call ( $($arg : $type),* ) -> $answer = $function;)* });
-        handle!(@for Sqlite, $handle { $($call ( $($arg : $type),* ) -> $answer = $function;)* });
+    ($handle:ident { $($call:ident ( $($arg:ident : $type:ty),* ) -> $answer:ty = $function:ident $(within $patience:expr)?;)* }) => {
+        handle!(@for Postgres, $handle { $($call ( $($arg : $type),* ) -> $answer = $function $(within $patience)?;)* });
+        handle!(@for Sqlite, $handle { $($call ( $($arg : $type),* ) -> $answer = $function $(within $patience)?;)* });
     };
-    (@for $store:ident, $handle:ident { $($call:ident ( $($arg:ident : $type:ty),* ) -> $answer:ty = $function:ident;)* }) => {
+    (@for $store:ident, $handle:ident {
+        $($call:ident ( $($arg:ident : $type:ty),* ) -> $answer:ty = $function:ident $(within $patience:expr)?;)*
+    }) => {
         #[async_trait]
         impl $handle for $store {
             $(async fn $call(&self, $($arg: $type),*) -> Result<$answer, StoreError> {
                 // A connection that is cut without a word would otherwise be waited for without end.
-                let answer = tokio::time::timeout(self.patience, self.$function($($arg),*)).await;
+                let patience = [$($patience,)? self.patience][0];
+                let answer = tokio::time::timeout(patience, self.$function($($arg),*)).await;
                 answer.unwrap_or_else(|_| Err(StoreError::Unavailable("it did not answer in time".into())))
             })*
         }
@@ -164,7 +173,7 @@ handle!(StaffLog {
 });
 
 handle!(Upkeep {
-    migrate() -> usize = run_migrations;
+    migrate() -> usize = run_migrations within MIGRATING;
     pending_migrations() -> usize = missing_migrations;
     version() -> String = server_version;
     bind_guild(guild: DiscordId) -> () = insert_guild;

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection};
 
 use super::Postgres;
@@ -30,10 +31,16 @@ impl Postgres {
     pub(in crate::store) async fn run_migrations(&self) -> Result<usize, StoreError> {
         // The migrator has a lock of its own, but one must have the turn before it looks, so that of processes that start together one
         // does it all and says so. The lock goes with its connection, which is not used again.
-        let mut turn = self.pool.acquire().await?.detach();
+        let options = PgConnectOptions::clone(&self.pool.connect_options());
+        // A new index over many rows takes longer than any statement of a run may.
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .connect_lazy_with(options.options([("statement_timeout", "0"), ("lock_timeout", "0")]));
+        let mut turn = pool.acquire().await?.detach();
         sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut turn).await?;
         let before = missing(&mut turn).await?;
-        MIGRATIONS.run(&self.pool).await?;
+        MIGRATIONS.run(&pool).await?;
+        pool.close().await;
         turn.close().await?;
         Ok(before)
     }

@@ -1,5 +1,7 @@
 //! Schema, identity, duties, heartbeats.
 
+use std::time::Duration;
+
 use guildsync::domain::DiscordId;
 use guildsync::store::{Jobs, Lease, Process, StoreError, open};
 use tokio::task::JoinSet;
@@ -53,6 +55,16 @@ async fn postgres_is_migrated_once_however_many_start() {
     let stores = open(&super::connect(database.url())).await.unwrap();
     assert!(stores.upkeep.pending_migrations().await.unwrap() > 0);
     migrate_at_once(database.url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_may_take_longer_than_other_statements() {
+    let database = support::postgres::empty_database().await;
+    let mut hasty = super::connect(database.url());
+    hasty.statement_timeout = Duration::from_millis(1);
+    open(&hasty).await.unwrap().upkeep.migrate().await.unwrap();
+    let stores = open(&super::connect(database.url())).await.unwrap();
+    assert_eq!(stores.upkeep.pending_migrations().await.unwrap(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
