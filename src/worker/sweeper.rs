@@ -1,6 +1,5 @@
-//! `Sweeper`: finds steps whose job was lost or whose worker died, and rings them again; takes members up into what is
-//! searched; applies retention. One process at a time has this
-//! duty.
+//! `Sweeper`: finds steps whose job was lost or whose worker died, and rings them again; takes members up into what is searched; applies
+//! retention. One process at a time has this duty.
 
 use std::time::Duration;
 
