@@ -7,26 +7,44 @@ use chrono::{DateTime, Utc};
 
 use super::StoreError;
 use super::member_lists::{
-    AbsentView, FEW, MemberFilter, MemberPlace, MemberView, MembersFound, PROMISING, Search, SortBy, Span, WINDOW, WINDOWS,
+    AbsentView, ENOUGH, FIRST_WINDOW, MemberFilter, MemberPlace, MemberView, MembersFound, Search, SortBy, Span, WINDOW,
+    is_promising,
 };
 use crate::domain::{DiscordId, MemberRow};
 
-/// What the databases say differently, and how they are asked.
+/// What the databases say differently, and how they are asked. A source of rows `m` is a `FROM` with the first of its conditions; each
+/// has the id, the times, and what filters ask for.
 pub(super) trait Dialect: Sync {
+    /// A time that is none.
+    const NO_TIME: &str;
+
+    /// The table whose indexes have the order of what is searched.
+    const SEARCHED: &str;
+
     /// Joins the account `u` to the row `m`, row by row: the rows are few, and all accounts are many.
     const ACCOUNT: &str;
 
     /// A time as a literal.
     fn time(at: DateTime<Utc>) -> String;
 
-    /// Whether the row `m` has a role.
+    /// Whether the member of the row `m` has a role.
     fn has_role(role: DiscordId) -> String;
 
-    /// Whether a name of the row `m` fits; an argument may be added. `None` if only an index can tell.
-    fn has_name(search: &Search, arguments: &mut Vec<String>) -> Option<String>;
+    /// The sources of what fits a search, read along the order of the list. `None` if only an index can tell.
+    fn along(search: &Search, arguments: &mut Vec<String>) -> Option<Vec<String>>;
 
-    /// Where the rows `m` that may fit come from by the indexes, each a `FROM` with the first of its conditions.
-    fn sources(filter: &MemberFilter, arguments: &mut Vec<String>) -> Vec<String>;
+    /// The sources of what may fit, by the indexes of the search or the role.
+    fn by_index(filter: &MemberFilter, arguments: &mut Vec<String>) -> Vec<String>;
+
+    /// The sources of what fits a search that have the order of ids by themselves, each with its id. `None` if an index has no order.
+    fn by_id(_search: &Search, _arguments: &mut Vec<String>) -> Option<Vec<(String, &'static str)>> {
+        None
+    }
+
+    /// Counts what fits a search, if that is cheap.
+    fn count(_search: &Search, _arguments: &mut Vec<String>) -> Option<String> {
+        None
+    }
 
     /// The place that a statement of [`Part::window`] answers.
     fn place(&self, statement: &Statement) -> impl Future<Output = Result<Option<MemberPlace>, StoreError>> + Send;
@@ -38,50 +56,41 @@ pub(super) trait Dialect: Sync {
 
 /// A page of members: along the order, and by the indexes of the filters if that will not fill it soon.
 pub(super) async fn find<D: Dialect>(database: &D, view: &MemberView) -> Result<MembersFound, StoreError> {
-    if view.filter.search.is_some()
-        && let Some(found) = find_few(database, view).await?
-    {
-        return Ok(found);
+    if let Some(statement) = by_id::<D>(view) {
+        let (rows, total) = database.members_of(&statement).await?;
+        return Ok(MembersFound::page(rows, total, view));
     }
     let mut rows = Vec::new();
     // One row more than the page has says whether there is another page.
     let wanted = view.limit + 1;
     let missing = |rows: &[MemberRow]| wanted - i64::try_from(rows.len()).unwrap_or(wanted);
-    let mut windows = 0;
+    let (mut window, mut seen) = (FIRST_WINDOW, 0);
     for mut part in parts::<D>(view) {
         loop {
-            let end = database.place(&part.window::<D>()).await?.map(|place| part.place(place));
+            let end = database.place(&part.window::<D>(&view.filter, window)).await?.map(|place| part.place(place));
             let Some(statement) = part.rows::<D>(&view.filter, end, missing(&rows)) else {
                 return find_by_index(database, view).await;
             };
             rows.extend(database.members_of(&statement).await?.0);
-            windows += 1;
+            seen += window;
             if missing(&rows) <= 0 {
                 return Ok(MembersFound::page(rows, None, view));
             }
             if end.is_none() {
                 break;
             }
-            if windows == WINDOWS || rows.len() < windows * PROMISING {
+            if seen > ENOUGH || !is_promising(rows.len(), seen) {
                 return find_by_index(database, view).await;
             }
             part.after = end;
+            window = WINDOW;
         }
     }
     Ok(MembersFound::page(rows, None, view))
 }
 
-/// A page of what is searched for, if that fits no more than [`FEW`]: an index says so sooner than the first rows of the list.
-async fn find_few<D: Dialect>(database: &D, view: &MemberView) -> Result<Option<MembersFound>, StoreError> {
-    let statement = by_index::<D>(&MemberView { limit: view.limit + 1, ..view.clone() }, Some(FEW));
-    let (rows, total) = database.members_of(&statement).await?;
-    // Behind a place there may be none of the first few, and yet others.
-    let is_all = if rows.is_empty() { view.after.is_none() } else { total.is_some_and(|total| total < FEW) };
-    Ok(is_all.then(|| MembersFound::page(rows, total, view)))
-}
-
 async fn find_by_index<D: Dialect>(database: &D, view: &MemberView) -> Result<MembersFound, StoreError> {
-    let statement = by_index::<D>(&MemberView { limit: view.limit + 1, ..view.clone() }, None);
+    let statement = by_index::<D>(&MemberView { limit: view.limit + 1, ..view.clone() });
     let (rows, total) = database.members_of(&statement).await?;
     Ok(MembersFound::page(rows, total, view))
 }
@@ -180,14 +189,12 @@ impl Part {
         self.conditions.iter().cloned().chain(after).collect()
     }
 
-    /// Asks for the last row of the window: `at` and `discord_id`.
-    fn window<D: Dialect>(&self) -> Statement {
-        let (time, order) = (self.time.unwrap_or("m.joined_at"), self.order);
+    /// Asks for the last row of a window of so many rows: `at` and `discord_id`.
+    fn window<D: Dialect>(&self, filter: &MemberFilter, size: i64) -> Statement {
+        let (time, table, order) = (self.time.unwrap_or(D::NO_TIME), table::<D>(filter), self.order);
         let conditions = all(&self.conditions::<D>());
-        let sql = format!(
-            "SELECT {time} AS at, m.discord_id FROM guild_members m{conditions} ORDER BY {order} LIMIT 1 OFFSET {}",
-            WINDOW - 1
-        );
+        let sql =
+            format!("SELECT {time} AS at, m.discord_id FROM {table} m{conditions} ORDER BY {order} LIMIT 1 OFFSET {}", size - 1);
         Statement { sql, arguments: Vec::new() }
     }
 
@@ -196,61 +203,80 @@ impl Part {
         MemberPlace { at: found.at.filter(|_| self.time.is_some()), ..found }
     }
 
-    /// Asks for the rows that fit, up to the end of the window. `None` if a row alone does not tell.
+    /// Asks for the rows that fit, up to the end of the window. `None` if the rows alone do not tell.
     fn rows<D: Dialect>(&self, filter: &MemberFilter, up_to: Option<MemberPlace>, limit: i64) -> Option<Statement> {
         let mut arguments = Vec::new();
+        let sources = match &filter.search {
+            Some(search) => D::along(search, &mut arguments)?,
+            None => vec!["FROM guild_members m WHERE true".into()],
+        };
         let mut conditions = self.conditions::<D>();
         conditions.extend(up_to.map(|place| self.beside::<D>(place, ["<=", ">="])));
         conditions.extend(of_row::<D>(filter));
-        if let Some(search) = &filter.search {
-            let mut ways = vec![D::has_name(search, &mut arguments)?];
-            ways.push(has_account(search, &mut arguments));
-            ways.extend(has_id(search, "m.discord_id"));
-            conditions.push(format!("({})", ways.join(" OR ")));
-        }
-        let (conditions, order) = (all(&conditions), self.order);
-        let sql = format!(
-            "SELECT m.*, u.username AS account FROM guild_members m {}{conditions}
-             ORDER BY {order} LIMIT {limit}",
-            D::ACCOUNT
-        );
-        Some(Statement { sql, arguments })
+        let (conditions, order) = (and(&conditions), self.order);
+        let sources: Vec<String> = sources
+            .iter()
+            .map(|source| format!("SELECT * FROM ({KEYS} {source}{conditions} ORDER BY {order} LIMIT {limit}) part"))
+            .collect();
+        let page = format!("WITH page AS (\n{}\n)", sources.join("\n UNION ALL\n "));
+        Some(Statement { sql: of_page::<D>(&page, "", order, limit), arguments })
     }
 }
 
-/// Asks for everybody who fits by the indexes of the filters, or for some of them, `most` by each index, and of them for the page. Each row
-/// says how many there are: `total`.
-fn by_index<D: Dialect>(view: &MemberView, most: Option<i64>) -> Statement {
+/// What is known of the rows that a page is chosen from.
+const KEYS: &str = "SELECT m.discord_id, m.joined_at, m.date_left";
+
+/// Reads the members of a page whose ids are known as `page`, more of them perhaps than fit.
+fn of_page<D: Dialect>(with: &str, also: &str, order: &str, limit: i64) -> String {
+    format!(
+        "{with}
+         SELECT m.*, u.username AS account{also}
+         FROM (SELECT * FROM page m ORDER BY {order} LIMIT {limit}) p CROSS JOIN guild_members m {}
+         WHERE m.discord_id = p.discord_id ORDER BY {order}",
+        D::ACCOUNT
+    )
+}
+
+/// Asks for a page of a search in the order of ids, if the index of names has that order: it is read no further than the page goes.
+fn by_id<D: Dialect>(view: &MemberView) -> Option<Statement> {
+    let search = view.filter.search.as_ref().filter(|_| view.order.by == SortBy::Id)?;
     let mut arguments = Vec::new();
+    let sources = D::by_id(search, &mut arguments)?;
     let of_row = of_row::<D>(&view.filter);
-    let sources: Vec<String> = D::sources(&view.filter, &mut arguments)
+    let (way, comparison) = if view.order.is_descending { (" DESC", "<") } else { ("", ">") };
+    let limit = view.limit + 1;
+    let sources: Vec<String> = sources
         .into_iter()
-        .map(|source| {
-            let conditions = of_row.iter().flat_map(|condition| ["\n AND ", condition]).collect::<String>();
-            let rows = format!("SELECT m.discord_id, m.joined_at, m.date_left {source}{conditions}");
-            most.map_or(rows.clone(), |most| format!("SELECT * FROM ({rows} LIMIT {most}) capped"))
+        .map(|(source, id)| {
+            let after = view.after.map(|place| format!("{id} {comparison} {}", place.id));
+            let conditions = and(&after.into_iter().chain(of_row.iter().cloned()).collect::<Vec<_>>());
+            format!("SELECT * FROM ({KEYS} {source}{conditions} ORDER BY {id}{way} LIMIT {limit}) part")
         })
         .collect();
+    let page = format!("WITH page AS (\n{}\n)", sources.join("\n UNION\n "));
+    let count = if of_row.is_empty() { D::count(search, &mut arguments) } else { None };
+    let total = count.map(|count| format!(", ({count}) AS total")).unwrap_or_default();
+    Some(Statement { sql: of_page::<D>(&page, &total, &format!("m.discord_id{way}"), limit), arguments })
+}
+
+/// Asks for everybody who fits by the indexes of the filters, and of them for the page. Each row says how many there are: `total`.
+fn by_index<D: Dialect>(view: &MemberView) -> Statement {
+    let mut arguments = Vec::new();
+    let conditions = and(&of_row::<D>(&view.filter));
+    let sources: Vec<String> =
+        D::by_index(&view.filter, &mut arguments).into_iter().map(|source| format!("{KEYS} {source}{conditions}")).collect();
     let way = if view.order.is_descending { " DESC" } else { "" };
     let order = match time_column(view.order.by) {
         None => format!("m.discord_id{way}"),
         Some(column) => format!("({column} IS NULL), {column}{way}, m.discord_id{way}"),
     };
     let after: Vec<String> = view.after.map(|place| after::<D>(view, place)).into_iter().collect();
-    let sql = format!(
-        "WITH found AS MATERIALIZED (
-             {}
-         ), page AS (
-             SELECT m.discord_id FROM found m{} ORDER BY {order} LIMIT {}
-         )
-         SELECT m.*, u.username AS account, (SELECT count(*) FROM found) AS total
-         FROM page p CROSS JOIN guild_members m {}
-         WHERE m.discord_id = p.discord_id ORDER BY {order}",
+    let page = format!(
+        "WITH found AS MATERIALIZED (\n{}\n), page AS (SELECT * FROM found m{})",
         sources.join("\n UNION\n "),
-        all(&after),
-        view.limit,
-        D::ACCOUNT
+        all(&after)
     );
+    let sql = of_page::<D>(&page, ", (SELECT count(*) FROM found) AS total", &order, view.limit);
     Statement { sql, arguments }
 }
 
@@ -286,8 +312,17 @@ fn within<D: Dialect>(column: &str, span: Span) -> Vec<String> {
     from.into_iter().chain(before).collect()
 }
 
+/// The table that is read along the order.
+fn table<D: Dialect>(filter: &MemberFilter) -> &'static str {
+    if filter.search.is_some() { D::SEARCHED } else { "guild_members" }
+}
+
 fn all(conditions: &[String]) -> String {
     if conditions.is_empty() { String::new() } else { format!("\n WHERE {}", conditions.join(" AND ")) }
+}
+
+fn and(conditions: &[String]) -> String {
+    conditions.iter().flat_map(|condition| ["\n AND ", condition]).collect()
 }
 
 /// Asks for accounts whose Discord id was never seen in the guild.

@@ -6,12 +6,15 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Postgres as Driver, Row as _};
 
 use super::Postgres;
+use super::unindexed_members::NAMES;
 use crate::domain::{Account, DiscordId, MemberRow};
 use crate::store::columns;
-use crate::store::member_statements::{Dialect, Statement, TALLY, absent, argument, find, has_account, has_id};
+use crate::store::member_statements::{Dialect, Statement, TALLY, absent, argument, find, has_id};
 use crate::store::{AbsentView, MemberFilter, MemberPlace, MemberTally, MemberView, MembersFound, Search, StoreError};
 
 impl Dialect for Postgres {
+    const NO_TIME: &str = "NULL::timestamptz";
+    const SEARCHED: &str = "member_search";
     const ACCOUNT: &str = "LEFT JOIN LATERAL (SELECT * FROM users WHERE id = m.user_id OFFSET 0) u ON true";
 
     fn time(at: DateTime<Utc>) -> String {
@@ -21,24 +24,24 @@ impl Dialect for Postgres {
     }
 
     fn has_role(role: DiscordId) -> String {
-        format!("m.roles @> '[\"{role}\"]'")
+        format!("(SELECT r.roles @> '[\"{role}\"]' FROM guild_members r WHERE r.discord_id = m.discord_id)")
     }
 
-    fn has_name(search: &Search, arguments: &mut Vec<String>) -> Option<String> {
+    fn along(search: &Search, arguments: &mut Vec<String>) -> Option<Vec<String>> {
         let pattern = argument(arguments, search.in_lines());
-        Some(format!("m.names LIKE lower({pattern})"))
+        let mut fits = vec![format!("m.names LIKE lower({pattern})")];
+        fits.extend(has_id(search, "m.discord_id"));
+        let indexed = format!("FROM member_search m WHERE ({}) AND {INDEXED}", fits.join(" OR "));
+        fits[0] = format!("{NAMES} LIKE lower({pattern})");
+        Some(vec![indexed, format!("{UNINDEXED} WHERE ({})", fits.join(" OR "))])
     }
 
-    fn sources(filter: &MemberFilter, arguments: &mut Vec<String>) -> Vec<String> {
-        let Some(search) = &filter.search else { return vec!["FROM guild_members m WHERE true".into()] };
-        let names = argument(arguments, search.in_lines());
+    fn by_index(filter: &MemberFilter, arguments: &mut Vec<String>) -> Vec<String> {
+        let Some(search) = &filter.search else { return sources_of_role(filter.role) };
+        let pattern = argument(arguments, search.in_lines());
         let mut sources = vec![
-            format!("FROM guild_members m WHERE m.names LIKE lower({names})"),
-            // Account by account: few fit, and their members are not looked for among all.
-            format!(
-                "FROM users u CROSS JOIN LATERAL (SELECT * FROM guild_members l WHERE l.user_id = u.id OFFSET 0) m WHERE {}",
-                has_account(search, arguments)
-            ),
+            format!("FROM member_search m WHERE m.names LIKE lower({pattern}) AND {INDEXED}"),
+            format!("{UNINDEXED} WHERE {NAMES} LIKE lower({pattern})"),
         ];
         sources.extend(has_id(search, "m.discord_id").map(|ids| format!("FROM guild_members m WHERE {ids}")));
         sources
@@ -54,6 +57,19 @@ impl Dialect for Postgres {
         let total = rows.first().and_then(|row| row.try_get("total").ok());
         Ok((rows.iter().map(columns::member).collect::<Result<_, _>>()?, total))
     }
+}
+
+/// What is in `member_search` as it is in `guild_members`.
+const INDEXED: &str = "m.discord_id NOT IN (SELECT unnest(discord_ids) FROM unindexed_members)";
+
+/// The rows that are not, with the account.
+const UNINDEXED: &str = "FROM (SELECT DISTINCT unnest(discord_ids) AS discord_id FROM unindexed_members) w
+    JOIN guild_members m ON m.discord_id = w.discord_id LEFT JOIN users u ON u.id = m.user_id";
+
+/// The rows that may have a role; the planner takes the index of roles.
+fn sources_of_role(role: Option<DiscordId>) -> Vec<String> {
+    let role = role.map_or_else(|| "true".into(), |role| format!("m.roles @> '[\"{role}\"]'"));
+    vec![format!("FROM guild_members m WHERE {role}")]
 }
 
 fn query(statement: &Statement) -> Query<'_, Driver, PgArguments> {

@@ -12,6 +12,8 @@ use crate::store::member_statements::{Dialect, Statement, TALLY, absent, argumen
 use crate::store::{AbsentView, MemberFilter, MemberPlace, MemberTally, MemberView, MembersFound, Search, StoreError};
 
 impl Dialect for Sqlite {
+    const NO_TIME: &str = "NULL";
+    const SEARCHED: &str = "guild_members";
     const ACCOUNT: &str = "LEFT JOIN users u ON u.id = m.user_id";
 
     fn time(at: DateTime<Utc>) -> String {
@@ -22,24 +24,34 @@ impl Dialect for Sqlite {
         format!("instr(m.roles, '\"{role}\"') > 0")
     }
 
-    fn has_name(search: &Search, arguments: &mut Vec<String>) -> Option<String> {
+    fn along(search: &Search, arguments: &mut Vec<String>) -> Option<Vec<String>> {
         // LIKE takes only ASCII letters for the same in either case, the index those of all alphabets.
-        search.text().is_ascii().then(|| like_names(search, arguments))
+        if !search.text().is_ascii() {
+            return None;
+        }
+        let mut fits = vec![like_names(search, arguments), has_account(search, arguments)];
+        fits.extend(has_id(search, "m.discord_id"));
+        Some(vec![format!("FROM guild_members m {} WHERE ({})", Self::ACCOUNT, fits.join(" OR "))])
     }
 
-    fn sources(filter: &MemberFilter, arguments: &mut Vec<String>) -> Vec<String> {
+    fn by_index(filter: &MemberFilter, arguments: &mut Vec<String>) -> Vec<String> {
         let Some(search) = &filter.search else { return sources_of_role(filter.role) };
-        let phrase = argument(arguments, phrase(search));
-        let names = like_names(search, arguments);
-        let mut sources = vec![
-            format!(
-                "FROM member_names i CROSS JOIN guild_members m ON m.discord_id = i.rowid
-                 WHERE i.names MATCH {phrase} AND i.rowid NOT IN (SELECT discord_id FROM unindexed_members)"
-            ),
-            format!("{UNINDEXED} LEFT JOIN users u ON u.id = m.user_id WHERE ({names} OR {})", has_account(search, arguments)),
-        ];
+        let mut sources = by_name(search, arguments).to_vec();
         sources.extend(has_id(search, "m.discord_id").map(|ids| format!("FROM guild_members m WHERE {ids}")));
         sources
+    }
+
+    fn by_id(search: &Search, arguments: &mut Vec<String>) -> Option<Vec<(String, &'static str)>> {
+        let names = by_name(search, arguments).into_iter().zip(["i.rowid", "m.discord_id"]);
+        let ids = has_id(search, "m.discord_id").map(|ids| (format!("FROM guild_members m WHERE {ids}"), "m.discord_id"));
+        Some(names.chain(ids).collect())
+    }
+
+    fn count(search: &Search, arguments: &mut Vec<String>) -> Option<String> {
+        // Who is found by the id may be found by a name, too.
+        let names = search.ids().is_empty().then(|| by_name(search, arguments))?;
+        let each = names.into_iter().map(|source| format!("(SELECT count(*) {})", source.replace(BY_ROWID, "")));
+        Some(format!("SELECT {}", each.collect::<Vec<_>>().join(" + ")))
     }
 
     async fn place(&self, statement: &Statement) -> Result<Option<MemberPlace>, StoreError> {
@@ -64,6 +76,21 @@ fn sources_of_role(role: Option<DiscordId>) -> Vec<String> {
         "FROM member_roles i CROSS JOIN guild_members m ON m.discord_id = i.rowid WHERE i.member_roles MATCH '\"{role}\"'"
     );
     vec![indexed, format!("{UNINDEXED} WHERE true")]
+}
+
+/// The member of an entry of the index.
+const BY_ROWID: &str = "CROSS JOIN guild_members m ON m.discord_id = i.rowid";
+
+/// By the index of names, and, of those whom it does not know, by the names themselves.
+fn by_name(search: &Search, arguments: &mut Vec<String>) -> [String; 2] {
+    let phrase = argument(arguments, phrase(search));
+    let names = like_names(search, arguments);
+    let account = has_account(search, arguments);
+    let indexed = format!(
+        "FROM member_names i {BY_ROWID}
+         WHERE i.names MATCH {phrase} AND i.rowid NOT IN (SELECT discord_id FROM unindexed_members)"
+    );
+    [indexed, format!("{UNINDEXED} LEFT JOIN users u ON u.id = m.user_id WHERE ({names} OR {account})")]
 }
 
 fn like_names(search: &Search, arguments: &mut Vec<String>) -> String {

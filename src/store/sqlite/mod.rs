@@ -64,6 +64,9 @@ CREATE TEMP TABLE listed (
     guild_avatar_hash TEXT, roles TEXT, joined_at INTEGER, is_bot INTEGER
 )";
 
+/// Bytes of the file at most that are read as mapped memory. They count as the kernel's cache and not as this process's own.
+const MAPPED: &str = "1073741824";
+
 impl Sqlite {
     pub(super) async fn open(url: &str, connect: &Connect) -> Result<Self, StoreError> {
         let file = file_of(url)?;
@@ -87,8 +90,9 @@ impl Sqlite {
             .connect_with(options.clone().pragma("cache_size", "-16000"))
             .await
             .map_err(|error| not_opened(&file, error))?;
-        let read =
-            pool().max_connections(connect.max_connections).connect_lazy_with(options.read_only(true).create_if_missing(false));
+        // What pages read stands all over the file; mapped, it is read where the kernel has it, by all connections.
+        let options = options.read_only(true).create_if_missing(false).pragma("mmap_size", MAPPED);
+        let read = pool().max_connections(connect.max_connections).connect_lazy_with(options);
         Ok(Self { read, write, file, patience: connect.patience() })
     }
 

@@ -223,7 +223,10 @@ async fn a_page_beyond_the_window_is_found_by_the_indexes(ledger: &Ledger) {
                 assert_eq!(first.rows, expected[..4], "{view:?}");
                 assert!(first.has_more);
                 // By id, and where others stand before them, only the indexes found them, and counted them on the way.
-                if order == MemberOrder::default() {
+                // Names have an index only where they are taken up, and SQLite's, which has that order, is not read to the end if a filter
+                // is beside it.
+                let is_counted = filter.search.is_none() || is_indexed && filter.role.is_none();
+                if order == MemberOrder::default() && is_counted {
                     assert_eq!(first.total, Some(i64::try_from(expected.len()).unwrap()), "{view:?}");
                 }
                 assert_eq!(pages(ledger, view).await, expected, "{filter:?} {order:?}");
