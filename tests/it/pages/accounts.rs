@@ -7,7 +7,7 @@ use super::members::link;
 use super::seed::{GONE, account, id, odd, odd_members, start};
 use super::{ADMIN, LIST, ME, PASSWORD, Site};
 
-const ACCOUNTS: &str = "/admin/accounts/user/";
+pub const ACCOUNTS: &str = "/admin/accounts/user/";
 
 /// The number of an account.
 async fn number(site: &Site, name: &str) -> i64 {
@@ -24,7 +24,7 @@ async fn import(site: &Site, name: &str, email: &str) {
 }
 
 /// The names in the list, in their order.
-fn names(page: &str) -> Vec<String> {
+pub fn names(page: &str) -> Vec<String> {
     let cells = page.split("<a data-open href=\"").skip(1);
     cells.filter_map(|cell| Some(cell.split_once("title=\"")?.1.split('"').next()?.to_owned())).collect()
 }

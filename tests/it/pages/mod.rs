@@ -1,5 +1,6 @@
 //! The pages, asked as a browser asks them, over a ledger of their own in SQLite.
 
+mod account_lists;
 mod accounts;
 mod assets;
 mod comparison;

@@ -22,6 +22,7 @@ macro_rules! on_both {
     };
 }
 
+mod account_lists;
 mod accounts;
 mod batches;
 mod due;
