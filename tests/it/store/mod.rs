@@ -42,6 +42,7 @@ mod opening;
 mod overview;
 mod racing;
 mod retries;
+mod run_changes;
 mod run_lists;
 mod runs;
 mod sessions;
