@@ -129,6 +129,10 @@ async fn one_account_for_who_may_look_and_for_who_may_act() {
     let own = page_of(&site, "root").await;
     let own = site.get(&own).await;
     assert!(own.body.contains("This is your own account") && !own.body.contains("value=\"deactivate\""), "{}", own.body);
+    assert!(
+        !own.body.contains("takes effect at once") && !own.body.contains("class=\"ways\""),
+        "there is nothing to take effect"
+    );
     let gone = page_of(&site, "gone_too").await;
     let gone = site.get(&gone).await;
     assert!(gone.body.contains(&format!("href=\"{LIST}{GONE}/\"")) && gone.body.contains("<span class=\"state \">left</span>"));
