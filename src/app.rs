@@ -61,6 +61,7 @@ fn retention(config: &Config) -> Retention {
         staged: TimeDelta::seconds(config.api.body_total_secs.cast_signed()) + TimeDelta::minutes(5),
         sessions: TimeDelta::minutes(i64::from(config.login.session_max_mins)),
         staff_log: TimeDelta::days(i64::from(config.retention.staff_log_days)),
+        daily_counts: TimeDelta::days(i64::from(config.retention.daily_counts_days)),
         // Those that stop in order go at once; those that were lost are shown as such for a while.
         processes: TimeDelta::hours(1),
     }

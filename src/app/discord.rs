@@ -11,7 +11,7 @@ use super::{Role, random};
 use crate::bot::{self, Bot, BotOptions, BotTools};
 use crate::config::Config;
 use crate::cron;
-use crate::discord::{Budget, LocalBudget, Patience, RedisBudget, Rest, RestOptions};
+use crate::discord::{Budget, DiscordError, LocalBudget, Patience, RedisBudget, Rest, RestOptions};
 use crate::domain::Clock;
 use crate::intake::{Follow, Intake};
 use crate::queue::RedisOptions;
@@ -141,10 +141,9 @@ impl Entries {
             match bot.ended().await {
                 bot::Ended::Stopped => anyhow::anyhow!("the bot ended of its own accord"),
                 bot::Ended::Broken(fault) => anyhow::anyhow!("the bot broke: {fault}"),
-                bot::Ended::WrongToken if only_bot => anyhow::anyhow!(
-                    "Discord does not accept DISCORD_TOKEN, and this process has no other role. Make a new token in the Discord Developer \
-                     Portal > your application > Bot > Reset Token"
-                ),
+                bot::Ended::WrongToken if only_bot => {
+                    anyhow::anyhow!("{}. This process has no other role", DiscordError::WrongToken)
+                }
                 bot::Ended::Refused(message) if only_bot => anyhow::anyhow!("{message} This process has no other role"),
                 // It has said so; the other roles serve on.
                 bot::Ended::WrongToken | bot::Ended::Refused(_) => std::future::pending().await,

@@ -79,7 +79,7 @@ Login {
     require_member: bool,
 } }
 section! { /// `[retention]`
-RetentionSection { runs_days: u32, dry_runs_days: u32, events_days: u32, staff_log_days: u32, failed_payload_hours: u32 } }
+RetentionSection { runs_days: u32, dry_runs_days: u32, events_days: u32, staff_log_days: u32, daily_counts_days: u32, failed_payload_hours: u32 } }
 section! { /// `[shutdown]`
 Shutdown { grace_secs: u64 } }
 section! { /// `[log]`
@@ -142,6 +142,7 @@ impl Config {
         within(&self.retention.dry_runs_days, 1..=3_650, "retention.dry_runs_days")?;
         within(&self.retention.events_days, 1..=36_500, "retention.events_days")?;
         within(&self.retention.staff_log_days, 1..=36_500, "retention.staff_log_days")?;
+        within(&self.retention.daily_counts_days, 31..=36_500, "retention.daily_counts_days")?;
         within(&self.retention.failed_payload_hours, 1..=720, "retention.failed_payload_hours")?;
         within(&self.shutdown.grace_secs, 1..=300, "shutdown.grace_secs")
     }

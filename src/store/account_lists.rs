@@ -17,10 +17,55 @@ pub struct AccountPage {
     pub is_active: Option<bool>,
     /// How they stand to the guild.
     pub membership: Option<Membership>,
-    /// Only accounts after the one with this number, by name.
-    pub after: Option<i64>,
+    /// In which order.
+    pub order: AccountOrder,
+    /// Only accounts after this.
+    pub after: Option<AccountPlace>,
     /// At most this many.
     pub limit: i64,
+}
+
+/// What the list is sorted by. Only what an index serves can be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AccountSort {
+    /// The name, by code points.
+    #[default]
+    Name,
+    /// When they were made.
+    Joined,
+    /// When they were last logged in with.
+    LastLogin,
+}
+
+/// The order of the list. Accounts that were never logged in with come last in either direction; equal ones go by number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AccountOrder {
+    /// What comes first.
+    pub by: AccountSort,
+    /// The last or latest first.
+    pub is_descending: bool,
+}
+
+/// Where an account stands in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountPlace {
+    /// The time that the list is sorted by, as it was: another login moves the account, and not the place.
+    pub at: Option<DateTime<Utc>>,
+    /// Its number.
+    pub id: i64,
+}
+
+impl AccountPlace {
+    /// The place of an account in a list of this order.
+    #[must_use]
+    pub fn of(account: &Account, order: AccountOrder) -> Self {
+        let at = match order.by {
+            AccountSort::Name => None,
+            AccountSort::Joined => Some(account.date_joined),
+            AccountSort::LastLogin => account.last_login,
+        };
+        Self { at, id: account.id }
+    }
 }
 
 /// What an account may do in the pages of staff.
@@ -110,7 +155,7 @@ impl UnmetClaim {
 /// Looks accounts through.
 #[async_trait]
 pub trait AccountLists: Send + Sync + 'static {
-    /// A page of accounts by name.
+    /// A page of accounts.
     async fn accounts(&self, page: &AccountPage) -> Result<Vec<AccountRow>, StoreError>;
 
     /// One account.
@@ -142,31 +187,5 @@ impl Search {
         let range = |prefix: String| (prefix.clone(), format!("{prefix}{}", char::MAX));
         let id = text.parse::<DiscordId>().ok().map(DiscordId::get);
         (!text.is_empty()).then(|| Self { key: range(username_key(text)), ascii: range(text.to_ascii_lowercase()), id })
-    }
-}
-
-impl AccountPage {
-    /// The filters as conditions on the account `u`. The same in both databases.
-    pub(super) fn conditions(&self) -> String {
-        let rights = match self.rights {
-            None => "",
-            Some(Rights::None) => " AND NOT u.is_staff",
-            Some(Rights::Look) => " AND u.is_staff",
-            Some(Rights::Act) => " AND u.is_staff AND u.is_superuser",
-        };
-        let active = match self.is_active {
-            None => "",
-            Some(true) => " AND u.is_active",
-            Some(false) => " AND NOT u.is_active",
-        };
-        let member = "EXISTS (SELECT 1 FROM guild_members m WHERE m.discord_id = u.discord_id";
-        let membership = match self.membership {
-            None => String::new(),
-            Some(Membership::Present) => format!(" AND {member} AND m.date_left IS NULL)"),
-            Some(Membership::Left) => format!(" AND {member} AND m.date_left IS NOT NULL)"),
-            Some(Membership::Never) => format!(" AND u.discord_id IS NOT NULL AND NOT {member})"),
-            Some(Membership::NoDiscord) => " AND u.discord_id IS NULL".to_owned(),
-        };
-        format!("{rights}{active}{membership}")
     }
 }

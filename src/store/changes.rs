@@ -2,7 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::{StoreError, small_payload};
 use crate::domain::{Action, Event, Fields, Member, MemberRow, Mode};
+
+/// A run that made more members than this made so large a part of all that going through them by id finds the next ones soon, sooner than
+/// all that it noted are read.
+pub(super) const MANY_MADE: i64 = 100_000;
 
 /// Whether a step writes what it finds, or only notes it as a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,4 +87,15 @@ pub(super) fn as_made(row: &MemberRow, events: &[Event]) -> Fields {
         made.remove("date_left");
     }
     made
+}
+
+/// Of the ids that the batches of a run noted, those of a page after an id, sorted.
+pub(super) fn page_of(noted: &[Vec<u8>], after: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
+    let mut ids = Vec::new();
+    for batch in noted {
+        ids.extend(small_payload::decode_ids(batch)?.into_iter().filter(|id| *id > after));
+    }
+    ids.sort_unstable();
+    ids.truncate(usize::try_from(limit).unwrap_or_default());
+    Ok(ids)
 }

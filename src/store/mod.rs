@@ -16,6 +16,7 @@
 
 mod account_desk;
 mod account_lists;
+mod account_statements;
 mod accounts;
 mod bot;
 mod changes;
@@ -47,7 +48,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use account_desk::{AccountDesk, Changed, Decided, Settlement};
-pub use account_lists::{AccountLists, AccountPage, AccountRow, AccountTotals, Holder, Membership, Rights, UnmetClaim};
+pub use account_lists::{
+    AccountLists, AccountOrder, AccountPage, AccountPlace, AccountRow, AccountSort, AccountTotals, Holder, Membership, Rights,
+    UnmetClaim,
+};
 pub use accounts::{AccountConflict, Accounts, Claim, Credentials, DiscordLogin, ImportRow, Imported, NewStaff};
 pub use bot::{Interaction, Problem, Problems, Replies, Reply, Roles};
 pub use error::StoreError;

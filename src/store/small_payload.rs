@@ -77,10 +77,15 @@ pub(super) fn decode_sightings(bytes: &[u8]) -> Result<Vec<Sighting>, StoreError
 /// # Errors
 /// [`StoreError::Unreadable`] if memory for it cannot be had.
 pub fn encode_ids(ids: &[DiscordId]) -> Result<Vec<u8>, StoreError> {
-    pack(IDS, &ids.iter().map(|id| id.get()).collect::<Vec<_>>())
+    pack_ids(&ids.iter().map(|id| id.get()).collect::<Vec<_>>())
 }
 
-/// Decodes what [`encode_ids`] made.
+/// Encodes ids as they stand in rows.
+pub(super) fn pack_ids(ids: &[i64]) -> Result<Vec<u8>, StoreError> {
+    pack(IDS, &ids)
+}
+
+/// Decodes what [`encode_ids`] or [`pack_ids`] made.
 pub(super) fn decode_ids(bytes: &[u8]) -> Result<Vec<i64>, StoreError> {
     unpack(IDS, bytes)
 }

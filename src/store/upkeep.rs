@@ -83,6 +83,8 @@ pub struct Retention {
     pub sessions: TimeDelta,
     /// The log of staff's acts.
     pub staff_log: TimeDelta,
+    /// How many members came and went on a day.
+    pub daily_counts: TimeDelta,
     /// Processes, since their last heartbeat.
     pub processes: TimeDelta,
 }

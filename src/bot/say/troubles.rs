@@ -1,7 +1,7 @@
 //! Standing conditions that a person must know of, and most of which only a person can end. They stand in the log, on the overview page, and
 //! in replies.
 
-use crate::discord::members_intent_off;
+use crate::discord::{DiscordError, members_intent_off};
 use crate::domain::DiscordId;
 
 /// Discord does not let the bot see members come and go (close code 4014).
@@ -11,9 +11,7 @@ pub(in crate::bot) fn intent() -> String {
 
 /// Discord does not take the token (close code 4004, or 401).
 pub(in crate::bot) fn token() -> String {
-    "Discord does not accept the bot's token (DISCORD_TOKEN), so the bot has stopped. Copy the token from the Discord Developer Portal > your \
-     application > Bot > Token (Reset Token makes a new one), set it, and start this process again."
-        .to_owned()
+    format!("{}. The bot has stopped.", DiscordError::WrongToken)
 }
 
 /// The bot is not in the guild.

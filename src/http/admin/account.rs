@@ -105,7 +105,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, id: poem::Result<Pa
         conflict: conflicts.into_iter().find(|conflict| conflict.account.id == id),
         is_own: viewer.id == id,
         may_act: viewer.is_superuser,
-        buttons: buttons(&row.account),
+        buttons: buttons(&row.account, viewer.id == id),
         acts: acts.into_iter().map(Act::from).collect(),
         log: format!("{STAFF_LOG}?account={id}"),
         account: &row.account,
@@ -126,8 +126,8 @@ fn logs_in_with(row: &AccountRow) -> &'static str {
     }
 }
 
-/// The changes that would change something.
-fn buttons(account: &Account) -> Vec<Button> {
+/// The changes that would change something; nobody takes anything from themselves.
+fn buttons(account: &Account, is_own: bool) -> Vec<Button> {
     let all = [
         (AccountChange::GrantStaff, "Let it look"),
         (AccountChange::GrantSuperuser, "Let it act"),
@@ -139,7 +139,7 @@ fn buttons(account: &Account) -> Vec<Button> {
         (AccountChange::Activate, "Activate it"),
         (AccountChange::Deactivate, "Deactivate it"),
     ];
-    let useful = all.into_iter().filter(|(change, _)| change.of(account) != *account);
+    let useful = all.into_iter().filter(|(change, _)| change.of(account) != *account && !(is_own && change.takes()));
     useful.map(|(change, words)| Button { word: change.as_str(), words, takes: change.takes() }).collect()
 }
 

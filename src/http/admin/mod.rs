@@ -6,6 +6,7 @@
 //! something and does not ask for one would stand out in its signature.
 
 mod account;
+mod account_export;
 mod accounts;
 mod change_bar;
 mod comparison;
@@ -27,8 +28,8 @@ mod workers;
 use poem::{RouteMethod, get, post};
 
 use super::pages::addresses::{
-    ACCOUNT, ACCOUNTS, ADMIN, COMPARISON, COMPARISON_EXPORT, CONFLICTS, LOGIN, MEMBER, MEMBERS, MEMBERS_EXPORT, RUN, RUN_CANCEL,
-    RUN_DECIDE, RUN_EVENTS, RUN_RETRY, RUN_UNDO, RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE, STAFF_LOG, WORKERS,
+    ACCOUNT, ACCOUNTS, ACCOUNTS_EXPORT, ADMIN, COMPARISON, COMPARISON_EXPORT, CONFLICTS, LOGIN, MEMBER, MEMBERS, MEMBERS_EXPORT,
+    RUN, RUN_CANCEL, RUN_DECIDE, RUN_EVENTS, RUN_RETRY, RUN_UNDO, RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE, STAFF_LOG, WORKERS,
 };
 
 /// The pages with their addresses.
@@ -42,6 +43,7 @@ pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
         (COMPARISON_EXPORT, get(comparison::export_csv)),
         (MEMBER, get(member::show).post(member_sync::sync_now)),
         (ACCOUNTS, get(accounts::show)),
+        (ACCOUNTS_EXPORT, get(accounts::export_csv)),
         (ACCOUNT, get(account::show).post(account::alter)),
         (CONFLICTS, get(conflicts::show).post(conflicts::settle)),
         (RUNS, get(runs::show)),

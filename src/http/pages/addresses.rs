@@ -14,6 +14,7 @@ pub(in crate::http) const COMPARISON_EXPORT: &str = "/admin/accounts/guildmember
 pub(in crate::http) const COMPARISON: &str = "/admin/accounts/guildmember/comparison/";
 pub(in crate::http) const ACCOUNTS: &str = "/admin/accounts/user/";
 pub(in crate::http) const ACCOUNT: &str = "/admin/accounts/user/:id/";
+pub(in crate::http) const ACCOUNTS_EXPORT: &str = "/admin/accounts/user/export.csv";
 pub(in crate::http) const CONFLICTS: &str = "/admin/accounts/user/conflicts/";
 pub(in crate::http) const STAFF_LOG: &str = "/admin/log/";
 pub(in crate::http) const WORKERS: &str = "/admin/workers/";

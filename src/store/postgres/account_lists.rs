@@ -4,43 +4,32 @@ use chrono::{DateTime, Utc};
 
 use super::Postgres;
 use crate::store::account_lists::Search;
+use crate::store::account_statements::Dialect;
 use crate::store::columns::{self, Columns as _};
+use crate::store::member_statements::Dialect as Members;
 use crate::store::{AccountPage, AccountRow, AccountTotals, SessionLimits, StoreError};
 
 const COLUMNS: &str = "u.*, m.discord_id IS NOT NULL AS is_known, m.date_left";
 const WITH_MEMBER: &str = "LEFT JOIN guild_members m ON m.discord_id = u.discord_id";
 
-/// Where a search looks: $2 to $3 is what begins like its key, $4 to $5 what begins like it in ASCII's lower case, $6 is it as an id.
-/// Each way has an index of its own.
-const WAYS: [&str; 4] = [
-    r#"u.username_key COLLATE "C" >= $2 AND u.username_key COLLATE "C" < $3"#,
-    r#"lower(u.email COLLATE "C") >= $4 AND lower(u.email COLLATE "C") < $5"#,
-    r#"lower(u.discord_username COLLATE "C") >= $4 AND lower(u.discord_username COLLATE "C") < $5"#,
-    "u.discord_id = $6",
-];
-
-/// The accounts of a page, their numbers alone: whatever else is read of them is read of so few.
-fn numbers(page: &AccountPage, is_search: bool) -> String {
-    let after = match page.after {
-        None => "$1::bigint IS NULL",
-        Some(_) => r#"u.username_key COLLATE "C" > (SELECT username_key FROM users WHERE id = $1)"#,
-    };
-    let conditions = page.conditions();
-    let way = |way: &str| format!("SELECT u.id, u.username_key FROM users u WHERE {way} AND {after}{conditions}");
-    let found = if is_search { WAYS.map(way).join(" UNION ") } else { way("1 = 1") };
-    // The length stands there itself, because the plan depends on its being short.
-    format!(r#"SELECT id FROM ({found}) AS f ORDER BY username_key COLLATE "C" LIMIT {}"#, page.limit)
-}
+const DIALECT: Dialect = Dialect {
+    name: r#"u.username_key COLLATE "C""#,
+    ways: [
+        r#"u.username_key COLLATE "C" >= $1 AND u.username_key COLLATE "C" < $2"#,
+        r#"lower(u.email COLLATE "C") >= $3 AND lower(u.email COLLATE "C") < $4"#,
+        r#"lower(u.discord_username COLLATE "C") >= $3 AND lower(u.discord_username COLLATE "C") < $4"#,
+        "u.discord_id = $5",
+    ],
+    time: <Postgres as Members>::time,
+};
 
 impl Postgres {
     pub(in crate::store) async fn account_page(&self, page: &AccountPage) -> Result<Vec<AccountRow>, StoreError> {
-        let search = Search::of(&page.search);
-        let numbers = numbers(page, search.is_some());
-        let sql = format!(
-            r#"SELECT {COLUMNS} FROM ({numbers}) AS n JOIN users u ON u.id = n.id {WITH_MEMBER} ORDER BY u.username_key COLLATE "C""#
-        );
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(page.after);
-        let query = match search {
+        let (numbers, order) = (DIALECT.numbers(page), DIALECT.order(page));
+        let sql = format!("SELECT {COLUMNS} FROM ({numbers}) AS n JOIN users u ON u.id = n.id {WITH_MEMBER} ORDER BY {order}");
+        // Its text has the page in it, so keeping it prepared would not pay.
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(false);
+        let query = match Search::of(&page.search) {
             None => query,
             Some(Search { key, ascii, id }) => query.bind(key.0).bind(key.1).bind(ascii.0).bind(ascii.1).bind(id),
         };

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::links::{Scope, relink};
-use super::{guild_members, member_events};
+use super::{guild_members, made_members, member_events};
 use crate::domain::{Counts, Member, MemberRow, RunId, Sighting};
 use crate::store::deltas::{Folded, Moment, fold};
 use crate::store::{StoreError, columns};
@@ -36,6 +36,8 @@ pub(super) async fn apply(
         rows.iter().map(|row| columns::member(row).map(|row| (row.member.id.get(), row))).collect::<Result<_, _>>()?;
     let Folded { made, written, events, mut counts } = fold(sightings, rows, Moment { run, last_roster, now });
     write(connection, &made, &written).await?;
+    let made: Vec<i64> = made.iter().map(|row| row.member.id.get()).collect();
+    made_members::note(connection, run, 0, &made, &counts).await?;
     member_events::insert(connection, run, &events, now).await?;
     (counts.linked, counts.unlinked) = relink(connection, Some(run), Scope::Of(&ids), now).await?;
     counts.total_active = guild_members::active(connection).await?;

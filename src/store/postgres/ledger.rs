@@ -180,6 +180,11 @@ impl Postgres {
         sqlx::query("DELETE FROM problems WHERE noted_at < $1").bind(now - retention.runs).execute(&mut *tx).await?;
         sqlx::query("DELETE FROM idempotency_keys WHERE created_at < $1").bind(now - KEY_LIFETIME).execute(&mut *tx).await?;
         sqlx::query("DELETE FROM staff_log WHERE at < $1").bind(now - retention.staff_log).execute(&mut *tx).await?;
+        // The newest day stays: it says that counting has begun.
+        sqlx::query("DELETE FROM daily_counts WHERE day < $1 AND day < (SELECT max(day) FROM daily_counts)")
+            .bind(now - retention.daily_counts)
+            .execute(&mut *tx)
+            .await?;
         let sessions =
             sqlx::query("DELETE FROM sessions WHERE created_at < $1").bind(now - retention.sessions).execute(&mut *tx).await?;
         let processes =

@@ -15,6 +15,7 @@ mod idempotency_keys;
 mod landmarks;
 mod ledger;
 mod links;
+mod made_members;
 mod member_events;
 mod member_lists;
 mod problems;

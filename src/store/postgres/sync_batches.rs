@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
-use super::{Postgres, guild_members};
+use super::{Postgres, guild_members, made_members};
 use crate::domain::{Counts, Member, Mode, RunId};
 use crate::store::changes::Effect;
 use crate::store::columns::{self, Columns as _};
@@ -163,12 +163,16 @@ impl Postgres {
         now: DateTime<Utc>,
     ) -> Result<BatchApplied, StoreError> {
         let listing = guild_members::Listing { run: claim.run, observed_at: claim.observed_at, effect: Effect::of(claim.mode) };
+        let listed: Vec<i64> = members.iter().map(|member| member.id.get()).collect();
         for _ in 0..COMPARISONS {
             let mut tx = self.pool.begin().await?;
             let Some(counts) = guild_members::upsert(&mut tx, listing, members, now).await? else {
                 tx.rollback().await?;
                 continue;
             };
+            if listing.effect == Effect::Write {
+                made_members::note(&mut tx, claim.run, claim.batch, &listed, &counts).await?;
+            }
             mark_applied(&mut tx, claim, &counts).await?;
             tx.commit().await?;
             // Counted after the commit: of two last batches that end together, at least one must see the other's mark.

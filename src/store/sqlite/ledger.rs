@@ -190,6 +190,11 @@ impl Sqlite {
             .execute(&mut *tx)
             .await?;
         sqlx::query("DELETE FROM staff_log WHERE at < ?1").bind(micros(now - retention.staff_log)).execute(&mut *tx).await?;
+        // The newest day stays: it says that counting has begun.
+        sqlx::query("DELETE FROM daily_counts WHERE day < ?1 AND day < (SELECT max(day) FROM daily_counts)")
+            .bind(micros(now - retention.daily_counts))
+            .execute(&mut *tx)
+            .await?;
         let sessions = sqlx::query("DELETE FROM sessions WHERE created_at < ?1")
             .bind(micros(now - retention.sessions))
             .execute(&mut *tx)

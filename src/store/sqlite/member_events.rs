@@ -35,12 +35,11 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// A run's changes after a place (?2, ?3), at most ?4. The plan of a dry run and the changes of a real one never stand beside each other.
+/// A run's changes after a place (?2, ?3), at most ?4, among them whom it made, ?5. The plan of a dry run and the changes of a real one never stand beside each other.
 const CHANGES: &str = "
 SELECT * FROM (
     SELECT * FROM (
-        SELECT discord_id, 0 AS number, 'created' AS action, NULL AS before, NULL AS after FROM guild_members
-        WHERE ?5 AND created_run_id = ?1 AND discord_id > ?2 ORDER BY discord_id LIMIT ?4)
+        SELECT value AS discord_id, 0 AS number, 'created' AS action, NULL AS before, NULL AS after FROM json_each(?5))
     UNION ALL
     SELECT * FROM (
         SELECT discord_id, id, action, before, after FROM member_events
@@ -79,19 +78,13 @@ impl Sqlite {
         after: ChangeCursor,
         limit: i64,
     ) -> Result<Vec<(ChangeCursor, Change)>, StoreError> {
-        // Most runs make no row, and there is no index that would tell so.
-        let makes_rows: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM sync_runs WHERE id = ?1 AND (created > 0 OR finished_at IS NULL AND mode = 'full'))",
-        )
-        .bind(run.to_string())
-        .fetch_one(&self.read)
-        .await?;
+        let made = self.made_by(run, after.id, limit).await?;
         let rows = sqlx::query(CHANGES)
             .bind(run.to_string())
             .bind(after.id)
             .bind(after.number)
             .bind(limit)
-            .bind(makes_rows)
+            .bind(json_list(&made))
             .fetch_all(&self.read)
             .await?;
         let mut changes = Vec::with_capacity(rows.len());

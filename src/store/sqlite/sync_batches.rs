@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{Row as _, SqliteConnection};
 
-use super::{Sqlite, guild_members, json_list, micros};
+use super::{Sqlite, guild_members, json_list, made_members, micros};
 use crate::domain::{Counts, Member, Mode, RunId};
 use crate::store::changes::Effect;
 use crate::store::columns::{self, Columns as _};
@@ -171,8 +171,12 @@ impl Sqlite {
         now: DateTime<Utc>,
     ) -> Result<BatchApplied, StoreError> {
         let listing = guild_members::Listing { run: claim.run, observed_at: claim.observed_at, effect: Effect::of(claim.mode) };
+        let listed: Vec<i64> = members.iter().map(|member| member.id.get()).collect();
         let mut tx = self.begin().await?;
         let counts = guild_members::upsert(&mut tx, listing, members, now).await?;
+        if listing.effect == Effect::Write {
+            made_members::note(&mut tx, claim.run, claim.batch, &listed, &counts).await?;
+        }
         mark_applied(&mut tx, claim, &counts).await?;
         let remaining = sqlx::query_scalar("SELECT count(*) FROM sync_batches WHERE run_id = ?1 AND state <> 'applied'")
             .bind(claim.run.to_string())

@@ -13,16 +13,27 @@ pub async fn watched(width: u32, script: Script) {
     let browser = Browser::with(width, script).await;
     site.log_in(&browser, ROOT, &format!("{RUNS}{}/", filed["id"].as_str().unwrap())).await;
     browser.until_shows("#state", "queued").await;
+    let phases = phases(&browser).await;
+    assert_eq!(phases.0, if width == PHONE { 1 } else { 3 }, "three phases stand beside or below each other");
     // Gone once the page is loaded again.
     browser.run("window.isTheSame = true", vec![]).await;
     site.add_worker().await;
     browser.until_shows("#state", "succeeded").await;
     browser.until_shows(".figures", "3,000").await;
+    assert_eq!(self::phases(&browser).await, phases, "what stands below the phases has not moved");
     if script == Script::On {
         assert_eq!(browser.run("return window.isTheSame === true", vec![]).await, true, "the page was loaded again");
     }
     assert_fits(&browser).await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+/// Of the phases of a run: how many columns they stand in, and how high they are together.
+async fn phases(browser: &Browser) -> (usize, usize) {
+    let script = "
+        const edges = [...document.querySelectorAll('.phases li')].map((one) => one.getBoundingClientRect().left);
+        return [new Set(edges).size, document.querySelector('.phases').offsetHeight]";
+    serde_json::from_value(browser.run(script, vec![]).await).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

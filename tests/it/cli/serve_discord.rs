@@ -79,7 +79,7 @@ async fn the_overview_says_what_the_bot_has_met() {
 
 #[tokio::test]
 async fn a_wrong_token_is_told_until_it_is_mended_or_taken_away() {
-    const WORDS: &str = "Copy the token from the Discord Developer Portal";
+    const WORDS: &str = "Make a new one in the Discord Developer Portal";
     let (_fake, mut home) = site(|world| world.token = "another".to_owned()).await;
     is_told(&home, WORDS).await;
     home.vars.retain(|(name, _)| name != "DISCORD_TOKEN");

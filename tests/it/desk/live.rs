@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use guildsync::domain::{Clock as _, RunId, SystemClock};
+use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, COOKIE};
 
 use super::{Answer, Desk, list};
@@ -12,7 +13,7 @@ use super::{Answer, Desk, list};
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A browser's stream of events.
-struct Events {
+pub struct Events {
     chunks: std::pin::Pin<Box<dyn futures::Stream<Item = reqwest::Result<bytes::Bytes>> + Send>>,
     text: String,
 }
@@ -20,7 +21,11 @@ struct Events {
 impl Events {
     async fn of(desk: &Desk, run: RunId) -> Self {
         let request = desk.client.get(desk.url(&format!("/admin/sync/{run}/events"))).header(COOKIE, &desk.cookie);
-        let response = request.send().await.unwrap();
+        Self::from(request.send().await.unwrap())
+    }
+
+    /// The stream that is answered.
+    pub fn from(response: Response) -> Self {
         assert_eq!(response.status().as_u16(), 200);
         assert_eq!(response.headers()[CONTENT_TYPE], "text/event-stream");
         assert_eq!(response.headers()["cache-control"], "no-cache");
@@ -28,7 +33,7 @@ impl Events {
     }
 
     /// The next event: its name and its data; `None` once the stream has ended.
-    async fn next(&mut self) -> Option<(String, String)> {
+    pub async fn next(&mut self) -> Option<(String, String)> {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let (event, rest) = (event.to_owned(), rest.to_owned());

@@ -1,7 +1,7 @@
 //! Staff at work on syncs, over real sockets: what they start, watch, cancel, retry and decide, carried out by a real worker.
 
 mod acts;
-mod live;
+pub mod live;
 mod uploads;
 
 use std::sync::LazyLock;

@@ -7,7 +7,7 @@ use super::members::link;
 use super::seed::{GONE, account, id, odd, odd_members, start};
 use super::{ADMIN, LIST, ME, PASSWORD, Site};
 
-const ACCOUNTS: &str = "/admin/accounts/user/";
+pub const ACCOUNTS: &str = "/admin/accounts/user/";
 
 /// The number of an account.
 async fn number(site: &Site, name: &str) -> i64 {
@@ -24,7 +24,7 @@ async fn import(site: &Site, name: &str, email: &str) {
 }
 
 /// The names in the list, in their order.
-fn names(page: &str) -> Vec<String> {
+pub fn names(page: &str) -> Vec<String> {
     let cells = page.split("<a data-open href=\"").skip(1);
     cells.filter_map(|cell| Some(cell.split_once("title=\"")?.1.split('"').next()?.to_owned())).collect()
 }
@@ -129,6 +129,10 @@ async fn one_account_for_who_may_look_and_for_who_may_act() {
     let own = page_of(&site, "root").await;
     let own = site.get(&own).await;
     assert!(own.body.contains("This is your own account") && !own.body.contains("value=\"deactivate\""), "{}", own.body);
+    assert!(
+        !own.body.contains("takes effect at once") && !own.body.contains("class=\"ways\""),
+        "there is nothing to take effect"
+    );
     let gone = page_of(&site, "gone_too").await;
     let gone = site.get(&gone).await;
     assert!(gone.body.contains(&format!("href=\"{LIST}{GONE}/\"")) && gone.body.contains("<span class=\"state \">left</span>"));

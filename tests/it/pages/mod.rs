@@ -1,5 +1,6 @@
 //! The pages, asked as a browser asks them, over a ledger of their own in SQLite.
 
+mod account_lists;
 mod accounts;
 mod assets;
 mod comparison;
@@ -14,6 +15,7 @@ mod overview;
 mod runs;
 mod seed;
 mod staff_log;
+mod watching;
 mod workers;
 
 use std::sync::Arc;
@@ -50,7 +52,7 @@ const CLIENT_SECRET: &str = "secret-of-the-tests";
 
 /// The pages, the ledger behind them, and a browser before them.
 struct Site {
-    pages: BoxEndpoint<'static>,
+    pages: Arc<BoxEndpoint<'static>>,
     /// For what no handle can do.
     ledger: Ledger,
     pub stores: Stores,
@@ -166,7 +168,7 @@ impl Site {
             discord,
             public_url: public_url.to_owned(),
         };
-        Self { pages: page_routes(state).boxed(), ledger, stores, clock, cookie: None, begun: None }
+        Self { pages: Arc::new(page_routes(state).boxed()), ledger, stores, clock, cookie: None, begun: None }
     }
 
     /// With the people of [`seed::people`].

@@ -2,8 +2,8 @@
 
 use guildsync::domain::{Account, AccountChange, ConflictKind};
 use guildsync::store::{
-    AccountPage, AccountTotals, Changed, Claim, Decided, DiscordLogin, ImportRow, Membership, NewStaff, Rights, SessionLimits,
-    Settlement,
+    AccountOrder, AccountPage, AccountPlace, AccountTotals, Changed, Claim, Decided, DiscordLogin, ImportRow, Membership,
+    NewStaff, Rights, SessionLimits, Settlement,
 };
 
 use super::Ledger;
@@ -64,11 +64,11 @@ async fn accounts_are_listed_by_name_page_by_page(ledger: &Ledger) {
         let page = AccountPage { after, limit: 3, ..AccountPage::default() };
         let rows = ledger.account_lists.accounts(&page).await.unwrap();
         let Some(last) = rows.last() else { break };
-        after = Some(last.account.id);
+        after = Some(AccountPlace::of(&last.account, page.order));
         seen.extend(rows.into_iter().map(|row| row.account.username));
     }
     assert_eq!(seen, all);
-    let beyond = AccountPage { after: Some(i64::MAX), ..AccountPage::default() };
+    let beyond = AccountPage { after: Some(AccountPlace { at: None, id: i64::MAX }), ..AccountPage::default() };
     assert_eq!(names(ledger, beyond).await, Vec::<String>::new(), "after nobody comes nobody");
 }
 
@@ -91,7 +91,8 @@ async fn a_search_finds_what_begins_like_it_and_whole_ids(ledger: &Ledger) {
     for none in ["nna", "%", "_", "an%", "'", "\\", "99999999999999999999", "0", "-1", "\u{10ffff}"] {
         assert_eq!(found(ledger, none).await, Vec::<String>::new(), "{none}");
     }
-    let second = AccountPage { search: "anna".into(), after: Some(account(ledger, "Anna").await.id), ..AccountPage::default() };
+    let after = Some(AccountPlace::of(&account(ledger, "Anna").await, AccountOrder::default()));
+    let second = AccountPage { search: "anna".into(), after, ..AccountPage::default() };
     assert_eq!(names(ledger, second).await, ["ben", "cleo"]);
 }
 

@@ -122,6 +122,7 @@ async fn a_list_whose_batches_are_not_all_there_is_not_filed(ledger: &Ledger) {
         events: day,
         failed_payloads: day,
         staff_log: day,
+        daily_counts: day,
         staged: TimeDelta::seconds(10),
         sessions: day,
         processes: day,

@@ -22,6 +22,7 @@ macro_rules! on_both {
     };
 }
 
+mod account_lists;
 mod accounts;
 mod batches;
 mod due;
@@ -41,6 +42,7 @@ mod opening;
 mod overview;
 mod racing;
 mod retries;
+mod run_changes;
 mod run_lists;
 mod runs;
 mod sessions;

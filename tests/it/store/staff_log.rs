@@ -92,6 +92,7 @@ async fn acts_go_by_their_age(ledger: &Ledger) {
         events: year,
         failed_payloads: year,
         staff_log: TimeDelta::hours(1),
+        daily_counts: TimeDelta::hours(1),
         staged: year,
         sessions: year,
         processes: year,

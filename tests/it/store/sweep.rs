@@ -16,6 +16,7 @@ on_both!(
     history_and_keys_go_by_their_age,
     dry_runs_and_holds_go_with_what_they_found,
     the_newest_applied_list_is_remembered_for_ever,
+    days_go_by_their_age_but_for_the_newest,
 );
 
 const YEAR: TimeDelta = TimeDelta::days(365);
@@ -31,6 +32,7 @@ const fn all_for(time: TimeDelta) -> Retention {
         events: time,
         failed_payloads: time,
         staff_log: time,
+        daily_counts: time,
         staged: time,
         sessions: time,
         processes: time,
@@ -172,4 +174,27 @@ async fn the_newest_applied_list_is_remembered_for_ever(ledger: &Ledger) {
     assert!(ledger.read.run(newest).await.unwrap().is_some());
     let late = file(ledger, at(50), &members(1..=1)).await;
     assert_eq!(ledger.work.claim_run(late, at(120)).await.unwrap(), RunClaim::Superseded(Vec::new()));
+}
+
+async fn days_go_by_their_age_but_for_the_newest(ledger: &Ledger) {
+    let days = async || {
+        let days = ledger.overview.days("1970-01-01".parse().unwrap()).await.unwrap();
+        days.into_iter().map(|day| (day.joined, day.left)).collect::<Vec<_>>()
+    };
+    let day = 86_400;
+    sync(ledger, at(0), &members(1..=1)).await;
+    sync(ledger, at(day), &members(1..=3)).await;
+    sync(ledger, at(2 * day), &members(1..=6)).await;
+    assert_eq!(days().await, [(0, 0), (2, 0), (3, 0)]);
+    let midnight = |of: i64| at(of * day).date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
+    let retention = Retention { daily_counts: HOUR, ..KEEP };
+    sweep(ledger, retention, midnight(1) + HOUR).await;
+    assert_eq!(days().await, [(2, 0), (3, 0)]);
+    sweep(ledger, retention, midnight(1) + HOUR + MICRO).await;
+    assert_eq!(days().await, [(3, 0)]);
+    sweep(ledger, retention, midnight(9)).await;
+    assert_eq!(days().await, [(3, 0)]);
+    // Counting has begun, however long ago.
+    sync(ledger, at(9 * day), &members(1..=7)).await;
+    assert_eq!(days().await, [(3, 0), (1, 0)]);
 }

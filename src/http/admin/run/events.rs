@@ -12,7 +12,7 @@ use poem::http::StatusCode;
 use poem::web::sse::{Event, SSE};
 use poem::web::{Data, Path};
 use poem::{IntoResponse as _, Request, Response, handler};
-use tokio::time::{Instant, Interval, interval_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::live::LiveView;
 use crate::domain::RunId;
@@ -22,8 +22,10 @@ use crate::http::pages::board::{Live, Viewing};
 use crate::http::pages::refusal::{Refusal, Told};
 use crate::http::pages::session::{Staff, Token};
 
-/// How often a silent stream shows that it is alive, and how often the viewer's session is looked at.
+/// How often a silent stream shows that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How often the viewer's session is looked at: whoever is logged out sees no more after this.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// The events of a run.
 #[handler]
@@ -37,15 +39,14 @@ pub(in crate::http::admin) async fn watch(
     app.state.read.run(id).await?.ok_or(Refusal::NoRun)?;
     let token = Token::of(request.headers()).ok_or(Refusal::Stranger { next: None })?;
     let viewing = app.board.view(&app.state, id).ok_or_else(crowded)?;
-    let watching = Watching {
-        app: Arc::clone(&app),
-        token,
-        viewing,
-        look: interval_at(Instant::now() + HEARTBEAT, HEARTBEAT),
-        last: String::new(),
-        over: false,
-    };
+    let watching = Watching { app: Arc::clone(&app), token, viewing, look: look_again(), last: String::new(), over: false };
     Ok(SSE::new(events(watching)).keep_alive(HEARTBEAT).into_response())
+}
+
+fn look_again() -> Interval {
+    let mut look = interval_at(Instant::now() + LOOK, LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    look
 }
 
 fn crowded() -> Refusal {

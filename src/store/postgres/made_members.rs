@@ -1,0 +1,72 @@
+//! `sync_batches.made`: which members a run made.
+
+use sqlx::PgConnection;
+
+use super::Postgres;
+use crate::domain::{Counts, RunId};
+use crate::store::changes::{MANY_MADE, page_of};
+use crate::store::{StoreError, small_payload};
+
+/// Notes whom a batch made of the members it lists, who are in their rows by now.
+pub(super) async fn note(
+    connection: &mut PgConnection,
+    run: RunId,
+    batch: i32,
+    listed: &[i64],
+    counts: &Counts,
+) -> Result<(), StoreError> {
+    if counts.created == 0 {
+        return Ok(());
+    }
+    let is_all = i64::try_from(listed.len()).is_ok_and(|listed| listed == counts.created);
+    let found;
+    let made = if is_all {
+        listed
+    } else {
+        found = sqlx::query_scalar("SELECT discord_id FROM guild_members WHERE discord_id = ANY($1) AND created_run_id = $2")
+            .bind(listed)
+            .bind(run.uuid())
+            .fetch_all(&mut *connection)
+            .await?;
+        &found
+    };
+    sqlx::query("UPDATE sync_batches SET made = $3 WHERE run_id = $1 AND batch = $2")
+        .bind(run.uuid())
+        .bind(batch)
+        .bind(small_payload::pack_ids(made)?)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+impl Postgres {
+    /// Whom a run made, by id, those after an id.
+    pub(in crate::store) async fn made_by(&self, run: RunId, after: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
+        let (made, is_noted): (i64, bool) = sqlx::query_as(
+            "SELECT COALESCE(sum(b.created), 0)::bigint, COALESCE(bool_and(b.made IS NOT NULL), true)
+             FROM sync_batches b JOIN sync_runs r ON r.id = b.run_id
+             WHERE b.run_id = $1 AND b.created > 0 AND r.mode <> 'dry_run'",
+        )
+        .bind(run.uuid())
+        .fetch_one(&self.pool)
+        .await?;
+        if made == 0 {
+            return Ok(Vec::new());
+        }
+        if is_noted && made <= MANY_MADE {
+            let noted: Vec<Vec<u8>> = sqlx::query_scalar("SELECT made FROM sync_batches WHERE run_id = $1 AND made IS NOT NULL")
+                .bind(run.uuid())
+                .fetch_all(&self.pool)
+                .await?;
+            return page_of(&noted, after, limit);
+        }
+        Ok(sqlx::query_scalar(
+            "SELECT discord_id FROM guild_members WHERE created_run_id = $1 AND discord_id > $2 ORDER BY discord_id LIMIT $3",
+        )
+        .bind(run.uuid())
+        .bind(after)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?)
+    }
+}

@@ -1,0 +1,114 @@
+//! The list of accounts in every order, page by page. What is expected comes from going through all accounts in memory.
+
+use std::cmp::Ordering;
+
+use guildsync::store::{
+    AccountOrder, AccountPage, AccountPlace, AccountRow, AccountSort, Claim, ImportRow, Membership, NewStaff, Rights,
+};
+
+use super::Ledger;
+use super::hand::{at, id, members, sync};
+
+on_both!(every_order_shows_everybody_once_page_by_page, a_login_does_not_move_the_place_where_a_page_ends);
+
+/// Accounts of every kind, with equal times and without: half of them were never logged in with.
+async fn fill(ledger: &Ledger) {
+    sync(ledger, at(0), &members(1..=10)).await;
+    sync(ledger, at(10), &members(1..=5)).await;
+    for number in 1..=40 {
+        let discord_id = if number % 3 == 0 { Claim::None } else { Claim::Id(id(number)) };
+        let row = ImportRow { username: format!("m{}", number * 7 % 41), email: String::new(), discord_id };
+        ledger.accounts.import(&[row], at(number % 5)).await.unwrap();
+    }
+    for number in 0..6 {
+        let is_superuser = number % 2 == 0;
+        let staff = NewStaff { username: format!("staff{number}"), password_hash: "$argon2id$x".into(), is_superuser };
+        ledger.accounts.create_staff(&staff, at(number % 3)).await.unwrap();
+    }
+    let (early, late) = (ledger.literal(at(50)), ledger.literal(at(60)));
+    ledger.execute(&format!("UPDATE users SET last_login = {early} WHERE id % 4 = 0")).await;
+    ledger.execute(&format!("UPDATE users SET last_login = {late} WHERE id % 4 = 1 AND id < 30")).await;
+    let inactive = if ledger.literal(at(0)).starts_with('\'') { "false" } else { "0" };
+    ledger.execute(&format!("UPDATE users SET is_active = {inactive} WHERE id % 5 = 0")).await;
+}
+
+async fn all(ledger: &Ledger) -> Vec<AccountRow> {
+    ledger.account_lists.accounts(&AccountPage { limit: 1_000, ..AccountPage::default() }).await.unwrap()
+}
+
+fn compare(order: AccountOrder, one: &AccountRow, other: &AccountRow) -> Ordering {
+    let (one, other) = (&one.account, &other.account);
+    let way = |ordering: Ordering| if order.is_descending { ordering.reverse() } else { ordering };
+    match order.by {
+        AccountSort::Name => way(one.username.to_lowercase().cmp(&other.username.to_lowercase())),
+        AccountSort::Joined => way((one.date_joined, one.id).cmp(&(other.date_joined, other.id))),
+        AccountSort::LastLogin => one
+            .last_login
+            .is_none()
+            .cmp(&other.last_login.is_none())
+            .then(way((one.last_login, one.id).cmp(&(other.last_login, other.id)))),
+    }
+}
+
+type Fits = fn(&AccountRow) -> bool;
+
+/// Filters, and a search, with what each means.
+fn lists() -> Vec<(AccountPage, Fits)> {
+    let page = AccountPage::default;
+    vec![
+        (page(), |_| true),
+        (AccountPage { rights: Some(Rights::Look), ..page() }, |row| row.account.is_staff),
+        (AccountPage { rights: Some(Rights::Act), ..page() }, |row| row.account.is_superuser),
+        (AccountPage { rights: Some(Rights::None), ..page() }, |row| !row.account.is_staff),
+        (AccountPage { is_active: Some(false), ..page() }, |row| !row.account.is_active),
+        (AccountPage { is_active: Some(true), ..page() }, |row| row.account.is_active),
+        (AccountPage { membership: Some(Membership::Left), ..page() }, |row| row.membership == Membership::Left),
+        (AccountPage { membership: Some(Membership::Never), ..page() }, |row| row.membership == Membership::Never),
+        (AccountPage { search: "M1".into(), ..page() }, |row| row.account.username.starts_with("m1")),
+        (AccountPage { search: "m".into(), is_active: Some(false), ..page() }, |row| {
+            row.account.username.starts_with('m') && !row.account.is_active
+        }),
+        (AccountPage { search: "nobody".into(), ..page() }, |_| false),
+    ]
+}
+
+async fn every_order_shows_everybody_once_page_by_page(ledger: &Ledger) {
+    fill(ledger).await;
+    let all = all(ledger).await;
+    assert_eq!(all.len(), 46);
+    for by in [AccountSort::Name, AccountSort::Joined, AccountSort::LastLogin] {
+        for is_descending in [false, true] {
+            let order = AccountOrder { by, is_descending };
+            for (list, fits) in lists() {
+                let mut expected: Vec<AccountRow> = all.iter().filter(|row| fits(row)).cloned().collect();
+                expected.sort_by(|one, other| compare(order, one, other));
+                for limit in [1, 7, 100] {
+                    let mut page = AccountPage { order, limit, ..list.clone() };
+                    let mut seen = Vec::new();
+                    loop {
+                        let rows = ledger.account_lists.accounts(&page).await.unwrap();
+                        assert!(i64::try_from(rows.len()).unwrap() <= limit);
+                        let Some(last) = rows.last() else { break };
+                        page.after = Some(AccountPlace::of(&last.account, order));
+                        seen.extend(rows);
+                    }
+                    assert_eq!(seen, expected, "{list:?} by {order:?}, {limit} a page");
+                }
+            }
+        }
+    }
+}
+
+async fn a_login_does_not_move_the_place_where_a_page_ends(ledger: &Ledger) {
+    fill(ledger).await;
+    let order = AccountOrder { by: AccountSort::LastLogin, is_descending: true };
+    let page = AccountPage { order, limit: 5, ..AccountPage::default() };
+    let first = ledger.account_lists.accounts(&page).await.unwrap();
+    let whole = ledger.account_lists.accounts(&AccountPage { limit: 100, ..page.clone() }).await.unwrap();
+    let last = first.last().unwrap();
+    let later = ledger.literal(at(99));
+    ledger.execute(&format!("UPDATE users SET last_login = {later} WHERE id = {}", last.account.id)).await;
+    let after = Some(AccountPlace::of(&last.account, order));
+    let second = ledger.account_lists.accounts(&AccountPage { after, ..page }).await.unwrap();
+    assert_eq!(second, whole[5..10]);
+}
