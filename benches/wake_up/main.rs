@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use guildsync::domain::{RunId, SystemClock};
-use guildsync::queue::{Handler, Job, Queue, RedisOptions, local, redis};
+use guildsync::queue::{Handler, Job, Places, Queue, RedisOptions, local, redis};
 use sqlx::Connection as _;
 use support::postgres::PrivatePostgres;
 use support::redis::PrivateRedis;
@@ -82,7 +82,7 @@ async fn handed_over(site: &Queue, machine: &Queue, count: usize) -> Times {
     });
     let stop = CancellationToken::new();
     let (take, token) = (machine.take.clone(), stop.clone());
-    let taking = tokio::spawn(async move { take.take(2, handler, token).await });
+    let taking = tokio::spawn(async move { take.take(Places { batches: 2, runs: 2 }, handler, token).await });
     let mut times = Times::default();
     for number in 0..WARM + count {
         tokio::time::sleep(PAUSE).await;
