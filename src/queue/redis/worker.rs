@@ -39,8 +39,9 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 const MISSED_HEARTBEATS: usize = 3;
 /// How often an idle worker looks for jobs it was not woken for.
 const TICK: Duration = Duration::from_millis(250);
-/// How long after a wake it looks once more: a fetch that was under way may have been too early for the job.
-const SECOND_LOOK: Duration = Duration::from_millis(10);
+/// How long after a wake, and after each look that follows, it looks once more: a fetch that was under way may have been too early for the job, and
+/// on a busy machine it may be under way for long.
+const MORE_LOOKS: [Duration; 3] = [Duration::from_millis(5), Duration::from_millis(20), Duration::from_millis(60)];
 
 static RETIRE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("retire.lua")));
 
@@ -195,13 +196,14 @@ async fn take_strays(strays: &Mutex<mpsc::Receiver<Job>>, crew: &Crew, stop: &Ca
 fn wakes(heard: watch::Receiver<()>) -> BoxStream<'static, ()> {
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    stream::unfold((heard, tick, false), |(mut heard, mut tick, woken)| async move {
-        let woken = tokio::select! {
-            Ok(()) = heard.changed() => true,
-            () = sleep(SECOND_LOOK), if woken => false,
-            _ = tick.tick() => false,
+    stream::unfold((heard, tick, MORE_LOOKS.len()), |(mut heard, mut tick, looks)| async move {
+        let again = MORE_LOOKS.get(looks).copied();
+        let looks = tokio::select! {
+            Ok(()) = heard.changed() => 0,
+            () = sleep(again.unwrap_or_default()), if again.is_some() => looks + 1,
+            _ = tick.tick() => looks,
         };
-        Some(((), (heard, tick, woken)))
+        Some(((), (heard, tick, looks)))
     })
     .boxed()
 }

@@ -20,6 +20,7 @@ mod ledger;
 mod links;
 mod member_events;
 mod member_lists;
+mod presence;
 mod problems;
 mod replies;
 mod retries;
