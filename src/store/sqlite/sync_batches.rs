@@ -171,6 +171,8 @@ impl Sqlite {
         now: DateTime<Utc>,
     ) -> Result<BatchApplied, StoreError> {
         let listing = guild_members::Listing { run: claim.run, observed_at: claim.observed_at, effect: Effect::of(claim.mode) };
+        // Only one batch stands in line for the write lock, so that whatever is small waits for one at most.
+        let turn = self.batches.acquire().await;
         let mut tx = self.begin().await?;
         let counts = guild_members::upsert(&mut tx, listing, members, now).await?;
         mark_applied(&mut tx, claim, &counts).await?;
@@ -179,6 +181,7 @@ impl Sqlite {
             .fetch_one(&mut *tx)
             .await?;
         tx.commit().await?;
+        drop(turn);
         Ok(BatchApplied { counts, remaining })
     }
 
