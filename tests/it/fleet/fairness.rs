@@ -28,7 +28,8 @@ async fn a_leave_overtakes_a_list(site: Site, database: &str, roles: &str, other
     assert_eq!(ledger.number("SELECT count(*) FROM sync_runs WHERE mode = 'full' AND state = 'applying'").await, 1);
     let waiting =
         "SELECT count(*) FROM sync_batches b JOIN sync_runs r ON r.id = b.run_id WHERE r.mode = 'full' AND b.state <> 'applied'";
-    assert_eq!(ledger.number(waiting).await, 30, "the list is where it was");
+    // One other batch may have come before the one that is held up.
+    assert!(ledger.number(waiting).await >= 29, "the list is where it was");
     let counts = front.door.run(&leave).await["counts"].clone();
     assert_counts(&counts, &[("created", 1), ("total_received", 1)]);
 
