@@ -88,9 +88,9 @@ async fn measure(name: &str, site: Site, roles: &[&str], seconds: usize, rate: u
     let begun = Instant::now();
     flood(&discord, &mut told, seconds, rate).await;
     let sent = begun.elapsed();
-    let last = Instant::now();
+    let silent = Instant::now();
     caught_up(&stores).await;
-    let after = last.elapsed();
+    let after = silent.elapsed();
     let lost = told.lost(&stores).await;
     let deltas = stores.read.runs(true, 1_000_000).await.unwrap().iter().filter(|run| run.mode == Mode::Delta).count();
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
