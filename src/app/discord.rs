@@ -99,6 +99,7 @@ impl Entries {
                 public_url: config.public_url().to_owned(),
                 report_channel: config.report_channel()?,
                 process: parts.process,
+                room: BotOptions::ROOM,
                 pace: bot::Pace::default(),
             };
             let tools = BotTools {

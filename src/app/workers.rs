@@ -27,7 +27,7 @@ impl Workers {
         let workforce = Workforce::start(tools, writers, actors.system.arbiter());
         let stop = tools.stop.clone();
         let (take, handler, stopped) = (queue.take.clone(), workforce.handler(), stop.clone());
-        let taking = tokio::spawn(async move { take.take(Workforce::concurrency(writers), handler, stopped).await });
+        let taking = tokio::spawn(async move { take.take(Workforce::places(writers), handler, stopped).await });
         Ok(Self { workforce, stop, taking, actors })
     }
 

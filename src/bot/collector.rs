@@ -23,8 +23,6 @@ use crate::intake::Refusal;
 const ENOUGH: usize = 500;
 /// Most members of one delta run.
 const MOST: usize = 5_000;
-/// Most members that wait to be filed.
-const ROOM: usize = 100_000;
 /// Pauses after filing failed, doubled from the first to the last.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 
@@ -38,9 +36,10 @@ pub(super) struct EventCollector {
 }
 
 /// What waits to be filed.
-#[derive(Default)]
 struct Waiting {
     latest: HashMap<DiscordId, Sighting>,
+    /// Most members of it.
+    room: usize,
     /// When the last sighting was; a clock that is set back must not make a later one look earlier.
     newest: Option<DateTime<Utc>>,
     /// Sightings were dropped for want of room.
@@ -48,6 +47,10 @@ struct Waiting {
 }
 
 impl Waiting {
+    fn new(room: usize) -> Self {
+        Self { latest: HashMap::new(), room, newest: None, dropped: false }
+    }
+
     /// Adds a sighting that is newer than all others.
     fn add(&mut self, seen: Seen, now: DateTime<Utc>) {
         let observed_at = self.newest.map_or(now, |newest| newest.max(now));
@@ -72,7 +75,7 @@ impl Waiting {
     }
 
     fn put(&mut self, sighting: Sighting) {
-        if self.latest.len() >= ROOM {
+        if self.latest.len() >= self.room {
             self.latest.clear();
             self.dropped = true;
         }
@@ -101,8 +104,9 @@ fn fold(older: Sighting, mut newer: Sighting) -> Sighting {
 }
 
 impl EventCollector {
-    pub fn new() -> Self {
-        Self { waiting: Mutex::default(), some: Notify::new(), enough: Notify::new() }
+    /// With room for so many members.
+    pub fn new(room: usize) -> Self {
+        Self { waiting: Mutex::new(Waiting::new(room)), some: Notify::new(), enough: Notify::new() }
     }
 
     /// Takes what was seen of a member, later than all before. Never waits.

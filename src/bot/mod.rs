@@ -80,8 +80,15 @@ pub struct BotOptions {
     pub report_channel: Option<DiscordId>,
     /// This process, as it shows itself in `processes`; the holder of duties.
     pub process: String,
+    /// Most members whose changes wait for the database; with more, all are dropped, and a full sync says them.
+    pub room: usize,
     /// The rhythm.
     pub pace: Pace,
+}
+
+impl BotOptions {
+    /// Room for a flood of a few seconds, or for some hours of an ordinary guild; about 50 MB.
+    pub const ROOM: usize = 100_000;
 }
 
 /// The rhythm of the bot. The defaults are those of design 4.2 and section 5; tests have less patience.
@@ -224,7 +231,7 @@ impl Bot {
             troubles: Troubles::new(),
             standing,
             catch_up: CatchUp::new(),
-            collector: EventCollector::new(),
+            collector: EventCollector::new(options.room),
             role_names: RoleNames::new(),
             kept: tokio::sync::Notify::new(),
             reporting: tokio::sync::Mutex::new(()),

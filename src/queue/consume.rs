@@ -28,13 +28,14 @@ use tower::limit::ConcurrencyLimit;
 use tower::{Layer, Service};
 use ulid::Ulid;
 
-use super::{Handler, Job};
+use super::job::Lines;
+use super::{Handler, Job, Places};
 
 /// A job that takes longer is given up, so that it cannot hold its place for ever. Far above any honest job: the work itself has
 /// shorter limits, and its lease in SQL is long gone by then.
 const JOB_LIMIT: Duration = Duration::from_mins(10);
 
-/// The hands of one `take`: the handler, and what all its apalis workers, one after the other, have in hand.
+/// The hands of one line of a `take`: the handler, and what all its apalis workers, one after the other, have in hand.
 #[derive(Clone)]
 pub(super) struct Crew {
     handler: Handler,
@@ -46,9 +47,15 @@ pub(super) struct Crew {
 
 impl Crew {
     /// A crew that does at most `concurrency` jobs at once, and at least one.
-    pub(super) fn new(concurrency: usize, handler: Handler) -> Self {
+    fn new(concurrency: usize, handler: Handler) -> Self {
         let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS);
         Self { handler, concurrency, places: Arc::new(Semaphore::new(concurrency)), in_hand: TaskTracker::new() }
+    }
+
+    /// One for each line.
+    pub(super) fn of_each_line(places: Places, handler: &Handler) -> Lines<Self> {
+        let crew = |places| Self::new(places, Arc::clone(handler));
+        Lines { runs: crew(places.runs), batches: crew(places.batches) }
     }
 
     /// Waits for the jobs in hand. Bounded, because each job is.

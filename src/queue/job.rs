@@ -19,6 +19,33 @@ pub enum Job {
     Finish(RunId),
 }
 
+/// The line that a job waits in. Batches of a large run come by the hundred; whatever takes runs up, ends them, and does all of a small one, does
+/// not wait behind them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Line {
+    /// For `Job::Run` and `Job::Finish`.
+    Runs,
+    /// For `Job::Batch`.
+    Batches,
+}
+
+/// One thing for each line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lines<T> {
+    pub runs: T,
+    pub batches: T,
+}
+
+impl<T> Lines<T> {
+    /// That of one line.
+    pub fn of(&self, line: Line) -> &T {
+        match line {
+            Line::Runs => &self.runs,
+            Line::Batches => &self.batches,
+        }
+    }
+}
+
 /// A job on the wire: `{"v":1,"kind":"batch","run":"…","batch":7}`. Kinds are only ever added, so that old and new processes can
 /// share a queue while an upgrade rolls through.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,6 +63,14 @@ struct Wire {
 pub struct UnknownJob(String);
 
 impl Job {
+    /// Where it waits.
+    pub(super) fn line(self) -> Line {
+        match self {
+            Self::Run(_) | Self::Finish(_) => Line::Runs,
+            Self::Batch(..) => Line::Batches,
+        }
+    }
+
     /// The job as JSON for the wire.
     #[must_use]
     pub fn to_wire(self) -> Value {

@@ -4,7 +4,8 @@
 //! or never: then the sweeper rings again. Must not import `store`, `discord` or anything above them.
 //!
 //! Both ways of carrying are apalis backends under the same worker (`consume`): Redis through apalis-redis ([`redis`]), or a bounded
-//! channel in this process ([`local`]). What apalis offers beyond that (retries, results, dead letters) is left unused, because SQL
+//! channel in this process ([`local`]). Either has two lines, each with places of its own: one for batches, one for all other jobs, so that neither
+//! a huge run nor a crowd of small ones keeps the other waiting. What apalis offers beyond that (retries, results, dead letters) is left unused, because SQL
 //! decides those.
 
 mod consume;
@@ -51,11 +52,20 @@ pub trait Ring: Send + Sync + 'static {
     async fn notify(&self, run: RunId);
 }
 
+/// How many jobs are in hand at once, at least one of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Places {
+    /// Batches.
+    pub batches: usize,
+    /// All other jobs.
+    pub runs: usize,
+}
+
 /// Takes jobs. Held by `worker`.
 #[async_trait]
 pub trait Take: Send + Sync + 'static {
-    /// Hands jobs to `handler`, at most `concurrency` at once, until `stop`; then waits for those in hand.
-    async fn take(&self, concurrency: usize, handler: Handler, stop: CancellationToken);
+    /// Hands jobs to `handler`, as many at once as there are places, until `stop`; then waits for those in hand.
+    async fn take(&self, places: Places, handler: Handler, stop: CancellationToken);
 }
 
 /// Tells how full the queue is. Held by whoever shows it.

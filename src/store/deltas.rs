@@ -40,6 +40,12 @@ pub(super) fn fold(sightings: &[Sighting], mut rows: HashMap<i64, MemberRow>, mo
 }
 
 impl Folded {
+    /// How many more are present once this is written.
+    pub fn presence(&self) -> i64 {
+        let made = self.made.iter().filter(|row| row.date_left.is_none()).count();
+        i64::try_from(made).unwrap_or(i64::MAX) + self.counts.rejoined - self.counts.marked_left
+    }
+
     fn hear(&mut self, sighting: &Sighting, row: Option<MemberRow>, moment: Moment) {
         let seen_at = sighting.observed_at;
         let outdated = moment.last_roster.is_some_and(|roster| seen_at < roster);

@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::discord::Rest;
 use crate::domain::{Clock, DiscordId, Guard};
-use crate::queue::{Handler, Job, Ring};
+use crate::queue::{Handler, Job, Places, Ring};
 use crate::store::{Problems, Read, Retention, Roles, Upkeep, Work};
 
 use crew::Crew;
@@ -134,10 +134,11 @@ impl Workforce {
         Self { crew, sweeper }
     }
 
-    /// How many jobs to take at once: one for each writer, and some for runs to be taken up and finished meanwhile, large and small.
+    /// How many jobs to take at once: a batch for each writer, and the next one; and runs that are taken up, fetched and finished meanwhile, large
+    /// and small.
     #[must_use]
-    pub fn concurrency(writers: usize) -> usize {
-        writers + 3
+    pub fn places(writers: usize) -> Places {
+        Places { batches: writers + 1, runs: 5 }
     }
 
     /// Carries out jobs from the queue.

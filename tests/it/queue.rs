@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chrono::DateTime;
 use futures::FutureExt as _;
 use guildsync::domain::{RunId, SystemClock};
-use guildsync::queue::{Handler, Job, Queue, local, redis};
+use guildsync::queue::{Handler, Job, Places, Queue, local, redis};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -70,7 +70,8 @@ impl Worker {
         });
         let stop = CancellationToken::new();
         let (take, token) = (Arc::clone(&queue.take), stop.clone());
-        let task = tokio::spawn(async move { take.take(concurrency, handler, token).await });
+        let places = Places { batches: concurrency, runs: concurrency };
+        let task = tokio::spawn(async move { take.take(places, handler, token).await });
         Self { begun, ended, leave, most_at_once, stop, task }
     }
 
@@ -138,9 +139,28 @@ async fn works_side_by_side(queue: Queue) {
 /// A job that panics ends only itself.
 async fn survives_a_panic(queue: Queue) {
     let mut worker = Worker::start(&queue, 1);
-    queue.ring.ring(&[panics(), batch(1), panics(), Job::Run(run(2))]).await;
-    assert_eq!(worker.next_ended().await, batch(1));
-    assert_eq!(worker.next_ended().await, Job::Run(run(2)));
+    let next = [Job::Finish(run(1)), Job::Run(run(2))];
+    queue.ring.ring(&[panics(), next[0], panics(), next[1]]).await;
+    assert_eq!([worker.next_ended().await, worker.next_ended().await], next);
+    worker.stop().await;
+}
+
+/// A run is begun though every place for batches is taken and hundreds wait; and a batch, though the same is true of runs.
+async fn neither_line_waits_for_the_other(queue: Queue) {
+    let mut worker = Worker::start_gated(&queue, 2);
+    let crowds: [Vec<Job>; 2] = [(0..500).map(batch).collect(), (0..200).map(|number| Job::Run(run(number))).collect()];
+    for crowd in &crowds {
+        queue.ring.ring(crowd).await;
+        for _ in 0..2 {
+            assert!(crowd.contains(&worker.next_begun().await));
+        }
+    }
+    assert!(queue.depth.waiting().await.unwrap() > 600, "both lines are counted");
+    worker.leave.add_permits(700);
+    for _ in 0..700 {
+        worker.next_ended().await;
+    }
+    assert_eq!(worker.most_at_once.load(Ordering::SeqCst), 4);
     worker.stop().await;
 }
 
@@ -193,7 +213,14 @@ macro_rules! on_both {
     };
 }
 
-on_both!(keeps_a_heap, works_side_by_side, survives_a_panic, drains_and_restarts, tells_of_changes);
+on_both!(
+    keeps_a_heap,
+    works_side_by_side,
+    survives_a_panic,
+    neither_line_waits_for_the_other,
+    drains_and_restarts,
+    tells_of_changes
+);
 
 #[tokio::test]
 async fn what_finds_the_channel_full_is_dropped() {

@@ -1,6 +1,7 @@
 //! What is kept of a flood, and what two sightings of one member say together. Filing is tested over sockets, in `tests/it/bot`.
 
 use super::*;
+use crate::bot::BotOptions;
 use crate::domain::{Member, Roles};
 
 fn at(seconds: i64) -> DateTime<Utc> {
@@ -34,6 +35,8 @@ fn joined(number: i64, seconds: i64) -> Seen {
     Seen::Present(Member { joined_at: Some(at(seconds)), ..member(number, "new") })
 }
 
+const ROOM: usize = BotOptions::ROOM;
+
 /// What waits, by id.
 fn waits(waiting: &mut Waiting) -> Vec<Sighting> {
     let mut sightings = waiting.take();
@@ -47,7 +50,7 @@ fn sighting(seconds: i64, seen: Seen) -> Sighting {
 
 #[test]
 fn of_each_member_the_latest_counts() {
-    let mut waiting = Waiting::default();
+    let mut waiting = Waiting::new(ROOM);
     waiting.add(present(1, "old"), at(0));
     waiting.add(gone(2), at(1));
     waiting.add(present(1, "new"), at(2));
@@ -59,7 +62,7 @@ fn of_each_member_the_latest_counts() {
 
 #[test]
 fn a_clock_that_is_set_back_makes_nothing_older() {
-    let mut waiting = Waiting::default();
+    let mut waiting = Waiting::new(ROOM);
     waiting.add(present(1, "first"), at(100));
     waiting.add(gone(1), at(0));
     waiting.add(present(2, "other"), at(50));
@@ -68,7 +71,7 @@ fn a_clock_that_is_set_back_makes_nothing_older() {
 
 #[test]
 fn the_time_of_joining_is_not_lost_over_a_change_that_does_not_know_it() {
-    let mut waiting = Waiting::default();
+    let mut waiting = Waiting::new(ROOM);
     waiting.add(joined(1, -5), at(0));
     waiting.add(present(1, "new"), at(1));
     assert_eq!(waits(&mut waiting), [sighting(1, joined(1, -5))]);
@@ -83,7 +86,7 @@ fn the_time_of_joining_is_not_lost_over_a_change_that_does_not_know_it() {
 
 #[test]
 fn what_could_not_be_filed_is_older_than_what_has_come_since() {
-    let mut waiting = Waiting::default();
+    let mut waiting = Waiting::new(ROOM);
     waiting.add(joined(1, -5), at(0));
     waiting.add(present(2, "second"), at(0));
     let unfiled = waiting.take();
@@ -94,7 +97,7 @@ fn what_could_not_be_filed_is_older_than_what_has_come_since() {
 
 #[test]
 fn a_run_takes_so_many_and_no_more() {
-    let mut waiting = Waiting::default();
+    let mut waiting = Waiting::new(ROOM);
     let members = MOST + MOST / 2;
     for number in 1..=i64::try_from(members).unwrap() {
         waiting.add(present(number, "a"), at(number));
@@ -107,7 +110,7 @@ fn a_run_takes_so_many_and_no_more() {
 
 #[test]
 fn without_room_all_is_dropped_and_that_is_known() {
-    let mut waiting = Waiting::default();
+    let mut waiting = Waiting::new(ROOM);
     let room = i64::try_from(ROOM).unwrap();
     for number in 1..=room {
         waiting.add(present(number, "a"), at(0));

@@ -27,12 +27,13 @@ use self::link::{Link, brief, unavailable};
 use self::listen::Ears;
 use self::producer::Producer;
 use self::worker::Worker;
+use super::job::Lines;
 use super::{Job, Notices, Queue, QueueError};
 use crate::domain::Clock;
 
 /// How long a start waits for the first subscription, so that a caller who reaches Redis misses no notice.
 const FIRST_SUBSCRIPTION: Duration = Duration::from_secs(1);
-/// Most jobs that wait in this process while Redis is away; the sweeper rings further ones later.
+/// Most jobs of a line that wait in this process while Redis is away; the sweeper rings further ones later.
 const MOST_STRAYS: usize = 4_096;
 
 /// How to reach Redis, and what to be called there.
@@ -66,7 +67,7 @@ struct Hub {
     notices: Notices,
     wake: Arc<watch::Sender<()>>,
     /// Jobs that Redis did not take.
-    strays: mpsc::Sender<Job>,
+    strays: Lines<mpsc::Sender<Job>>,
     /// Ends with the queue.
     _listener: AbortOnDropHandle<()>,
 }
@@ -87,7 +88,9 @@ pub async fn redis(options: RedisOptions, clock: Arc<dyn Clock>) -> Result<Queue
     // A subscription begins with a wake. Without one the listener has said why, and goes on trying.
     let _ = tokio::time::timeout(FIRST_SUBSCRIPTION, subscribed.changed()).await;
 
-    let (strays, astray) = mpsc::channel(MOST_STRAYS);
+    let (runs, runs_astray) = mpsc::channel(MOST_STRAYS);
+    let (batches, batches_astray) = mpsc::channel(MOST_STRAYS);
+    let (strays, astray) = (Lines { runs, batches }, Lines { runs: runs_astray, batches: batches_astray });
     let hub = Hub { link, keys, host: options.host, clock, notices: notices.clone(), wake, strays, _listener: listener };
     let hub = Arc::new(hub);
     let producer = Arc::new(Producer::new(Arc::clone(&hub)));
@@ -104,7 +107,10 @@ pub async fn inspect(options: &RedisOptions) -> Result<RedisFacts, QueueError> {
     // INFO and not CONFIG GET, which hosted servers often forbid.
     let version = info(&mut redis, "server", "redis_version").await.map_err(unavailable)?;
     let maxmemory_policy = info(&mut redis, "memory", "maxmemory_policy").await.map_err(unavailable)?;
-    let waiting = redis.llen(Keys::new(&options.prefix).config().active_jobs_list()).await.map_err(unavailable)?;
+    let mut waiting = 0;
+    for line in Keys::new(&options.prefix).lines() {
+        waiting += redis.llen(line.config().active_jobs_list()).await.map_err(unavailable)?;
+    }
     Ok(RedisFacts { version, maxmemory_policy, waiting })
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use redis::aio::ConnectionManager;
 use redis::{AsyncTypedCommands as _, Script};
 use tokio::sync::Semaphore;
 use ulid::Ulid;
@@ -14,6 +15,7 @@ use ulid::Ulid;
 use super::Hub;
 use super::link::{Outage, silent};
 use crate::domain::RunId;
+use crate::queue::job::Line;
 use crate::queue::{Depth, Job, QueueError, Ring};
 
 /// How long a ring may take in all; what is not rung by then, the sweeper rings.
@@ -39,7 +41,15 @@ impl Producer {
     }
 
     async fn enqueue(&self, jobs: &[Job]) -> Result<(), QueueError> {
-        let config = self.hub.keys.config();
+        for line in [Line::Runs, Line::Batches] {
+            let of_line: Vec<Job> = jobs.iter().copied().filter(|job| job.line() == line).collect();
+            self.enqueue_in(line, &of_line).await?;
+        }
+        Ok(())
+    }
+
+    async fn enqueue_in(&self, line: Line, jobs: &[Job]) -> Result<(), QueueError> {
+        let config = self.hub.keys.line(line).config();
         for chunk in jobs.chunks(CHUNK) {
             let mut call = ENQUEUE.prepare_invoke();
             call.key(config.job_data_hash()).key(config.job_meta_hash()).key(config.active_jobs_list());
@@ -73,7 +83,7 @@ impl Ring for Producer {
                 // Also those that Redis took before it failed: to take a job twice does no harm.
                 for job in jobs {
                     // Full, or nobody takes jobs here: then the sweeper rings them, in a process that does.
-                    let _ = self.hub.strays.try_send(*job);
+                    let _ = self.hub.strays.of(job.line()).try_send(*job);
                 }
             }
         }
@@ -104,7 +114,11 @@ impl Depth for Producer {
     }
 
     async fn waiting(&self) -> Result<usize, QueueError> {
-        let list = self.hub.keys.config().active_jobs_list().clone();
-        self.hub.link.with(|mut redis| async move { redis.llen(list).await }).await
+        let lists = self.hub.keys.lines().map(|line| line.config().active_jobs_list());
+        let waiting = |mut redis: ConnectionManager| async move {
+            let [runs, batches] = lists;
+            Ok(redis.llen(runs).await? + redis.llen(batches).await?)
+        };
+        self.hub.link.with(waiting).await
     }
 }

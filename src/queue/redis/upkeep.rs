@@ -11,6 +11,7 @@ use redis::Script;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Hub;
+use super::keys::LineKeys;
 use crate::queue::QueueError;
 
 const EVERY: Duration = Duration::from_mins(1);
@@ -35,8 +36,15 @@ pub(super) async fn upkeep(hub: Arc<Hub>) {
 }
 
 async fn tidy(hub: &Hub) -> Result<(), QueueError> {
+    for line in hub.keys.lines() {
+        tidy_line(hub, &line).await?;
+    }
+    Ok(())
+}
+
+async fn tidy_line(hub: &Hub, line: &LineKeys) -> Result<(), QueueError> {
     let before = hub.clock.now().timestamp() - GRACE;
-    let config = hub.keys.config();
+    let config = line.config();
     for ended in [config.done_jobs_set(), config.dead_jobs_set()] {
         let mut cursor = "0".to_owned();
         loop {
@@ -49,6 +57,6 @@ async fn tidy(hub: &Hub) -> Result<(), QueueError> {
         }
     }
     let mut reap = REAP.prepare_invoke();
-    reap.key(hub.keys.started()).key(config.workers_set()).key(hub.keys.worker_metadata()).arg(before).arg(STEP);
+    reap.key(line.started()).key(config.workers_set()).key(line.worker_metadata()).arg(before).arg(STEP);
     hub.link.with(|mut redis| async move { reap.invoke_async::<()>(&mut redis).await }).await
 }

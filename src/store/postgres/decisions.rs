@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 use super::guild_members::MarkedBy;
 use super::sync_run_ends::warn;
-use super::{guild_members, held_departures};
+use super::{guild_members, held_departures, presence};
 use crate::domain::{Act, Counts, HeldReason, RunError, RunId, RunState, nothing_held};
 use crate::store::columns::{Columns as _, word};
 use crate::store::decisions::{Decided, decision_undone, undone};
@@ -39,7 +39,8 @@ pub(super) async fn carry_out(
             Err(error) => return Ok(Err(error)),
         },
     };
-    counts.total_active = guild_members::active(connection).await?;
+    counts.total_active = guild_members::active(&mut *connection).await?;
+    presence::keep(connection, counts.total_active).await?;
     Ok(Ok(counts))
 }
 

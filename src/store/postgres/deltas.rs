@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::links::{Scope, relink};
-use super::{guild_members, made_members, member_events};
+use super::{made_members, member_events, presence};
 use crate::domain::{Counts, Member, MemberRow, RunId, Sighting};
 use crate::store::deltas::{Folded, Moment, fold};
 use crate::store::{StoreError, columns};
@@ -34,13 +34,15 @@ pub(super) async fn apply(
     .await?;
     let rows: HashMap<i64, MemberRow> =
         rows.iter().map(|row| columns::member(row).map(|row| (row.member.id.get(), row))).collect::<Result<_, _>>()?;
-    let Folded { made, written, events, mut counts } = fold(sightings, rows, Moment { run, last_roster, now });
+    let folded = fold(sightings, rows, Moment { run, last_roster, now });
+    let change = folded.presence();
+    let Folded { made, written, events, mut counts } = folded;
     write(connection, &made, &written).await?;
     let made: Vec<i64> = made.iter().map(|row| row.member.id.get()).collect();
     made_members::note(connection, run, 0, &made, &counts).await?;
     member_events::insert(connection, run, &events, now).await?;
     (counts.linked, counts.unlinked) = relink(connection, Some(run), Scope::Of(&ids), now).await?;
-    counts.total_active = guild_members::active(connection).await?;
+    counts.total_active = presence::after(connection, change).await?;
     Ok(counts)
 }
 

@@ -24,10 +24,15 @@ pub(super) async fn relink(
     scope: Scope<'_>,
     now: DateTime<Utc>,
 ) -> Result<(i64, i64), StoreError> {
-    // A link that is out of date may be that of another member to the account which one of these is to get.
+    // A link that is out of date may be that of another member to the account which one of these is to get. Found by index, each way: an OR over
+    // both tables would go through all accounts.
     let (of_members, of_either) = match scope {
         Scope::All => ("", ""),
-        Scope::Of(_) => ("AND m.discord_id = ANY($3)", "AND (m.discord_id = ANY($3) OR u.discord_id = ANY($3))"),
+        Scope::Of(_) => (
+            "AND m.discord_id = ANY($3)",
+            "AND m.discord_id IN (SELECT unnest($3::bigint[]) UNION ALL
+                 SELECT l.discord_id FROM users o JOIN guild_members l ON l.user_id = o.id WHERE o.discord_id = ANY($3))",
+        ),
     };
     let unlinking = format!(
         "WITH removed AS (

@@ -18,6 +18,7 @@ mod links;
 mod made_members;
 mod member_events;
 mod member_lists;
+mod presence;
 mod problems;
 mod replies;
 mod retries;

@@ -8,7 +8,7 @@ use super::guild_members::Departures;
 use super::links::{Scope, plan_links, relink};
 use super::sync_run_ends::{End, end, still_claimed};
 use super::sync_runs::may_go_on;
-use super::{Sqlite, decisions, deltas, guild_members, held_departures, micros, sync_batches};
+use super::{Sqlite, decisions, deltas, guild_members, held_departures, micros, presence, sync_batches};
 use crate::domain::{Act, Action, Counts, Guard, HeldReason, Mode, RunState};
 use crate::store::changes::Effect;
 use crate::store::columns::{Columns as _, word};
@@ -95,6 +95,9 @@ impl Sqlite {
         }
         let conclusion = End { state, held, counts: &counts, warning: warning.as_deref(), error: None };
         end(&mut tx, claim.run, conclusion, now).await?;
+        if effect == Effect::Write {
+            presence::keep(&mut tx, counts.total_active).await?;
+        }
         let next = may_go_on(&mut tx).await?;
         tx.commit().await?;
         Ok(Finished { state, counts, next })
@@ -135,7 +138,7 @@ impl Sqlite {
         let (state, mut counts, error) = match done {
             Ok(counts) => (RunState::Succeeded, counts, None),
             Err(error) => {
-                let total_active = guild_members::active(&mut tx).await?;
+                let total_active = presence::after(&mut tx, 0).await?;
                 (RunState::Failed, Counts { total_active, ..Counts::default() }, Some(error))
             }
         };

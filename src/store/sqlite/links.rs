@@ -31,11 +31,16 @@ pub(super) async fn relink(
         Scope::Of(ids) => Some(json_list(ids)),
     };
     let named = |column| format!("{column} IN (SELECT value FROM json_each(?3))");
-    // A link that is out of date may be that of another member to the account which one of these is to get.
+    // A link that is out of date may be that of another member to the account which one of these is to get. Found by index, each way: an OR over
+    // both tables would go through all accounts.
     let (removable, makeable) = match scope {
         Scope::All => (REMOVABLE.to_owned(), MAKEABLE.to_owned()),
         Scope::Of(_) => (
-            format!("{REMOVABLE} AND ({} OR {})", named("m.discord_id"), named("u.discord_id")),
+            format!(
+                "{REMOVABLE} AND m.discord_id IN (SELECT value FROM json_each(?3) UNION ALL
+                     SELECT l.discord_id FROM users o JOIN guild_members l ON l.user_id = o.id WHERE {})",
+                named("o.discord_id")
+            ),
             format!("{MAKEABLE} AND {}", named("m.discord_id")),
         ),
     };

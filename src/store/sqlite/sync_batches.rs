@@ -172,6 +172,8 @@ impl Sqlite {
     ) -> Result<BatchApplied, StoreError> {
         let listing = guild_members::Listing { run: claim.run, observed_at: claim.observed_at, effect: Effect::of(claim.mode) };
         let listed: Vec<i64> = members.iter().map(|member| member.id.get()).collect();
+        // Only one batch stands in line for the write lock, so that whatever is small waits for one at most.
+        let turn = self.batches.acquire().await;
         let mut tx = self.begin().await?;
         let counts = guild_members::upsert(&mut tx, listing, members, now).await?;
         if listing.effect == Effect::Write {
@@ -183,6 +185,7 @@ impl Sqlite {
             .fetch_one(&mut *tx)
             .await?;
         tx.commit().await?;
+        drop(turn);
         Ok(BatchApplied { counts, remaining })
     }
 

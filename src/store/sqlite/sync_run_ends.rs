@@ -6,7 +6,7 @@ use sqlx::{Row as _, SqliteConnection};
 
 use super::links::link_made;
 use super::sync_runs::may_go_on;
-use super::{Sqlite, daily_counts, guild_members, micros, sync_batches};
+use super::{Sqlite, daily_counts, guild_members, micros, presence, sync_batches};
 use crate::domain::{Counts, HeldReason, RunError, RunId, RunState};
 use crate::store::columns::Columns as _;
 use crate::store::work::CLOCKS;
@@ -88,17 +88,20 @@ async fn break_off(
     error: Option<&RunError>,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let open = sqlx::query("SELECT 1 FROM sync_runs WHERE id = ?1 AND finished_at IS NULL")
-        .bind(run.to_string())
-        .fetch_optional(&mut *connection)
-        .await?;
-    if open.is_none() {
-        return Ok(false);
-    }
+    let open =
+        sqlx::query_scalar("SELECT mode = 'full' AND state <> 'queued' FROM sync_runs WHERE id = ?1 AND finished_at IS NULL")
+            .bind(run.to_string())
+            .fetch_optional(&mut *connection)
+            .await?;
+    let Some(at_work) = open else { return Ok(false) };
     let mut counts = sync_batches::sum(&mut *connection, run).await?;
     counts.total_active = guild_members::active(&mut *connection).await?;
     (counts.linked, counts.unlinked) = link_made(&mut *connection, run, now).await?;
-    end(connection, run, End { state, held: None, counts: &counts, warning: None, error }, now).await?;
+    end(&mut *connection, run, End { state, held: None, counts: &counts, warning: None, error }, now).await?;
+    // Beside a roster at work there is no other.
+    if at_work {
+        presence::keep(connection, counts.total_active).await?;
+    }
     Ok(true)
 }
 

@@ -1,23 +1,12 @@
 //! What the gateway tells of members, and what becomes of it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-
-use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use guildsync::bot::{Bot, Standing};
-use guildsync::domain::{DiscordId, RunId, Source, SystemClock};
-use guildsync::intake::{Intake, IntakeLimits};
-use guildsync::queue;
-use guildsync::store::{Cancelled, Dropped, Filed, Filing, NewRun, Retried, Retry, StagedBatch, StoreError};
+use guildsync::domain::Source;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use super::discord::{GUILD, Person, Route, Trouble, When, role};
-use super::{FIRST, Robot, Site, eventually, quick};
-use guildsync::app;
+use super::{FIRST, Site, eventually};
 
-fn nelly() -> Person {
+pub fn nelly() -> Person {
     let picture = "0fa1c2e3aa1f5e5b8a3c1a4bd9a0c111";
     Person::new(77).username("nelly").global_name("Nelly").nick("Nell").roles(&[41, 42]).with("avatar", picture)
 }
@@ -208,87 +197,6 @@ async fn names_of_roles_that_discord_does_not_tell_at_once_are_asked_for_again()
         world.role_appears(&role(41, "Staff", 7));
     });
     eventually("the role is named", async || role_names(&site).await == ["Staff", "@everyone"]).await;
-    robot.stop().await;
-}
-
-/// Files nothing while it is told to fail, as a database that is away would.
-struct Flaky {
-    filing: Arc<dyn Filing>,
-    away: AtomicBool,
-    /// How often it failed.
-    failed: AtomicU32,
-}
-
-#[async_trait]
-impl Filing for Flaky {
-    async fn stage_batch(&self, run: RunId, batch: &StagedBatch, now: DateTime<Utc>) -> Result<(), StoreError> {
-        self.filing.stage_batch(run, batch, now).await
-    }
-
-    async fn file_run(&self, run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Result<Filed, StoreError> {
-        if self.away.load(Ordering::Relaxed) {
-            self.failed.fetch_add(1, Ordering::Relaxed);
-            return Err(StoreError::Unavailable("it is away".into()));
-        }
-        self.filing.file_run(run, last, dropped).await
-    }
-
-    async fn cancel_run(&self, run: RunId, requested_by: &str, now: DateTime<Utc>) -> Result<Cancelled, StoreError> {
-        self.filing.cancel_run(run, requested_by, now).await
-    }
-
-    async fn retry_run(&self, retry: &Retry, now: DateTime<Utc>) -> Result<Retried, StoreError> {
-        self.filing.retry_run(retry, now).await
-    }
-
-    async fn is_filed(&self, run: RunId) -> Result<bool, StoreError> {
-        self.filing.is_filed(run).await
-    }
-
-    async fn discard_staged(&self, run: RunId) -> Result<(), StoreError> {
-        self.filing.discard_staged(run).await
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_comes_while_the_database_is_away_is_filed_when_it_is_back() {
-    let site = Site::of(1).await;
-    let filing =
-        Arc::new(Flaky { filing: site.stores().filing.clone(), away: AtomicBool::new(false), failed: AtomicU32::new(0) });
-    let limits = IntakeLimits {
-        max_body: 1,
-        max_members: 1,
-        batch_members: 1_000,
-        idle: super::DEADLINE,
-        total: super::DEADLINE,
-        uploads: 1,
-    };
-    // Nobody hears it ring: the workers' sweeper finds what is filed.
-    let intake = Intake::new(
-        filing.clone(),
-        queue::local().ring,
-        Arc::new(SystemClock),
-        app::random(),
-        DiscordId::try_from(GUILD).unwrap(),
-        limits,
-    );
-    let tools = guildsync::bot::BotTools { intake, ..site.tools() };
-    let stop = CancellationToken::new();
-    let robot = Robot { bot: Bot::start(site.options(quick()), tools, stop.clone()).unwrap(), stop };
-    robot.stands(&Standing::Connected).await;
-    site.fetches(1).await;
-    filing.away.store(true, Ordering::Relaxed);
-    site.discord.world(|world| world.member_joins(&nelly()));
-    eventually("it could not be filed", async || filing.failed.load(Ordering::Relaxed) > 0).await;
-    site.discord.world(|world| {
-        world.member_changes(&nelly().nick("while away").with("joined_at", Value::Null));
-        world.member_joins(&Person::new(6));
-    });
-    filing.away.store(false, Ordering::Relaxed);
-    let row = site.row(77, "she is here", |row| row.member.nickname == "while away").await;
-    assert!(row.member.joined_at.is_some(), "the join said it");
-    site.row(6, "they are here", |row| row.date_left.is_none()).await;
-    site.fetches(1).await;
     robot.stop().await;
 }
 

@@ -5,6 +5,7 @@ mod commands;
 mod events;
 mod hosts;
 mod kills;
+mod outages;
 mod replies;
 mod sessions;
 
@@ -118,6 +119,7 @@ impl Site {
             public_url: self.config.public_url().to_owned(),
             report_channel: self.channel.map(|channel| DiscordId::try_from(channel).unwrap()),
             process: format!("bot-{}", STARTED.fetch_add(1, Ordering::Relaxed)),
+            room: BotOptions::ROOM,
             pace,
         }
     }

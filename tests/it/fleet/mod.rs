@@ -1,6 +1,7 @@
 //! Whole installations: the built program in real processes that share work, are killed, stopped and cut off. Expected results come from
 //! design section 4; every wait is for a condition, and what must happen in the middle of a run is arranged with a [`latch`].
 
+mod fairness;
 mod fetches;
 mod heartbeats;
 mod latch;

@@ -9,8 +9,11 @@ use crate::support::postgres::{self, PrivatePostgres};
 use crate::support::redis::PrivateRedis;
 
 /// What a worker says when it has noticed that Redis is away, and when it takes jobs from it again.
-const AWAY: &str = "until it is back they are carried out more slowly part=\"taking jobs\"";
-const BACK: &str = "Redis answers again part=\"taking jobs\"";
+const AWAY: [&str; 2] = [
+    "until it is back they are carried out more slowly part=\"taking jobs\"",
+    "until it is back they are carried out more slowly part=\"taking batches\"",
+];
+const BACK: [&str; 2] = ["Redis answers again part=\"taking jobs\"", "Redis answers again part=\"taking batches\""];
 
 #[tokio::test]
 async fn without_redis_a_process_with_a_worker_still_carries_its_lists_out() {
@@ -24,9 +27,13 @@ async fn without_redis_a_process_with_a_worker_still_carries_its_lists_out() {
     redis.kill();
     let without = alone.door.post(list.file()).await;
     assert_all_created(&without, list.len());
-    alone.process.wait_for_line(AWAY).await;
+    for line in AWAY {
+        alone.process.wait_for_line(line).await;
+    }
     redis.restart();
-    alone.process.wait_for_line(BACK).await;
+    for line in BACK {
+        alone.process.wait_for_line(line).await;
+    }
     alone.process.wait_for_line("Redis answers again part=\"hearing of jobs and changed runs\"").await;
     let all = list.len();
     let back = alone.door.post(list.file()).await;
@@ -53,12 +60,16 @@ async fn a_redis_that_comes_back_carries_the_next_lists_without_the_sweeper() {
     let site = Site::new(database.url(), guild).with_redis_at(redis.url()).batches_of(100);
     let (front, worker) = tokio::join!(site.serve("http"), site.serve("worker"));
     redis.kill();
-    worker.process.wait_for_line(AWAY).await;
+    for line in AWAY {
+        worker.process.wait_for_line(line).await;
+    }
     redis.restart();
     for process in [&front, &worker] {
         process.process.wait_for_line("Redis answers again part=\"hearing of jobs and changed runs\"").await;
     }
-    worker.process.wait_for_line(BACK).await;
+    for line in BACK {
+        worker.process.wait_for_line(line).await;
+    }
     assert_all_created(&front.door.post(list.file()).await, list.len());
     assert!(!worker.rang_again(), "the first ring was not heard");
 }

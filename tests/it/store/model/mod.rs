@@ -31,7 +31,7 @@ use super::{Ledger, Raw};
 const CASES: u32 = 250;
 
 /// Tables that sequences fill, those first that refer to others.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "account_conflicts",
     "guild_members",
     "users",
@@ -41,6 +41,7 @@ const TABLES: [&str; 9] = [
     "member_events",
     "planned_changes",
     "idempotency_keys",
+    "settings",
 ];
 
 /// A ledger that is used for many sequences.
