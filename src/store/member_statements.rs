@@ -334,7 +334,10 @@ pub(super) fn absent(view: &AbsentView) -> Statement {
     ];
     conditions.extend(view.after.map(|after| format!("u.id > {after}")));
     if let Some(search) = &view.search {
-        let mut ways = vec![has_account(search, &mut arguments)];
+        // Apart, so that where no index finds them the names alone are read.
+        let pattern = argument(&mut arguments, search.in_account());
+        let named = format!("u.id IN (SELECT n.id FROM users n WHERE n.username_key LIKE {pattern} ESCAPE '\\')");
+        let mut ways = vec![named];
         ways.extend(has_id(search, "u.discord_id"));
         conditions.push(format!("({})", ways.join(" OR ")));
     }

@@ -43,7 +43,8 @@ impl Dialect for Sqlite {
 
     fn by_id(search: &Search, arguments: &mut Vec<String>) -> Option<Vec<(String, &'static str)>> {
         let names = by_name(search, arguments).into_iter().zip(["i.rowid", "m.discord_id"]);
-        let ids = has_id(search, "m.discord_id").map(|ids| (format!("FROM guild_members m WHERE {ids}"), "m.discord_id"));
+        let ids = has_id(search, "m.discord_id").map(|ids| (format!("FROM guild_members m WHERE {ids}"), "+m.discord_id"));
+        // The plus has the ranges looked up; without it all members would be gone through in that order.
         Some(names.chain(ids).collect())
     }
 
