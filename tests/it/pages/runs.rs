@@ -150,6 +150,25 @@ async fn held_departures_have_boxes_for_those_who_may_act() {
 }
 
 #[tokio::test]
+async fn what_is_to_be_decided_stands_before_what_is_only_to_be_read() {
+    let mut site = Site::as_superuser().await;
+    let run = hold(&site).await;
+    let place = |page: &str, part: &str| page.find(part).unwrap_or_else(|| panic!("{part} is not in {page}"));
+    for query in ["", "?show=changes"] {
+        let page = site.get(&format!("/admin/sync/{run}/{query}")).await.body;
+        assert!(place(&page, "really are gone") < place(&page, "id=\"list\""), "{query}");
+        assert!(place(&page, "id=\"list\"") < place(&page, "id=\"live\""), "{query}");
+        assert!(page.contains(&format!("<a href=\"/admin/sync/{run}/#list\">Decide</a>")), "the note leads there: {page}");
+    }
+    site.log_in("anna", super::PASSWORD).await;
+    let looking = site.get(&format!("/admin/sync/{run}/")).await.body;
+    assert!(looking.contains("#list\">See whom it is about</a>"), "{looking}");
+    // The list that it followed is done, and its changes are what there is to read.
+    let done = site.get(&format!("/admin/sync/{}/", RunId::new(seed::start() - TimeDelta::minutes(1), [0; 32]))).await.body;
+    assert!(place(&done, "id=\"live\"") < place(&done, "id=\"list\""), "{done}");
+}
+
+#[tokio::test]
 async fn what_a_run_changed_is_listed_with_before_and_after() {
     let mut site = Site::as_staff().await;
     let mut members = vec![seed::member(1, "one"), seed::member(2, "two"), seed::member(3, "three")];

@@ -87,6 +87,10 @@ struct RunPage<'a> {
     target: Option<(RunId, &'static str)>,
     /// What happened to the departures and what to do, if they were held.
     held: Option<String>,
+    /// They wait for a person, which is what the page is opened for: they stand before all that is only to be read.
+    is_held: bool,
+    /// Where they are listed.
+    held_list: String,
     error: Option<RunError>,
     warnings: Vec<String>,
     live: LiveView,
@@ -146,6 +150,8 @@ impl<'a> RunPage<'a> {
             newer: run.superseded_by,
             target: run.target_run_id.map(|target| (target, target_words(run))),
             held: words::held(run),
+            is_held,
+            held_list: query.with("show", ""),
             live: LiveView::new(&live),
             acts: Acts::new(run, staff.0.account.is_superuser),
             held_number,
