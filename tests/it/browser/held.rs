@@ -3,7 +3,7 @@
 use super::{MEMBERS, ROOT, RUNS, Site, assert_fits, members};
 use crate::support::chromium::{Browser, DESK, PHONE, Script};
 
-/// Somebody lets all held departures but one go, and then takes that one back.
+/// Somebody lets some held departures go by ticking them, is asked about all others, thinks again, and dismisses those.
 pub async fn decided(width: u32, script: Script) {
     let site = Site::start().await;
     site.ended(&site.file(members(1..=100)).await, "succeeded").await;
@@ -14,15 +14,23 @@ pub async fn decided(width: u32, script: Script) {
     assert_eq!(browser.all_shown(".departures [data-row]").await.len(), 60);
     assert_fits(&browser).await;
 
-    browser.click("input[type=checkbox][value='41']").await;
-    browser.push("Apply the ticked").await;
-    browser.until_shows(".departures", "user41").await;
-    assert_eq!(browser.all_shown(".departures [data-row]").await.len(), 1);
+    for id in 42..=45 {
+        browser.click(&format!("input[type=checkbox][value='{id}']")).await;
+    }
+    browser.push(if script == Script::On { "Apply 4" } else { "Apply the ticked" }).await;
+    browser.until_shows(".note-good", "4 marked as left").await;
+    assert_eq!(browser.all_shown(".departures [data-row]").await.len(), 56);
     browser.until_shows("#state", "held").await;
 
-    browser.push("Dismiss the ticked").await;
+    browser.push("Apply all 56…").await;
+    browser.until_shows("h1", "Mark 56 members as left?").await;
+    assert_fits(&browser).await;
+    browser.follow("Go back").await;
+    browser.until_shows("#state", "held").await;
+    browser.push("Dismiss all 56…").await;
+    browser.push("Dismiss them").await;
     browser.until_shows("#state", "succeeded").await;
-    for (id, state) in [(41, "member"), (42, "left"), (100, "left")] {
+    for (id, state) in [(41, "member"), (42, "left"), (45, "left"), (100, "member")] {
         browser.open(&site.at(&format!("{MEMBERS}{id}/"))).await;
         browser.until_shows(".tags", state).await;
     }
@@ -37,4 +45,25 @@ async fn at_a_desk() {
 #[tokio::test]
 async fn on_a_phone() {
     decided(PHONE, Script::On).await;
+}
+
+#[tokio::test]
+async fn one_box_ticks_all_and_the_buttons_say_how_many() {
+    let site = Site::start().await;
+    site.ended(&site.file(members(1..=100)).await, "succeeded").await;
+    let held = site.ended(&site.file(members(1..=40)).await, "held").await;
+    let browser = site.browser(PHONE, ROOT, &format!("{RUNS}{held}/")).await;
+    let ticked = async || browser.all_shown(".departures input:checked").await.len();
+    assert_eq!(ticked().await, 0);
+    browser.click("[data-tick-all]").await;
+    assert_eq!(ticked().await, 60);
+    browser.until_shows(".ticked", "Apply 60").await;
+    browser.click("input[value='41']").await;
+    browser.until_shows(".ticked", "Dismiss 59").await;
+    assert_eq!(browser.run("return document.querySelector('[data-tick-all]').indeterminate", vec![]).await, true);
+    browser.push("Apply 59").await;
+    browser.until_shows(".departures", "user41").await;
+    browser.until_shows(".note-good", "59 marked as left").await;
+    assert_eq!(browser.all_shown(".departures [data-row]").await.len(), 1);
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
 }

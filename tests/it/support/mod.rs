@@ -6,6 +6,7 @@
 pub mod children;
 pub mod chromium;
 pub mod discord;
+pub mod forms;
 pub mod postgres;
 pub mod process;
 pub mod redis;

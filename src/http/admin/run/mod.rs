@@ -1,13 +1,15 @@
 //! One sync.
 //!
 //! Enters: its id. Leaves: how far it is, what it did, and what can be done about it. `live` is the part that moves, `events` keeps it up to date
-//! where script runs; without, the page asks the browser to come again. `changes` and `held` are the lists below, `acts` what staff do here.
+//! where script runs; without, the page asks the browser to come again. `changes` and `held` are the lists below, `acts` what staff do here,
+//! `questions` what they are asked before.
 
 mod acts;
 mod changes;
 mod events;
 mod held;
 mod live;
+mod questions;
 mod words;
 
 use std::sync::Arc;
