@@ -4,10 +4,11 @@
 // The style sheet shows what only works with script.
 document.documentElement.classList.add("has-script");
 
-// "/" goes to the search, "j" and "k" through the rows of a list, Enter follows the link that has the focus.
+// "/" goes to the search, "j" and "k" through the rows of a list, "x" ticks the row's box, Enter follows the link that has the focus.
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  const isWriting = event.target.closest("input, select, textarea");
+  // The target may be the document itself. Nobody writes into a box.
+  const isWriting = event.target.closest?.("input:not([type=checkbox], [type=radio]), select, textarea");
   if (isWriting) return;
   if (event.key === "/") {
     const search = document.querySelector("input[type=search]");
@@ -17,14 +18,16 @@ document.addEventListener("keydown", (event) => {
       search.select();
     }
   } else if (event.key === "j" || event.key === "k") {
-    const links = [...document.querySelectorAll("[data-row] a[data-open]")];
-    const here = links.indexOf(document.activeElement);
-    const next = here < 0 ? 0 : here + (event.key === "j" ? 1 : -1);
-    if (links[next]) {
+    const rows = [...document.querySelectorAll("[data-row]")].filter((row) => row.querySelector("a[data-open]"));
+    const here = rows.indexOf(document.activeElement?.closest("[data-row]"));
+    const next = rows[here < 0 ? 0 : here + (event.key === "j" ? 1 : -1)]?.querySelector("a[data-open]");
+    if (next) {
       event.preventDefault();
-      links[next].focus();
-      links[next].scrollIntoView({ block: "nearest" });
+      next.focus();
+      next.scrollIntoView({ block: "nearest" });
     }
+  } else if (event.key === "x") {
+    document.activeElement?.closest("[data-row]")?.querySelector("input[type=checkbox]")?.click();
   }
 });
 

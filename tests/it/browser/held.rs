@@ -67,3 +67,29 @@ async fn one_box_ticks_all_and_the_buttons_say_how_many() {
     assert_eq!(browser.all_shown(".departures [data-row]").await.len(), 1);
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn the_list_is_gone_through_and_ticked_by_keys() {
+    let site = Site::start().await;
+    site.ended(&site.file(members(1..=100)).await, "succeeded").await;
+    let held = site.ended(&site.file(members(1..=40)).await, "held").await;
+    let browser = site.browser(DESK, ROOT, &format!("{RUNS}{held}/")).await;
+    // A key that nobody has the focus for is the document's.
+    browser.run("document.dispatchEvent(new KeyboardEvent('keydown', { key: 'q' }))", vec![]).await;
+    let focus = async || browser.run("return document.activeElement.innerText", vec![]).await;
+    browser.press("j").await;
+    browser.press("x").await;
+    browser.press("j").await;
+    assert_eq!(focus().await, "user42");
+    // From a box it goes on, too.
+    browser.run("document.querySelector(\"input[value='43']\").focus()", vec![]).await;
+    browser.press("x").await;
+    browser.press("j").await;
+    assert_eq!(focus().await, "user44");
+    browser.press("k").await;
+    assert_eq!(focus().await, "user43");
+    browser.until_shows(".ticked", "Apply 2").await;
+    let ticked = "return [...document.querySelectorAll('.departures input:checked')].map((box) => box.value)";
+    assert_eq!(browser.run(ticked, vec![]).await, serde_json::json!(["41", "43"]));
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
