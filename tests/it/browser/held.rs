@@ -3,6 +3,13 @@
 use super::{MEMBERS, ROOT, RUNS, Site, assert_fits, members};
 use crate::support::chromium::{Browser, DESK, PHONE, Script};
 
+/// Ticks the box of a member, or takes the tick away. The buttons stay at the foot of the window, over what would be there.
+async fn tick(browser: &Browser, id: u64) {
+    let css = format!("input[type=checkbox][value='{id}']");
+    browser.run("document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })", vec![css.as_str().into()]).await;
+    browser.click(&css).await;
+}
+
 /// Somebody lets some held departures go by ticking them, is asked about all others, thinks again, and dismisses those.
 pub async fn decided(width: u32, script: Script) {
     let site = Site::start().await;
@@ -15,7 +22,7 @@ pub async fn decided(width: u32, script: Script) {
     assert_fits(&browser).await;
 
     for id in 42..=45 {
-        browser.click(&format!("input[type=checkbox][value='{id}']")).await;
+        tick(&browser, id).await;
     }
     browser.push(if script == Script::On { "Apply 4" } else { "Apply the ticked" }).await;
     browser.until_shows(".note-good", "4 marked as left").await;
@@ -58,7 +65,7 @@ async fn one_box_ticks_all_and_the_buttons_say_how_many() {
     browser.click("[data-tick-all]").await;
     assert_eq!(ticked().await, 60);
     browser.until_shows(".ticked", "Apply 60").await;
-    browser.click("input[value='41']").await;
+    tick(&browser, 41).await;
     browser.until_shows(".ticked", "Dismiss 59").await;
     assert_eq!(browser.run("return document.querySelector('[data-tick-all]').indeterminate", vec![]).await, true);
     browser.push("Apply 59").await;
