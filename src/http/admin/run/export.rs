@@ -88,7 +88,7 @@ fn told(change: &Change, member: Option<&MemberRow>) -> Vec<String> {
         name(change, member),
         change.action.as_str().to_owned(),
         fields.join("; "),
-        json(&change.before),
-        json(&change.after),
+        json(change.before.as_ref()),
+        json(change.after.as_ref()),
     ]
 }
