@@ -80,8 +80,7 @@ impl Pages for Changes {
 
 /// A change with its fields as JSON, so that nothing of them is lost.
 fn told(change: &Change, member: Option<&MemberRow>) -> Vec<String> {
-    let json =
-        |fields: &Option<Fields>| fields.as_ref().and_then(|fields| serde_json::to_string(fields).ok()).unwrap_or_default();
+    let json = |fields: Option<&Fields>| fields.and_then(|fields| serde_json::to_string(fields).ok()).unwrap_or_default();
     let fields: Vec<&str> = change.after.iter().flatten().map(|(name, _)| name.as_str()).collect();
     vec![
         change.id.to_string(),
