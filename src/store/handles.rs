@@ -18,7 +18,8 @@ use super::{
     Swept, UnmetClaim, Upkeep, Work,
 };
 use crate::domain::{
-    Account, AccountChange, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId, StaffEntry,
+    Account, AccountChange, Action, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId,
+    StaffEntry,
 };
 
 /// How long bringing the schema up to date may take: a new index over many millions of rows takes minutes.
@@ -87,7 +88,7 @@ handle!(Read {
     members(page: MemberPage) -> Vec<MemberRow> = member_page;
     member(id: DiscordId) -> Option<MemberRow> = member_by_id;
     history(id: DiscordId, before: Option<i64>, limit: i64) -> Vec<Event> = member_history;
-    changes(run: RunId, after: ChangeCursor, limit: i64) -> Vec<(ChangeCursor, Change)> = run_changes;
+    changes(run: RunId, action: Option<Action>, after: ChangeCursor, limit: i64) -> Vec<(ChangeCursor, Change)> = run_changes;
     member_totals() -> MemberTotals = count_members;
     processes(since: DateTime<Utc>) -> Vec<Process> = list_processes;
     roles() -> Vec<GuildRole> = list_roles;

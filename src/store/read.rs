@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{Problem, Process, StoreError};
-use crate::domain::{Change, DiscordId, Event, GuildRole, MemberRow, Run, RunId};
+use crate::domain::{Action, Change, DiscordId, Event, GuildRole, MemberRow, Run, RunId};
 
 /// Which page of the members list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +57,14 @@ pub trait Read: Send + Sync + 'static {
     async fn history(&self, id: DiscordId, before: Option<i64>, limit: i64) -> Result<Vec<Event>, StoreError>;
 
     /// The changes that a run made, or that a dry run would make, by member, those after a place. A member that the run made stands there
-    /// as it was made. Departures that the run holds back stand among them, with the action `held`.
-    async fn changes(&self, run: RunId, after: ChangeCursor, limit: i64) -> Result<Vec<(ChangeCursor, Change)>, StoreError>;
+    /// as it was made. Departures that the run holds back stand among them, with the action `held`. `action`: only changes of this kind.
+    async fn changes(
+        &self,
+        run: RunId,
+        action: Option<Action>,
+        after: ChangeCursor,
+        limit: i64,
+    ) -> Result<Vec<(ChangeCursor, Change)>, StoreError>;
 
     /// How many members there are.
     async fn member_totals(&self) -> Result<MemberTotals, StoreError>;

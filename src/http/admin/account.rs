@@ -1,6 +1,7 @@
 //! One account, and what staff change about it.
 //!
-//! Enters: its number; a form of who may act. Leaves: everything that is known of it; or the account changed, and the way back to it.
+//! Enters: its number; a form of who may act. Leaves: everything that is known of it; or the question whether the form is meant; or the
+//! account changed, and the way back to it.
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::domain::{Account, AccountChange, DiscordId, StaffEntry};
 use crate::http::pages::App;
 use crate::http::pages::acting::Acting;
 use crate::http::pages::addresses::{ACCOUNTS, CONFLICTS, MEMBERS, STAFF_LOG, see_other};
+use crate::http::pages::question::Question;
 use crate::http::pages::refusal::{Refusal, Told};
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html, number};
@@ -129,15 +131,15 @@ fn logs_in_with(row: &AccountRow) -> &'static str {
 /// The changes that would change something; nobody takes anything from themselves.
 fn buttons(account: &Account, is_own: bool) -> Vec<Button> {
     let all = [
-        (AccountChange::GrantStaff, "Let it look"),
-        (AccountChange::GrantSuperuser, "Let it act"),
-        (AccountChange::RevokeSuperuser, "Stop it from acting"),
+        (AccountChange::GrantStaff, "Let it look…"),
+        (AccountChange::GrantSuperuser, "Let it act…"),
+        (AccountChange::RevokeSuperuser, "Stop it from acting…"),
         (
             AccountChange::RevokeStaff,
-            if account.is_superuser { "Stop it from acting and looking" } else { "Stop it from looking" },
+            if account.is_superuser { "Stop it from acting and looking…" } else { "Stop it from looking…" },
         ),
-        (AccountChange::Activate, "Activate it"),
-        (AccountChange::Deactivate, "Deactivate it"),
+        (AccountChange::Activate, "Activate it…"),
+        (AccountChange::Deactivate, "Deactivate it…"),
     ];
     let useful = all.into_iter().filter(|(change, _)| change.of(account) != *account && !(is_own && change.takes()));
     useful.map(|(change, words)| Button { word: change.as_str(), words, takes: change.takes() }).collect()
@@ -161,6 +163,9 @@ pub(super) async fn alter(
         return Err(own_account(id));
     }
     if change.of(&row.account) != row.account {
+        if !acting.has_agreed() {
+            return acting.ask(&question(&row.account, change));
+        }
         acting.note(&app, change.act(), &id.to_string(), &row.account.username).await?;
         match app.state.account_desk.change_account(id, change, by).await? {
             Changed::Done => {}
@@ -170,6 +175,41 @@ pub(super) async fn alter(
         }
     }
     Ok(see_other(&format!("{ACCOUNTS}{id}/")))
+}
+
+/// What is asked before a change.
+fn question(account: &Account, change: AccountChange) -> Question {
+    let (title, text, button) = match change {
+        AccountChange::GrantStaff => {
+            ("Let this account look?", "It sees these pages: every member, account and sync, and what staff did.", "Let it look")
+        }
+        AccountChange::GrantSuperuser => (
+            "Let this account act?",
+            "It sees these pages and can do whatever can be done in them, also say what other accounts may do, yours among them.",
+            "Let it act",
+        ),
+        AccountChange::RevokeSuperuser => ("Stop this account from acting?", "It can still look.", "Stop it from acting"),
+        AccountChange::RevokeStaff => {
+            ("Shut this account out of these pages?", "It can neither look nor act here any more.", "Shut it out of them")
+        }
+        AccountChange::Activate => {
+            ("Activate this account?", "Its owner can log in again, and may then do what the account may do.", "Activate it")
+        }
+        AccountChange::Deactivate => (
+            "Deactivate this account?",
+            "Whoever is logged in with it no longer is, and nobody can log in with it until it is activated again.",
+            "Deactivate it",
+        ),
+    };
+    Question {
+        section: Section::Accounts,
+        title: title.to_owned(),
+        facts: vec![("Account", account.username.clone())],
+        text: text.to_owned(),
+        fields: vec![("change", change.as_str().to_owned())],
+        button,
+        back: format!("{ACCOUNTS}{}/", account.id),
+    }
 }
 
 fn own_account(id: i64) -> Refusal {

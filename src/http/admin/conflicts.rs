@@ -1,6 +1,7 @@
 //! Discord ids that imports claim for accounts and that could not be given to them.
 //!
-//! Enters: a decision of who may act. Leaves: what each account claims, who has that now, and the choices; or the claim settled.
+//! Enters: a decision of who may act. Leaves: what each account claims, who has that now, and the choices; or the question
+//! whether a decision is meant; or the claim settled.
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::http::pages::acting::Acting;
 use crate::http::pages::addresses::{ACCOUNTS, CONFLICTS, see_other};
 use crate::http::pages::forms::Form;
 use crate::http::pages::query::Query;
+use crate::http::pages::question::Question;
 use crate::http::pages::refusal::{Refusal, Told};
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html};
@@ -103,12 +105,17 @@ pub(super) async fn settle(staff: Staff, app: Data<&Arc<App>>, request: &Request
     let decided = decided(&acting.form)?;
     let open = app.state.account_lists.unmet_claims(Some(account.saturating_sub(1)), 1).await?;
     let open = open.into_iter().find(|conflict| conflict.account.id == account).ok_or_else(gone)?;
+    if let Decided::Give { claimed, from } = decided
+        && (open.claimed_id() != Some(claimed) || open.holder.as_ref().map(|holder| holder.id) != from)
+    {
+        return Err(moved());
+    }
+    if !acting.has_agreed() {
+        return acting.ask(&question(open, decided));
+    }
     let detail = match decided {
         Decided::Keep => format!("{} does not get {}", open.account.username, open.claimed),
-        Decided::Give { claimed, from } => {
-            if open.claimed_id() != Some(claimed) || open.holder.as_ref().map(|holder| holder.id) != from {
-                return Err(moved());
-            }
+        Decided::Give { claimed, .. } => {
             let from = open.holder.map_or_else(String::new, |holder| format!(", which {} had", holder.username));
             format!("{} gets {claimed}{from}", open.account.username)
         }
@@ -119,6 +126,37 @@ pub(super) async fn settle(staff: Staff, app: Data<&Arc<App>>, request: &Request
         Settlement::Gone => Err(gone()),
         Settlement::Moved => Err(moved()),
     }
+}
+
+/// What is asked before a claim is settled.
+fn question(claim: UnmetClaim, decided: Decided) -> Question {
+    let mut fields = vec![("account", claim.account.id.to_string()), ("claimed", claim.claimed.clone())];
+    let mut facts = vec![("Account", claim.account.username), ("Claims", claim.claimed)];
+    let (title, mut text, button) = match decided {
+        Decided::Keep => {
+            fields.push(("decision", "keep".to_owned()));
+            let text = "Every account keeps what it has. An import that claims it again is noted again.".to_owned();
+            ("Drop this claim?", text, "Drop it")
+        }
+        Decided::Give { .. } => {
+            fields.push(("decision", "give".to_owned()));
+            let text = "The account gets it, and the member is linked to it at once.".to_owned();
+            ("Give this Discord id to this account?", text, "Give it")
+        }
+    };
+    if let (Decided::Give { .. }, Some(holder)) = (&decided, claim.holder) {
+        text.push_str(" It is taken from the one that has it.");
+        if !holder.has_password {
+            text.push_str(" Nobody can log in with that one any more: it has no password.");
+        }
+        fields.push(("from", holder.id.to_string()));
+        facts.push(("Taken from", holder.username));
+    }
+    if matches!(decided, Decided::Give { .. }) && claim.account.is_staff {
+        text.push_str(" The account is staff: whoever has the id can log in as such.");
+    }
+    let (section, title, back) = (Section::Accounts, title.to_owned(), CONFLICTS.to_owned());
+    Question { section, title, facts, text, fields, button, back }
 }
 
 /// What the form says.

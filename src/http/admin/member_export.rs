@@ -19,24 +19,25 @@ impl Members {
     pub fn new(view: MemberView, names: RoleNames) -> Self {
         Self { view: Some(view), names }
     }
+}
 
-    fn cells(&self, row: &MemberRow) -> Vec<String> {
-        let member = &row.member;
-        vec![
-            member.id.to_string(),
-            member.shown_name().to_owned(),
-            member.username.clone(),
-            member.display_name.clone(),
-            member.nickname.clone(),
-            yes_no(member.is_bot),
-            self.names.names(member).join("; "),
-            row.account.as_ref().map(|(_, name)| name.clone()).unwrap_or_default(),
-            time(member.joined_at),
-            time(row.date_left),
-            time(Some(row.date_created)),
-            time(Some(row.date_modified)),
-        ]
-    }
+/// A member in the columns of [`Members`].
+pub(super) fn cells(row: &MemberRow, names: &RoleNames) -> Vec<String> {
+    let member = &row.member;
+    vec![
+        member.id.to_string(),
+        member.shown_name().to_owned(),
+        member.username.clone(),
+        member.display_name.clone(),
+        member.nickname.clone(),
+        yes_no(member.is_bot),
+        names.names(member).join("; "),
+        row.account.as_ref().map(|(_, name)| name.clone()).unwrap_or_default(),
+        time(member.joined_at),
+        time(row.date_left),
+        time(Some(row.date_created)),
+        time(Some(row.date_modified)),
+    ]
 }
 
 impl Pages for Members {
@@ -62,7 +63,7 @@ impl Pages for Members {
             view.after = Some(MemberPlace::of(last, view.order));
             self.view = Some(view);
         }
-        Ok(found.rows.iter().map(|row| self.cells(row)).collect())
+        Ok(found.rows.iter().map(|row| cells(row, &self.names)).collect())
     }
 }
 
@@ -76,11 +77,11 @@ impl Pages for Absent {
         let accounts = app.state.member_lists.list_absent(&self.0).await?;
         // A page after the last account has nothing on it.
         self.0.after = accounts.last().map(|account| account.id).or(self.0.after);
-        Ok(accounts.into_iter().map(cells).collect())
+        Ok(accounts.into_iter().map(account_cells).collect())
     }
 }
 
-fn cells(account: Account) -> Vec<String> {
+fn account_cells(account: Account) -> Vec<String> {
     vec![
         account.id.to_string(),
         account.username,

@@ -168,7 +168,7 @@ impl Sync {
         }
         let id = row.member.id.get();
         let place = ChangeCursor { id: id - 1, number: i64::MAX };
-        let changes = app.state.read.changes(run.id, place, CHANGES).await?;
+        let changes = app.state.read.changes(run.id, None, place, CHANGES).await?;
         let changes: Vec<_> = changes.into_iter().filter(|(at, _)| at.id == id).map(|(_, change)| change).collect();
         // A delta of one that is done has moved the time of its row. If it changed nothing else, and newer evidence has moved it on, or if
         // it was about somebody else, nothing is left that tells.

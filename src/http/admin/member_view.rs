@@ -5,7 +5,7 @@
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 
 use crate::domain::{DiscordId, MemberRow};
-use crate::http::pages::addresses::MEMBERS;
+use crate::http::pages::addresses::{ACCOUNTS, MEMBERS};
 use crate::http::pages::avatar::Avatar;
 use crate::http::pages::chips::{Chips, RoleNames};
 use crate::http::pages::query::Query;
@@ -112,7 +112,8 @@ pub(super) struct Row {
     pub username: String,
     pub is_bot: bool,
     pub roles: Chips,
-    pub account: Option<String>,
+    /// Where the account is, and its name.
+    pub account: Option<(String, String)>,
     pub joined: Option<When>,
     pub left: Option<When>,
     pub modified: When,
@@ -130,7 +131,7 @@ impl Row {
             name: Some(member.shown_name()).filter(|name| !name.is_empty()).map_or_else(|| member.id.to_string(), str::to_owned),
             username: member.username,
             is_bot: member.is_bot,
-            account: row.account.map(|(_, name)| name),
+            account: row.account.map(|(number, name)| (format!("{ACCOUNTS}{number}/"), name)),
             joined: member.joined_at.map(When::from),
             left: row.date_left.map(When::from),
             modified: row.date_modified.into(),

@@ -49,7 +49,8 @@ struct Day {
 struct MembersPage<'a> {
     shell: Shell<'a>,
     q: String,
-    sort: String,
+    /// How it can be sorted, where the heads of its columns are not shown.
+    sorts: Vec<Choice>,
     page_size: String,
     selects: Vec<Select>,
     days: Vec<Day>,
@@ -60,6 +61,8 @@ struct MembersPage<'a> {
     is_narrowed: bool,
     is_too_little: bool,
     is_empty_guild: bool,
+    /// That days which follow each other were given the other way round.
+    backwards: Option<&'static str>,
     /// How many fit.
     results: Option<String>,
     as_of: Option<When>,
@@ -96,7 +99,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
     let page = MembersPage {
         shell: Shell::new(Some(&staff.0), Section::Members),
         q: query.text("q").to_owned(),
-        sort: query.text("sort").to_owned(),
+        sorts: sorts(&query),
         page_size: query.text("page_size").to_owned(),
         selects,
         days: days(&query),
@@ -105,6 +108,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         is_narrowed: query.is_narrowed(NARROWING),
         is_too_little,
         is_empty_guild: counted.tally.present + counted.tally.left == 0 && !query.is_narrowed(NARROWING),
+        backwards: backwards(&query)?,
         results,
         as_of: counted.as_of.map(When::from),
         heads: heads(Some((&query, order))),
@@ -201,4 +205,28 @@ fn days(query: &Query) -> Vec<Day> {
     let days =
         [("joined_from", "Joined from"), ("joined_to", "Joined until"), ("left_from", "Left from"), ("left_to", "Left until")];
     days.map(|(name, words)| Day { name, words, value: query.text(name).to_owned() }).into_iter().collect()
+}
+
+/// What nobody can fit, because the last day lies before the first.
+fn backwards(query: &Query) -> Result<Option<&'static str>, Refusal> {
+    let is_backwards = |from, to| Ok::<_, Refusal>(query.date(from)?.zip(query.date(to)?).is_some_and(|(from, to)| to < from));
+    if is_backwards("joined_from", "joined_to")? {
+        return Ok(Some("“Joined from” is a later day than “Joined until”, so nobody can fit. Swap them."));
+    }
+    let left = is_backwards("left_from", "left_to")?;
+    Ok(left.then_some("“Left from” is a later day than “Left until”, so nobody can fit. Swap them."))
+}
+
+fn sorts(query: &Query) -> Vec<Choice> {
+    let sorts = [
+        ("", "Id"),
+        ("-id", "Id, newest first"),
+        ("-joined_at", "Joined, newest first"),
+        ("joined_at", "Joined, oldest first"),
+        ("-date_left", "Left, newest first"),
+        ("date_left", "Left, oldest first"),
+    ];
+    let chosen = Some(query.text("sort")).filter(|sort| *sort != "id").unwrap_or_default();
+    let choice = |(value, words): (&str, &str)| Choice { value: value.into(), words: words.into(), is_chosen: value == chosen };
+    sorts.map(choice).into()
 }

@@ -29,7 +29,8 @@ use poem::{RouteMethod, get, post};
 
 use super::pages::addresses::{
     ACCOUNT, ACCOUNTS, ACCOUNTS_EXPORT, ADMIN, COMPARISON, COMPARISON_EXPORT, CONFLICTS, LOGIN, MEMBER, MEMBERS, MEMBERS_EXPORT,
-    RUN, RUN_CANCEL, RUN_DECIDE, RUN_EVENTS, RUN_RETRY, RUN_UNDO, RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE, STAFF_LOG, WORKERS,
+    RUN, RUN_CANCEL, RUN_DECIDE, RUN_EVENTS, RUN_EXPORT, RUN_RETRY, RUN_UNDO, RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE, STAFF_LOG,
+    WORKERS,
 };
 
 /// The pages with their addresses.
@@ -49,6 +50,7 @@ pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
         (RUNS, get(runs::show)),
         (RUN, get(run::show)),
         (RUN_EVENTS, get(run::watch)),
+        (RUN_EXPORT, get(run::export_csv)),
         (RUNS_FROM_DISCORD, post(start::from_discord)),
         (RUNS_FROM_FILE, post(start::from_file)),
         (RUN_CANCEL, post(run::cancel)),

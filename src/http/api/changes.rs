@@ -37,7 +37,7 @@ async fn page(api: &Api, request: &Request, id: &str) -> Result<Response, Proble
         None => ChangeCursor::default(),
     };
     let run = api.find_run(id).await?;
-    let mut found = api.state.read.changes(run.id, after, limit + 1).await?;
+    let mut found = api.state.read.changes(run.id, None, after, limit + 1).await?;
     let is_last = i64::try_from(found.len()).is_ok_and(|length| length <= limit);
     if !is_last {
         found.pop();

@@ -1,10 +1,14 @@
-// What pages gain where script runs: keys to get about, and times in the reader's own zone. Nothing depends on it.
+// What pages gain where script runs: keys to get about, a box that ticks all, and times in the reader's own zone. Nothing depends on it.
 "use strict";
 
-// "/" goes to the search, "j" and "k" through the rows of a list, Enter follows the link that has the focus.
+// The style sheet shows what only works with script.
+document.documentElement.classList.add("has-script");
+
+// "/" goes to the search, "j" and "k" through the rows of a list, "x" ticks the row's box, Enter follows the link that has the focus.
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  const isWriting = event.target.closest("input, select, textarea");
+  // The target may be the document itself. Nobody writes into a box.
+  const isWriting = event.target.closest?.("input:not([type=checkbox], [type=radio]), select, textarea");
   if (isWriting) return;
   if (event.key === "/") {
     const search = document.querySelector("input[type=search]");
@@ -14,16 +18,42 @@ document.addEventListener("keydown", (event) => {
       search.select();
     }
   } else if (event.key === "j" || event.key === "k") {
-    const links = [...document.querySelectorAll("[data-row] a[data-open]")];
-    const here = links.indexOf(document.activeElement);
-    const next = here < 0 ? 0 : here + (event.key === "j" ? 1 : -1);
-    if (links[next]) {
+    const rows = [...document.querySelectorAll("[data-row]")].filter((row) => row.querySelector("a[data-open]"));
+    const here = rows.indexOf(document.activeElement?.closest("[data-row]"));
+    const next = rows[here < 0 ? 0 : here + (event.key === "j" ? 1 : -1)]?.querySelector("a[data-open]");
+    if (next) {
       event.preventDefault();
-      links[next].focus();
-      links[next].scrollIntoView({ block: "nearest" });
+      next.focus();
+      next.scrollIntoView({ block: "nearest" });
     }
+  } else if (event.key === "x") {
+    document.activeElement?.closest("[data-row]")?.querySelector("input[type=checkbox]")?.click();
   }
 });
+
+// A box that ticks all boxes of its form, and buttons that say how many are ticked.
+const showTicked = (form) => {
+  const boxes = [...form.querySelectorAll("[data-row] input[type=checkbox]")];
+  const ticked = boxes.filter((box) => box.checked).length;
+  const all = form.querySelector("[data-tick-all]");
+  all.checked = ticked > 0 && ticked === boxes.length;
+  all.indeterminate = ticked > 0 && ticked < boxes.length;
+  for (const button of form.querySelectorAll("[data-counting]")) {
+    button.textContent = `${button.dataset.counting} ${ticked > 0 ? ticked : "the ticked"}`;
+  }
+};
+
+document.addEventListener("change", (event) => {
+  const form = event.target.closest?.("form[data-ticking]");
+  if (!form) return;
+  if (event.target.matches("[data-tick-all]")) {
+    for (const box of form.querySelectorAll("[data-row] input[type=checkbox]")) box.checked = event.target.checked;
+  }
+  showTicked(form);
+});
+
+// A page that is come back to may still have its boxes ticked.
+addEventListener("pageshow", () => document.querySelectorAll("form[data-ticking]").forEach(showTicked));
 
 // Hovering over a time tells it in the reader's zone, and how long ago it was.
 const units = [["year", 31557600], ["month", 2629800], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];

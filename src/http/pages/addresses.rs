@@ -21,6 +21,7 @@ pub(in crate::http) const WORKERS: &str = "/admin/workers/";
 pub(in crate::http) const RUNS: &str = "/admin/sync/";
 pub(in crate::http) const RUN: &str = "/admin/sync/:id/";
 pub(in crate::http) const RUN_EVENTS: &str = "/admin/sync/:id/events";
+pub(in crate::http) const RUN_EXPORT: &str = "/admin/sync/:id/export.csv";
 pub(in crate::http) const RUNS_FROM_DISCORD: &str = "/admin/sync/discord/";
 pub(in crate::http) const RUNS_FROM_FILE: &str = "/admin/sync/file/";
 pub(in crate::http) const RUN_CANCEL: &str = "/admin/sync/:id/cancel/";

@@ -18,6 +18,7 @@ pub(in crate::http) mod file_form;
 pub(in crate::http) mod forms;
 pub(in crate::http) mod not_taken;
 pub(in crate::http) mod query;
+pub(in crate::http) mod question;
 pub(in crate::http) mod refusal;
 pub(in crate::http) mod session;
 pub(in crate::http) mod shares;

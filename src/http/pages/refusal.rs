@@ -143,9 +143,17 @@ fn page<'a>(error: &poem::Error, refusal: Option<&Refusal>, path: &str, viewer: 
     let (title, text) = words(error, refusal);
     let ways = match refusal {
         Some(Refusal::Told(told)) => told.ways.clone(),
+        Some(Refusal::Query(_)) if viewer.is_some_and(|viewer| viewer.account.is_staff) => vec![list(path)],
         _ => ways(refusal, path, status, viewer).iter().map(|(address, words)| ((*address).to_owned(), *words)).collect(),
     };
-    RefusalPage { shell: Shell::new(viewer, Section::None), status: status.as_u16(), title, text, ways }
+    // What was asked of a list is mended there.
+    let section = if matches!(refusal, Some(Refusal::Query(_))) { Section::of(path) } else { Section::None };
+    RefusalPage { shell: Shell::new(viewer, section), status: status.as_u16(), title, text, ways }
+}
+
+/// The way to the beginning of the list that an address, or its export, is about.
+fn list(path: &str) -> Way {
+    (path.strip_suffix("export.csv").unwrap_or(path).to_owned(), "See it from the beginning")
 }
 
 fn ways(

@@ -14,7 +14,7 @@ use super::session::{Viewer, landing};
 use crate::domain::{Act, Mode, Run, RunState, Source};
 
 /// Which entry of the navigation a page belongs to.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum Section {
     None,
     Overview,
@@ -35,6 +35,14 @@ const NAVIGATION: [(&str, &str, Section); 7] = [
     (WORKERS, "Workers", Section::Workers),
     (STAFF_LOG, "Log", Section::StaffLog),
 ];
+
+impl Section {
+    /// The one that an address lies in: that whose own address is the longest part of it.
+    pub(in crate::http) fn of(path: &str) -> Self {
+        let around = NAVIGATION.iter().filter(|(address, ..)| *address == path || *address != ADMIN && path.starts_with(address));
+        around.max_by_key(|(address, ..)| address.len()).map_or(Self::None, |(.., section)| *section)
+    }
+}
 
 /// The frame around a page; its template is `shell.html`.
 pub(in crate::http) struct Shell<'a> {
@@ -182,6 +190,20 @@ mod tests {
         assert_eq!(written, expected);
         let written = [-5, 999, 1_999, 59_999, 60_000].map(|millis| ago(TimeDelta::milliseconds(millis)));
         assert_eq!(written, ["just now", "just now", "1 s ago", "59 s ago", "1 min 0 s ago"]);
+    }
+
+    #[test]
+    fn an_address_lies_in_the_section_that_is_nearest_around_it() {
+        for (path, section) in [
+            (ADMIN, Section::Overview),
+            ("/admin/nothing/", Section::None),
+            ("/admin/accounts/guildmember/7/", Section::Members),
+            ("/admin/accounts/guildmember/comparison/export.csv", Section::Comparison),
+            ("/admin/accounts/user/conflicts/", Section::Accounts),
+            ("/accounts/me/", Section::None),
+        ] {
+            assert_eq!(Section::of(path), section, "{path}");
+        }
     }
 
     #[test]

@@ -38,21 +38,22 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// A run's changes after a place ($2, $3), at most $4, among them whom it made, $5. The plan of a dry run and the changes of a real one never stand beside each other.
+/// A run's changes after a place ($2, $3), at most $4, of one kind $6 or all, among them whom it made, $5. The plan of a dry run
+/// and the changes of a real one never stand beside each other.
 const CHANGES: &str = "
 SELECT * FROM (
     (SELECT discord_id, 0::bigint AS number, 'created' AS action, NULL::jsonb AS before, NULL::jsonb AS after
      FROM UNNEST($5::bigint[]) AS made (discord_id))
     UNION ALL
     (SELECT discord_id, id, action, before, after FROM member_events
-     WHERE run_id = $1 AND (discord_id, id) > ($2, $3) ORDER BY discord_id, id LIMIT $4)
+     WHERE run_id = $1 AND ($6::text IS NULL OR action = $6) AND (discord_id, id) > ($2, $3) ORDER BY discord_id, id LIMIT $4)
     UNION ALL
     (SELECT discord_id, id, action, before, after FROM planned_changes
-     WHERE run_id = $1 AND (discord_id, id) > ($2, $3) ORDER BY discord_id, id LIMIT $4)
+     WHERE run_id = $1 AND ($6::text IS NULL OR action = $6) AND (discord_id, id) > ($2, $3) ORDER BY discord_id, id LIMIT $4)
     UNION ALL
     (SELECT h.discord_id, 9223372036854775807, 'held', '{\"date_left\": null}'::jsonb, jsonb_build_object('date_left', r.observed_at)
      FROM held_departures h JOIN sync_runs r ON r.id = h.run_id
-     WHERE h.run_id = $1 AND h.outcome IS NULL AND (h.discord_id, 9223372036854775807) > ($2, $3)
+     WHERE h.run_id = $1 AND ($6 IS NULL OR $6 = 'held') AND h.outcome IS NULL AND (h.discord_id, 9223372036854775807) > ($2, $3)
      ORDER BY h.discord_id LIMIT $4)
 ) c ORDER BY discord_id, number LIMIT $4";
 
@@ -75,16 +76,19 @@ impl Postgres {
     pub(in crate::store) async fn run_changes(
         &self,
         run: RunId,
+        action: Option<Action>,
         after: ChangeCursor,
         limit: i64,
     ) -> Result<Vec<(ChangeCursor, Change)>, StoreError> {
-        let made = self.made_by(run, after.id, limit).await?;
+        let may_make = action.is_none_or(|action| action == Action::Created);
+        let made = if may_make { self.made_by(run, after.id, limit).await? } else { Vec::new() };
         let rows = sqlx::query(CHANGES)
             .bind(run.uuid())
             .bind(after.id)
             .bind(after.number)
             .bind(limit)
             .bind(&made)
+            .bind(action.map(Action::as_str))
             .fetch_all(&self.pool)
             .await?;
         let mut changes = Vec::with_capacity(rows.len());

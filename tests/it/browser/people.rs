@@ -45,6 +45,8 @@ async fn an_account_is_found_and_may_look_from_then_on() {
     browser.press("j").await;
     browser.enter().await;
     browser.until_shows("h1", "account12").await;
+    browser.push("Let it look…").await;
+    browser.until_shows("h1", "Let this account look?").await;
     browser.push("Let it look").await;
     browser.until_shows(".tags", "may look").await;
     browser.open(&site.at("/admin/log/")).await;
@@ -58,7 +60,10 @@ async fn two_accounts_that_claim_one_person_are_told_apart() {
     let browser = site.browser(PHONE, ROOT, ACCOUNTS).await;
     browser.follow("Decide").await;
     browser.until_shows(".claim", "double").await;
-    browser.push("Give it to this account").await;
+    browser.push("Give it to this account…").await;
+    browser.until_shows(".question", "It is taken from the one that has it").await;
+    assert_fits(&browser).await;
+    browser.push("Give it").await;
     browser.until_shows("main", "Nothing to decide").await;
     browser.open(&site.at(&format!("{MEMBERS}{FIRST}/"))).await;
     browser.until_shows(".facts", "double").await;

@@ -32,6 +32,18 @@ pub struct History {
     pub held: String,
 }
 
+/// Runs that a history has less often.
+pub struct Others {
+    /// Only said what it would do.
+    pub dry: String,
+    /// Came after a newer list.
+    pub superseded: String,
+    /// Somebody ended it.
+    pub cancelled: String,
+    /// Waits for Discord, which does not answer.
+    pub running: String,
+}
+
 #[expect(clippy::disallowed_methods, reason = "the program's own clock is the machine's, too")]
 fn now() -> DateTime<Utc> {
     Utc::now()
@@ -77,6 +89,22 @@ impl Site {
         self.import_accounts().await;
         let held = self.list(&later[..40], TimeDelta::minutes(5), "held").await;
         (self, History { succeeded, failed, held })
+    }
+
+    /// Files the runs that a history has less often. From then on Discord tells nobody who its members are.
+    pub async fn with_other_runs(&self) -> Others {
+        let members: Vec<_> = (0..COUNT - 9).map(member).collect();
+        let dry = json!({ "members": &members, "dry_run": true });
+        let dry = self.ended(&self.api(Method::POST, LISTS, dry).await, "succeeded").await;
+        let superseded = self.list(&members, TimeDelta::days(3), "superseded").await;
+        self.discord.world(|world| world.trouble(Route::Members, When::Next(1_000), Trouble::Hang));
+        let wish = json!({ "source": "discord" });
+        let cancelled = self.api(Method::POST, "/api/dbot/sync_runs", wish.clone()).await;
+        let path = format!("/api/dbot/sync_runs/{}/cancel", cancelled["id"].as_str().unwrap());
+        self.api(Method::POST, &path, Value::Null).await;
+        let cancelled = self.ended(&cancelled, "cancelled").await;
+        let running = self.api(Method::POST, "/api/dbot/sync_runs", wish).await["id"].as_str().unwrap().to_owned();
+        Others { dry, superseded, cancelled, running }
     }
 
     /// Names of roles come before the members from Discord, which do not come.

@@ -21,7 +21,8 @@ async fn some_held_departures_are_applied_and_the_rest_dismissed() {
     let desk = Desk::start().await;
     let run = held(&desk).await;
     let page = desk.get(&at(run, "")).await.body;
-    assert!(page.contains("Apply all 50") && page.contains("Dismiss all 50") && page.contains("value=\"60\" checked"), "{page}");
+    assert!(page.contains("Apply all 50") && page.contains("Dismiss all 50") && page.contains("value=\"60\""), "{page}");
+    assert!(!page.contains(" checked"), "whoever is let go is ticked by hand");
     assert!(!page.contains("POST /api/dbot"), "the buttons are named, not the API");
 
     // Of the three, one has come back meanwhile, and one was never held.
@@ -33,7 +34,9 @@ async fn some_held_departures_are_applied_and_the_rest_dismissed() {
     assert!(told.contains("2 marked as left, 2 not marked") && told.contains("47 still held"), "{told}");
     assert_eq!(desk.number("SELECT count(*) FROM guild_members WHERE date_left IS NOT NULL").await, 2);
 
-    let dismissed = desk.post(&at(run, "decide/"), &[("act", "dismiss_departures"), ("all", "47")]).await;
+    let dismissed = desk
+        .agree(&at(run, "decide/"), &[("act", "dismiss_departures"), ("all", "47")], "Dismiss the departures of 47 members?")
+        .await;
     let told = desk.get(&dismissed.location).await.body;
     assert!(told.contains("47 dismissed") && told.contains("state-succeeded"), "{told}");
     let done = desk.ended(run).await;
@@ -43,10 +46,32 @@ async fn some_held_departures_are_applied_and_the_rest_dismissed() {
 
     // The form of a page that is still open somewhere.
     desk.post(&at(run, "decide/"), &[("act", "apply_departures"), ("id", "20")]).await.refuses(409, "There is nothing to decide");
-    let undone = desk.post(&at(run, "undo/"), &[]).await;
+    let undone = desk.agree(&at(run, "undo/"), &[], "Take back the departures of 2 members?").await;
     assert!(desk.get(&undone.location).await.body.contains("are present again"));
     assert_eq!(desk.number("SELECT count(*) FROM guild_members WHERE date_left IS NOT NULL").await, 0);
     assert_eq!(desk.log().await[0], format!("root undo_departures {run} 2 members"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_touches_many_is_asked_about_with_the_number_that_it_touches() {
+    let desk = Desk::start().await;
+    let run = held(&desk).await;
+    let all = [("act", "apply_departures"), ("all", "50")];
+    let asked = desk.post(&at(run, "decide/"), &all).await;
+    asked.refuses(200, "Mark 50 members as left?");
+    assert!(asked.body.contains(&format!("href=\"{}\">Go back</a>", at(run, ""))), "{}", asked.body);
+    assert_eq!(desk.ended(run).await.state, RunState::Held);
+    // Whoever agrees has read the number; if it is another by now, there is something new to read.
+    desk.post(&at(run, "decide/"), &[("act", "apply_departures"), ("id", "11")]).await.run();
+    let sent = crate::support::forms::hidden(&asked.body);
+    let sent: Vec<_> = sent.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    desk.forge(&at(run, "decide/"), &sent).await.refuses(409, "Meanwhile it is 49");
+    desk.post(&at(run, "undo/"), &[("all", "50"), ("agreed", "1")]).await.refuses(409, "Meanwhile it is 1 whom");
+    desk.post(&at(run, "undo/"), &[("agreed", "1")]).await.refuses(409, "The number has changed");
+    let applied =
+        desk.agree(&at(run, "decide/"), &[("act", "apply_departures"), ("all", "49")], "Mark 49 members as left?").await;
+    assert!(desk.get(&applied.location).await.body.contains("49 marked as left"));
+    assert_eq!(desk.number("SELECT count(*) FROM guild_members WHERE date_left IS NOT NULL").await, 50);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,7 +134,7 @@ async fn a_failed_list_is_retried_until_it_is_no_longer_kept() {
     let error = guildsync::domain::RunError { code: "mishap".into(), message: "Nothing worked.".into() };
     desk.running.stores.work.fail_run(failed, &error, SystemClock.now()).await.unwrap();
     assert!(desk.get(&at(failed, "")).await.body.contains("Try it again"));
-    desk.post(&at(blocker, "cancel/"), &[]).await.run();
+    desk.agree(&at(blocker, "cancel/"), &[], "Cancel this sync?").await.run();
 
     let retried = desk.post(&at(failed, "retry/"), &[]).await.run();
     let done = desk.ended(retried).await;
@@ -128,10 +153,10 @@ async fn a_run_is_cancelled_and_says_by_whom() {
     let blocker = desk.block().await;
     let run = desk.upload(&[], list(1..=3)).await.run();
     assert!(desk.get(&at(run, "")).await.body.contains("Cancel this sync"));
-    assert_eq!(desk.post(&at(run, "cancel/"), &[]).await.run(), run);
+    assert_eq!(desk.agree(&at(run, "cancel/"), &[], "nobody is marked as left").await.run(), run);
     let page = desk.get(&at(run, "")).await.body;
     assert!(page.contains("state-cancelled") && page.contains("Cancelled by root."), "{page}");
-    desk.post(&at(blocker, "cancel/"), &[]).await.run();
+    desk.agree(&at(blocker, "cancel/"), &[], "Cancel this sync?").await.run();
     assert_eq!(desk.number("SELECT count(*) FROM guild_members").await, 0);
     let log = [format!("root cancel_run {blocker}"), format!("root cancel_run {run}")];
     assert_eq!(desk.log().await[..2], log);

@@ -74,7 +74,7 @@ async fn a_run_is_watched_from_its_queue_to_its_end() {
 
     let (mut events, mut others) = (Events::of(&desk, run).await, Events::of(&desk, run).await);
     assert_eq!((events.state().await, others.state().await), ("queued".into(), "queued".into()));
-    let cancelled = desk.post(&format!("/admin/sync/{blocker}/cancel/"), &[]).await;
+    let cancelled = desk.agree(&format!("/admin/sync/{blocker}/cancel/"), &[], "Cancel this sync?").await;
     assert_eq!(cancelled.run(), blocker);
 
     let (mut seen, mut last) = (vec!["queued".to_owned()], String::new());

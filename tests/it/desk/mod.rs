@@ -17,6 +17,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
+use super::support::forms::hidden;
 use super::support::sqlite::{TempSqlite, sqlite};
 
 const PASSWORD: &str = "correct horse battery";
@@ -58,7 +59,7 @@ impl Answer {
         rest.split('/').next().unwrap().parse().unwrap()
     }
 
-    /// Checks that this is a page that refuses, and says these words.
+    /// Checks that this is a page with this status that does nothing, and says these words.
     #[track_caller]
     fn refuses(&self, status: u16, words: &str) {
         assert_eq!(self.status, status, "{}", self.body);
@@ -144,6 +145,16 @@ impl Desk {
     async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let word = [("form_word", self.word.as_str())];
         self.forge(path, &[&word, fields].concat()).await
+    }
+
+    /// Sends a form of this session, is asked this first, and agrees. The log says that nothing is done before.
+    async fn agree(&self, path: &str, fields: &[(&str, &str)], question: &str) -> Answer {
+        let log = self.log().await;
+        let asked = self.post(path, fields).await;
+        asked.refuses(200, question);
+        assert_eq!(self.log().await, log, "{path}");
+        let sent = hidden(&asked.body);
+        self.forge(path, &sent.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>()).await
     }
 
     /// Sends a form as it is.

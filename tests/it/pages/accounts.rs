@@ -126,6 +126,7 @@ async fn one_account_for_who_may_look_and_for_who_may_act() {
     insta::assert_snapshot!("account_to_look", site.get(&anna).await.page());
     site.log_in("root", PASSWORD).await;
     insta::assert_snapshot!("account_to_act", site.get(&anna).await.page());
+    insta::assert_snapshot!("account_asked", site.act(&anna, &[("change", "grant_superuser")]).await.page());
     let own = page_of(&site, "root").await;
     let own = site.get(&own).await;
     assert!(own.body.contains("This is your own account") && !own.body.contains("value=\"deactivate\""), "{}", own.body);
@@ -144,10 +145,11 @@ async fn names_chosen_by_strangers_stay_names() {
     all_kinds(&site).await;
     for name in ["<script>alert(1)</script>", "</td><b>\u{202e}stranger"] {
         let page = page_of(&site, name).await;
-        let answer = site.get(&page).await;
-        assert_eq!(answer.status, StatusCode::OK, "{name}");
-        for broken_out in ["<script>alert", "<b>", "onerror=\""] {
-            assert!(!answer.body.contains(broken_out), "{name}: {broken_out}");
+        for answer in [site.get(&page).await, site.act(&page, &[("change", "deactivate")]).await] {
+            assert_eq!(answer.status, StatusCode::OK, "{name}");
+            for broken_out in ["<script>alert", "<b>", "onerror=\""] {
+                assert!(!answer.body.contains(broken_out), "{name}: {broken_out}");
+            }
         }
     }
 }
@@ -173,15 +175,15 @@ async fn rights(site: &Site, name: &str) -> (bool, bool, bool) {
 async fn a_change_is_made_noted_and_shown() {
     let mut site = Site::as_superuser().await;
     let (page, number) = (page_of(&site, "ben").await, number(&site, "ben").await);
-    for (change, expected) in [
-        ("grant_staff", (true, false, true)),
-        ("grant_superuser", (true, true, true)),
-        ("revoke_superuser", (true, false, true)),
-        ("revoke_staff", (false, false, true)),
-        ("deactivate", (false, false, false)),
-        ("activate", (false, false, true)),
+    for (change, question, expected) in [
+        ("grant_staff", "Let this account look?", (true, false, true)),
+        ("grant_superuser", "Let this account act?", (true, true, true)),
+        ("revoke_superuser", "Stop this account from acting?", (true, false, true)),
+        ("revoke_staff", "Shut this account out of these pages?", (false, false, true)),
+        ("deactivate", "Deactivate this account?", (false, false, false)),
+        ("activate", "Activate this account?", (false, false, true)),
     ] {
-        let answer = site.act(&page, &[("change", change)]).await;
+        let answer = site.agree(&page, &[("change", change)], question).await;
         assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, page.as_str()), "{change}");
         assert_eq!(rights(&site, "ben").await, expected, "{change}");
         let offered = site.get(&page).await.body.contains(&format!("value=\"{change}\""));
@@ -204,13 +206,13 @@ async fn a_change_takes_effect_at_once() {
     site.cookie = None;
     site.log_in("anna", PASSWORD).await;
     let cookie = std::mem::replace(&mut site.cookie, root.clone());
-    site.act(&anna, &[("change", "revoke_staff")]).await;
+    site.agree(&anna, &[("change", "revoke_staff")], "anna").await;
     site.cookie.clone_from(&cookie);
     assert_eq!(site.get(ADMIN).await.status, StatusCode::FORBIDDEN);
     assert_eq!(site.get(ME).await.status, StatusCode::OK, "still who she is");
     site.cookie.clone_from(&root);
-    site.act(&anna, &[("change", "deactivate")]).await;
-    site.act(&anna, &[("change", "activate")]).await;
+    site.agree(&anna, &[("change", "deactivate")], "anna").await;
+    site.agree(&anna, &[("change", "activate")], "anna").await;
     site.cookie = cookie;
     assert_eq!(site.get(ME).await.status, StatusCode::SEE_OTHER, "the session does not come back");
 }

@@ -57,7 +57,9 @@ async fn an_id_is_given_and_the_link_follows() {
     let (old, new) = claims(&site).await;
     let (old, new, one) = (old.to_string(), new.to_string(), ONE.to_string());
     assert_eq!(owner(&site).await.as_deref(), Some("old"));
-    let answer = site.act(CONFLICTS, &fields(&new, &one, &old, "give")).await;
+    let words = "It is taken from the one that has it. Nobody can log in with that one any more: it has no password.";
+    insta::assert_snapshot!("conflict_asked", site.act(CONFLICTS, &fields(&new, &one, &old, "give")).await.page());
+    let answer = site.agree(CONFLICTS, &fields(&new, &one, &old, "give"), words).await;
     assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, CONFLICTS));
     assert_eq!(owner(&site).await.as_deref(), Some("<b>new</b>"));
     let noted = format!(
@@ -74,12 +76,14 @@ async fn an_id_is_given_and_the_link_follows() {
 async fn a_claim_is_dropped_and_nothing_else_changes() {
     let mut site = Site::as_superuser().await;
     let (old, new) = claims(&site).await;
-    let answer = site.act(CONFLICTS, &fields(&new.to_string(), &ONE.to_string(), &old.to_string(), "keep")).await;
+    let answer =
+        site.agree(CONFLICTS, &fields(&new.to_string(), &ONE.to_string(), &old.to_string(), "keep"), "Drop this claim?").await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     assert_eq!(owner(&site).await.as_deref(), Some("old"));
     assert_eq!(site.stores.account_lists.account_totals().await.unwrap().conflicts, 2);
     let odd = site.stores.accounts.credentials("odd").await.unwrap().unwrap().account.id.to_string();
-    assert_eq!(site.act(CONFLICTS, &[("account", &odd), ("decision", "keep")]).await.status, StatusCode::SEE_OTHER);
+    let dropped = site.agree(CONFLICTS, &[("account", &odd), ("decision", "keep")], "&#60;i&#62;12").await;
+    assert_eq!(dropped.status, StatusCode::SEE_OTHER);
     assert_eq!(site.stores.account_lists.account_totals().await.unwrap().conflicts, 1);
 }
 

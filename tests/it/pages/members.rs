@@ -112,10 +112,42 @@ async fn what_the_list_does_not_know_is_named() {
         let answer = site.get(&format!("{LIST}?{query}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
         assert!(answer.body.contains(named), "{query}: {}", answer.body);
+        assert_eq!(link(&answer.body, "See it from the beginning").as_deref(), Some(LIST), "{query}");
+        assert!(answer.body.contains(&format!("<a href=\"{LIST}\" aria-current=\"page\">")), "{query}");
         let file = site.get(&format!("{LIST}export.csv?{query}")).await;
         let is_paging = query.contains("after") || query.contains("page_size");
         assert!(is_paging || file.status == StatusCode::BAD_REQUEST, "{query}: {}", file.body);
     }
+}
+
+#[tokio::test]
+async fn every_list_that_cannot_be_asked_so_leads_back_to_its_own_beginning() {
+    let mut site = Site::as_staff().await;
+    for list in
+        [&format!("{LIST}comparison/"), "/admin/accounts/user/", "/admin/accounts/user/conflicts/", "/admin/sync/", "/admin/log/"]
+    {
+        let answer = site.get(&format!("{list}?nonsense=1")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{list}");
+        assert_eq!(link(&answer.body, "See it from the beginning").as_deref(), Some(list), "{}", answer.body);
+        assert_eq!(answer.body.matches("aria-current=\"page\"").count(), 1, "{list}");
+    }
+    let file = site.get(&format!("{LIST}comparison/export.csv?nonsense=1")).await;
+    assert_eq!(link(&file.body, "See it from the beginning"), Some(format!("{LIST}comparison/")));
+}
+
+#[tokio::test]
+async fn days_the_wrong_way_round_are_told() {
+    let mut site = Site::as_staff().await;
+    mixed(&site).await;
+    for (query, words) in [
+        ("joined_from=2026-02-02&joined_to=2026-02-01", "“Joined from” is a later day than “Joined until”"),
+        ("left_from=2026-02-02&left_to=2026-02-01&joined_to=2026-02-01", "“Left from” is a later day than “Left until”"),
+    ] {
+        let answer = site.get(&format!("{LIST}?{query}")).await;
+        assert!(answer.status == StatusCode::OK && answer.body.contains(words), "{query}: {}", answer.body);
+    }
+    let same = site.get(&format!("{LIST}?joined_from=2026-02-01&joined_to=2026-02-01")).await;
+    assert!(same.body.contains("No member is all that"), "{}", same.body);
 }
 
 /// A guild in which every filter leaves some in and some out.

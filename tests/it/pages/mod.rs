@@ -36,6 +36,7 @@ use poem::{Endpoint as _, EndpointExt as _, Request};
 use tokio_util::sync::CancellationToken;
 
 use crate::store::Ledger;
+use crate::support::forms::hidden;
 use seed::start;
 
 const PASSWORD: &str = "correct horse battery";
@@ -203,6 +204,17 @@ impl Site {
     async fn act(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let word = self.get(ME).await.form_word();
         self.post(path, &[("sec-fetch-site", "same-origin")], &[&[("form_word", word.as_str())], fields].concat()).await
+    }
+
+    /// Sends a form of this session, is asked this first, and agrees to it. The log says that nothing is done before.
+    async fn agree(&mut self, path: &str, fields: &[(&str, &str)], question: &str) -> Answer {
+        let noted = self.ledger.number("SELECT count(*) FROM staff_log").await;
+        let asked = self.act(path, fields).await;
+        assert_eq!(asked.status, StatusCode::OK, "{}", asked.body);
+        assert!(asked.body.contains(question), "{question:?} is not in {}", asked.body);
+        assert_eq!(self.ledger.number("SELECT count(*) FROM staff_log").await, noted);
+        let sent = hidden(&asked.body);
+        self.act(path, &sent[1..].iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>()).await
     }
 
     /// That forms nobody here may send are refused: of another session, of another site, and of who may only look.

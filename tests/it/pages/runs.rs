@@ -150,6 +150,25 @@ async fn held_departures_have_boxes_for_those_who_may_act() {
 }
 
 #[tokio::test]
+async fn what_is_to_be_decided_stands_before_what_is_only_to_be_read() {
+    let mut site = Site::as_superuser().await;
+    let run = hold(&site).await;
+    let place = |page: &str, part: &str| page.find(part).unwrap_or_else(|| panic!("{part} is not in {page}"));
+    for query in ["", "?show=changes"] {
+        let page = site.get(&format!("/admin/sync/{run}/{query}")).await.body;
+        assert!(place(&page, "really are gone") < place(&page, "id=\"list\""), "{query}");
+        assert!(place(&page, "id=\"list\"") < place(&page, "id=\"live\""), "{query}");
+        assert!(page.contains(&format!("<a href=\"/admin/sync/{run}/#list\">Decide</a>")), "the note leads there: {page}");
+    }
+    site.log_in("anna", super::PASSWORD).await;
+    let looking = site.get(&format!("/admin/sync/{run}/")).await.body;
+    assert!(looking.contains("#list\">See whom it is about</a>"), "{looking}");
+    // The list that it followed is done, and its changes are what there is to read.
+    let done = site.get(&format!("/admin/sync/{}/", RunId::new(seed::start() - TimeDelta::minutes(1), [0; 32]))).await.body;
+    assert!(place(&done, "id=\"live\"") < place(&done, "id=\"list\""), "{done}");
+}
+
+#[tokio::test]
 async fn what_a_run_changed_is_listed_with_before_and_after() {
     let mut site = Site::as_staff().await;
     let mut members = vec![seed::member(1, "one"), seed::member(2, "two"), seed::member(3, "three")];
@@ -160,6 +179,73 @@ async fn what_a_run_changed_is_listed_with_before_and_after() {
     members.push(seed::member(4, "four"));
     let run = seed::list(&site.stores, seed::start(), &members).await;
     insta::assert_snapshot!("run_changes", site.get(&format!("/admin/sync/{run}/")).await.page());
+}
+
+/// A run that has made, changed, brought back and lost a member each; two are linked.
+async fn of_every_kind(site: &Site) -> RunId {
+    let before = |minutes| seed::start() - TimeDelta::minutes(minutes);
+    seed::account(&site.stores, "acc", "", 4).await;
+    let mut members = vec![seed::member(1, "one"), seed::member(2, "two"), seed::member(3, "=three")];
+    seed::list(&site.stores, before(3), &members).await;
+    seed::list(&site.stores, before(2), &members[..2]).await;
+    members[0].username = "uno".into();
+    members.remove(1);
+    members.push(seed::member(4, "four"));
+    seed::list(&site.stores, before(1), &members).await
+}
+
+#[tokio::test]
+async fn changes_are_narrowed_down_to_a_kind_and_taken_away_as_a_file() {
+    let mut site = Site::as_staff().await;
+    let run = of_every_kind(&site).await;
+    let page = format!("/admin/sync/{run}/");
+    let all = site.get(&page).await.body;
+    let rows = |body: &str| body.matches("<tr role=\"row\" data-row>").count();
+    assert_eq!(rows(&all), 5, "{all}");
+    for (action, chip, shown) in [
+        ("created", "Created 1", "four"),
+        ("updated", "Changed 1", "uno"),
+        ("left", "Left 1", "two"),
+        ("rejoined", "Came back 1", "=three"),
+        ("linked", "Linked 1", "four"),
+    ] {
+        let address = format!("{page}?action={action}");
+        assert!(all.contains(&format!("<a href=\"{address}#list\">{chip}</a>")), "{chip}: {all}");
+        let narrowed = site.get(&address).await.body;
+        assert!(rows(&narrowed) == 1 && narrowed.contains(&format!("title=\"{shown}\"")), "{action}: {narrowed}");
+        let file = site.get(&format!("{page}export.csv?action={action}")).await;
+        assert_eq!((file.status, file.body.lines().count()), (StatusCode::OK, 2), "{}", file.body);
+        assert!(file.body.contains(action) && file.body.contains(shown), "{}", file.body);
+    }
+    assert!(!all.contains("Unlinked "), "what there is none of is no choice");
+    let none = site.get(&format!("{page}?action=unlinked")).await.body;
+    assert!(none.contains("There is no such change") && rows(&none) == 0, "{none}");
+    for bad in ["action=lost", "action=held", "action=left&after=1", "show=some"] {
+        assert_eq!(site.get(&format!("{page}?{bad}")).await.status, StatusCode::BAD_REQUEST, "{bad}");
+        let file = site.get(&format!("{page}export.csv?{bad}")).await;
+        assert!(file.status == StatusCode::BAD_REQUEST || bad.contains("after"), "a file has no pages: {bad}");
+    }
+    let file = site.get(&format!("{page}export.csv")).await;
+    assert_eq!(file.header("content-disposition"), "attachment; filename=\"changes.csv\"");
+    insta::assert_snapshot!("run_changes_csv", file.body.replace('\r', "␍"));
+    let log = site.get("/admin/log/?act=export").await.body;
+    assert!(log.contains(&format!("{page}?action=created")), "{log}");
+    for nowhere in ["0193554a-1b98-7000-8000-000000000000", "nonsense"] {
+        assert_eq!(site.get(&format!("/admin/sync/{nowhere}/export.csv")).await.status, StatusCode::NOT_FOUND, "{nowhere}");
+    }
+}
+
+#[tokio::test]
+async fn held_departures_are_taken_away_as_a_file() {
+    let mut site = Site::as_staff().await;
+    let run = hold(&site).await;
+    let page = site.get(&format!("/admin/sync/{run}/")).await.body;
+    assert!(page.contains(&format!("<a href=\"/admin/sync/{run}/export.csv?show=held\">Download as CSV</a>")), "{page}");
+    let file = site.get(&format!("/admin/sync/{run}/export.csv?show=held")).await;
+    assert_eq!((file.header("content-disposition"), file.body.lines().count()), ("attachment; filename=\"departures.csv\"", 9));
+    assert!(file.body.starts_with("discord_id,name,") && file.body.contains(&seed::GONE.to_string()), "{}", file.body);
+    site.log_in("ben", super::PASSWORD).await;
+    assert_eq!(site.get(&format!("/admin/sync/{run}/export.csv")).await.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ on_both!(
 async fn made(ledger: &Ledger, run: RunId) -> Vec<i64> {
     let (mut made, mut after) = (Vec::new(), ChangeCursor::default());
     loop {
-        let page = ledger.read.changes(run, after, 2).await.unwrap();
+        let page = ledger.read.changes(run, None, after, 2).await.unwrap();
         let Some((last, _)) = page.last() else { return made };
         after = *last;
         made.extend(page.iter().filter(|(_, change)| change.action == Action::Created).map(|(place, _)| place.id));
@@ -49,7 +49,7 @@ async fn whom_a_run_made_is_known_by_its_batches_alone(ledger: &Ledger) {
     assert_eq!(made(ledger, first).await, (1..=20).map(|n| n * 10).collect::<Vec<_>>());
     assert_eq!(made(ledger, some).await, [5, 115, 205]);
     assert_eq!(made(ledger, none).await, Vec::<i64>::new());
-    let all = ledger.read.changes(some, ChangeCursor::default(), 100).await.unwrap();
+    let all = ledger.read.changes(some, None, ChangeCursor::default(), 100).await.unwrap();
     let told: Vec<_> = all.iter().map(|(place, change)| (place.id, change.action)).collect();
     assert_eq!(told, [(5, Action::Created), (40, Action::Updated), (115, Action::Created), (205, Action::Created)]);
     assert_eq!(all[0].1.after.as_ref().unwrap()["username"], "user5");

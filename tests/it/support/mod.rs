@@ -7,6 +7,7 @@ pub mod children;
 pub mod chromium;
 pub mod discord;
 pub mod far;
+pub mod forms;
 pub mod postgres;
 pub mod process;
 pub mod redis;

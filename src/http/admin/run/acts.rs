@@ -1,6 +1,7 @@
 //! What staff do about a run: cancel it, file it anew, undo its departures, decide about those that it holds back.
 //!
-//! Enters: a form. Leaves: a redirect to the page that shows what came of it; or a refusal, and nothing was done.
+//! Enters: a form. Leaves: a redirect to the page that shows what came of it; of what touches many a question first; or a refusal, and
+//! nothing was done.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use poem::http::StatusCode;
 use poem::web::{Data, Path};
 use poem::{Body, Request, Response, handler};
 
+use super::questions;
 use crate::domain::{Act, DiscordId, Mode, Run, RunId, StaffAct, came_too_late, nothing_held};
 use crate::http::pages::App;
 use crate::http::pages::acting::Acting;
@@ -74,6 +76,9 @@ pub(in crate::http::admin) async fn cancel(
     if about.run.state.has_ended() {
         return Err(ended());
     }
+    if !about.acting.has_agreed() {
+        return about.acting.ask(&questions::cancel(&about.run));
+    }
     about.acting.note(&app, StaffAct::CancelRun, &about.run.id.to_string(), "").await?;
     match about.intake.cancel(about.run.id, &about.acting.who()).await? {
         None => Err(Refusal::NoRun),
@@ -129,7 +134,15 @@ pub(in crate::http::admin) async fn undo(
     if about.run.counts.marked_left == 0 || about.run.mode == Mode::DryRun {
         return Err(conflict("Nothing to undo", "This sync has marked nobody as left. Nothing was changed.", &about.run));
     }
-    let detail = format!("{} members", number(about.run.counts.marked_left));
+    if !about.acting.has_agreed() {
+        return about.acting.ask(&questions::undo(&about.run));
+    }
+    let marked = about.run.counts.marked_left;
+    if about.acting.form.field("all").parse() != Ok(marked) {
+        let text = format!("Meanwhile it is {} whom this sync has marked. Nothing was changed; look again.", number(marked));
+        return Err(conflict("The number has changed", text, &about.run));
+    }
+    let detail = format!("{} members", number(marked));
     about.decide(Act::UndoDepartures, None, StaffAct::UndoDepartures, detail).await
 }
 
@@ -158,6 +171,9 @@ pub(in crate::http::admin) async fn decide(
         }
     };
     let ids = concerned(&about)?;
+    if ids.is_none() && !about.acting.has_agreed() {
+        return about.acting.ask(&questions::all_held(&about.run, act));
+    }
     let detail = match &ids {
         Some(ids) if ids.len() == 1 => "1 member".to_owned(),
         Some(ids) => format!("{} members", number(i64::try_from(ids.len()).unwrap_or(i64::MAX))),

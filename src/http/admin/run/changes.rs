@@ -4,14 +4,58 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{Change, DiscordId, Member, MemberRow, RunId};
+use crate::domain::{Action, Change, Counts, DiscordId, Member, MemberRow, RunId};
 use crate::http::admin::timeline::Told;
 use crate::http::pages::App;
 use crate::http::pages::addresses::MEMBERS;
 use crate::http::pages::chips::RoleNames;
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
+use crate::http::pages::shell::number;
 use crate::store::ChangeCursor;
+
+/// The kinds of changes that a list is narrowed down to, by their words.
+pub(super) const ACTIONS: [(&str, Action); 6] = [
+    ("created", Action::Created),
+    ("updated", Action::Updated),
+    ("left", Action::Left),
+    ("rejoined", Action::Rejoined),
+    ("linked", Action::Linked),
+    ("unlinked", Action::Unlinked),
+];
+
+/// A kind of change, and how many there are of it.
+pub(super) struct Kind {
+    pub words: String,
+    pub address: String,
+    pub is_chosen: bool,
+}
+
+/// The kinds that a run has some of, and the one that is chosen.
+pub(super) fn kinds(counts: &Counts, query: &Query, chosen: Option<Action>) -> Vec<Kind> {
+    let told = |action| match action {
+        Action::Created => ("Created", counts.created),
+        // A row that came back is told of as that, one that was left alone not at all.
+        Action::Updated => ("Changed", counts.updated - counts.unchanged - counts.rejoined - counts.deferred),
+        Action::Left => ("Left", counts.marked_left),
+        Action::Rejoined => ("Came back", counts.rejoined),
+        Action::Linked => ("Linked", counts.linked),
+        Action::Unlinked => ("Unlinked", counts.unlinked),
+        Action::Held => ("Held", counts.departures_held),
+    };
+    let kind = |(word, action): (&str, Action)| {
+        let (words, count) = told(action);
+        let is_chosen = chosen == Some(action);
+        let words = format!("{words} {}", number(count));
+        (count > 0 || is_chosen).then(|| Kind { words, address: query.with("action", word), is_chosen })
+    };
+    let some: Vec<Kind> = ACTIONS.into_iter().filter_map(kind).collect();
+    if some.is_empty() {
+        return some;
+    }
+    let all = Kind { words: "All".to_owned(), address: query.with("action", ""), is_chosen: chosen.is_none() };
+    std::iter::once(all).chain(some).collect()
+}
 
 /// A change as the template shows it.
 pub(super) struct Row {
@@ -27,12 +71,12 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    /// Reads a page of a run's changes.
-    pub(super) async fn read(app: &App, run: RunId, query: &Query) -> Result<Self, Refusal> {
+    /// Reads a page of a run's changes, of one kind or all.
+    pub(super) async fn read(app: &App, run: RunId, action: Option<Action>, query: &Query) -> Result<Self, Refusal> {
         let after = query.after()?.map(cursor).transpose()?.unwrap_or_default();
         let size = query.page_size()?;
         // One more than is shown says whether there is a next page.
-        let mut found = app.state.read.changes(run, after, size + 1).await?;
+        let mut found = app.state.read.changes(run, action, after, size + 1).await?;
         let shown = usize::try_from(size).unwrap_or(usize::MAX);
         let has_more = found.len() > shown;
         found.truncate(shown);
@@ -59,7 +103,7 @@ fn row(change: &Change, member: Option<&MemberRow>, roles: &RoleNames) -> Row {
 }
 
 /// The name that the member has now; of one who would only be made, the name it would get.
-fn name(change: &Change, member: Option<&MemberRow>) -> String {
+pub(super) fn name(change: &Change, member: Option<&MemberRow>) -> String {
     let planned = || {
         let field = |name: &str| change.after.as_ref()?.get(name)?.as_str().filter(|text| !text.is_empty());
         ["nickname", "display_name", "username"].into_iter().find_map(field)

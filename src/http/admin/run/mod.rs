@@ -1,13 +1,16 @@
 //! One sync.
 //!
 //! Enters: its id. Leaves: how far it is, what it did, and what can be done about it. `live` is the part that moves, `events` keeps it up to date
-//! where script runs; without, the page asks the browser to come again. `changes` and `held` are the lists below, `acts` what staff do here.
+//! where script runs; without, the page asks the browser to come again. `changes` and `held` are its lists, `export` writes them as files, `acts` what staff do here,
+//! `questions` what they are asked before.
 
 mod acts;
 mod changes;
 mod events;
+mod export;
 mod held;
 mod live;
+mod questions;
 mod words;
 
 use std::sync::Arc;
@@ -27,8 +30,9 @@ use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Badge, Section, Shell, When, html, number, source, time_taken};
 pub(super) use acts::{cancel, decide, retry, to_fetch, undo};
-use changes::Changes;
+use changes::{ACTIONS, Changes, Kind, kinds};
 pub(super) use events::watch;
+pub(super) use export::export_csv;
 use held::Held;
 use live::LiveView;
 
@@ -87,6 +91,10 @@ struct RunPage<'a> {
     target: Option<(RunId, &'static str)>,
     /// What happened to the departures and what to do, if they were held.
     held: Option<String>,
+    /// They wait for a person, which is what the page is opened for: they stand before all that is only to be read.
+    is_held: bool,
+    /// Where they are listed.
+    held_list: String,
     error: Option<RunError>,
     warnings: Vec<String>,
     live: LiveView,
@@ -103,6 +111,11 @@ struct RunPage<'a> {
     took: Option<String>,
     tabs: Vec<Tab>,
     list: List,
+    /// What the list of changes can be narrowed down to.
+    kinds: Vec<Kind>,
+    is_narrowed: bool,
+    /// The list as a file.
+    export: String,
     list_title: &'static str,
     first: Option<String>,
     next: Option<String>,
@@ -115,12 +128,13 @@ impl<'a> RunPage<'a> {
         let is_held = Held::is_open(run);
         let wanted = query.choice("show", &[("held", true), ("changes", false)])?;
         let shows_held = is_held && wanted != Some(false);
+        let action = query.choice("action", &ACTIONS)?;
         let list = if !has_ended {
             List::None
         } else if shows_held {
             List::Held(Held::read(app, run, query).await?)
         } else {
-            List::Changes(Changes::read(app, run.id, query).await?)
+            List::Changes(Changes::read(app, run.id, action, query).await?)
         };
         let held_number = number(run.counts.departures_held);
         let list_title = if run.mode == Mode::DryRun { "What it would change" } else { "What it changed" };
@@ -129,6 +143,7 @@ impl<'a> RunPage<'a> {
             List::Held(held) => held.next.clone(),
             List::Changes(changes) => changes.next.clone(),
         };
+        let shows_changes = matches!(list, List::Changes(_));
         let mut tabs = Vec::new();
         if is_held {
             let words = format!("Departures held ({held_number})");
@@ -146,6 +161,8 @@ impl<'a> RunPage<'a> {
             newer: run.superseded_by,
             target: run.target_run_id.map(|target| (target, target_words(run))),
             held: words::held(run),
+            is_held,
+            held_list: query.with("show", ""),
             live: LiveView::new(&live),
             acts: Acts::new(run, staff.0.account.is_superuser),
             held_number,
@@ -160,6 +177,9 @@ impl<'a> RunPage<'a> {
             took: time_taken(run, live.at).filter(|_| has_ended),
             tabs,
             list,
+            kinds: if shows_changes { kinds(&run.counts, query, action) } else { Vec::new() },
+            is_narrowed: action.is_some(),
+            export: export(run.id, shows_held, query),
             list_title,
             next,
             first: (!query.is_first()).then(|| query.first()),
@@ -167,6 +187,16 @@ impl<'a> RunPage<'a> {
             warnings: run.warnings.clone(),
         })
     }
+}
+
+/// Where the list that is shown is a file.
+fn export(run: RunId, shows_held: bool, query: &Query) -> String {
+    let asks = match query.text("action") {
+        _ if shows_held => "?show=held".to_owned(),
+        "" => String::new(),
+        action => format!("?action={action}"),
+    };
+    format!("{RUNS}{run}/export.csv{asks}")
 }
 
 fn target_words(run: &Run) -> &'static str {
@@ -199,7 +229,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Refusal> {
     let id = id.parse().map_err(|_| Refusal::NoRun)?;
-    let query = Query::read(request, &["show", "decision", "joined"])?;
+    let query = Query::read(request, &["show", "action", "decision", "joined"])?;
     let live = Live::look(&app.state, id).await?.ok_or(Refusal::NoRun)?;
     Ok(html(StatusCode::OK, RunPage::new(&app, &staff, live, &query).await?.render()?))
 }

@@ -261,7 +261,7 @@ impl Drive<'_> {
         let mut all = Changes::new();
         let mut after = ChangeCursor::default();
         loop {
-            let page = self.ledger.read.changes(run, after, limit).await?;
+            let page = self.ledger.read.changes(run, None, after, limit).await?;
             ensure!(i64::try_from(page.len())? <= limit, "a page of {}", page.len());
             if page.is_empty() {
                 return Ok(all);

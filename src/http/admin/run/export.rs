@@ -1,0 +1,93 @@
+//! What a run changed, and whom it holds back, as CSV.
+//!
+//! Enters: a run, and what its page is narrowed down by. Leaves: the list as a file, noted in the log of staff.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use poem::web::{Data, Path};
+use poem::{Request, Response, handler};
+
+use super::changes::{ACTIONS, name};
+use crate::domain::{Action, Change, DiscordId, Fields, MemberRow, RunId, StaffAct};
+use crate::http::admin::member_export::{Members, cells};
+use crate::http::pages::addresses::RUNS;
+use crate::http::pages::chips::RoleNames;
+use crate::http::pages::export::Pages;
+use crate::http::pages::query::Query;
+use crate::http::pages::refusal::Refusal;
+use crate::http::pages::session::Staff;
+use crate::http::pages::{App, export};
+use crate::store::{ChangeCursor, StoreError};
+
+/// A list of a run as CSV: its changes, or with `show=held` whom it holds back.
+#[handler]
+pub(in crate::http::admin) async fn export_csv(
+    staff: Staff,
+    app: Data<&Arc<App>>,
+    request: &Request,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
+    let id: RunId = id.parse().map_err(|_| Refusal::NoRun)?;
+    let query = Query::read(request, &["show", "action"])?;
+    let is_held = query.choice("show", &[("held", true), ("changes", false)])? == Some(true);
+    let action = query.choice("action", &ACTIONS)?;
+    app.state.read.run(id).await?.ok_or(Refusal::NoRun)?;
+    app.note(&staff.0.account, StaffAct::Export, "", &query.at(&format!("{RUNS}{id}/"))).await?;
+    if is_held {
+        let names = RoleNames::new(app.state.read.roles().await?);
+        return export::answer(&app, "departures", Held { run: id, after: None, names }).await;
+    }
+    export::answer(&app, "changes", Changes { run: id, action, after: ChangeCursor::default() }).await
+}
+
+/// Whom a run holds back, in the columns of a list of members.
+struct Held {
+    run: RunId,
+    after: Option<DiscordId>,
+    names: RoleNames,
+}
+
+impl Pages for Held {
+    const COLUMNS: &'static [&'static str] = Members::COLUMNS;
+
+    async fn next(&mut self, app: &App) -> Result<Vec<Vec<String>>, StoreError> {
+        let rows = app.state.runs.held(self.run, self.after, export::ROWS).await?;
+        self.after = rows.last().map(|row| row.member.id).or(self.after);
+        Ok(rows.iter().map(|row| cells(row, &self.names)).collect())
+    }
+}
+
+/// What a run changed, a row for each change.
+struct Changes {
+    run: RunId,
+    action: Option<Action>,
+    after: ChangeCursor,
+}
+
+impl Pages for Changes {
+    const COLUMNS: &'static [&'static str] = &["discord_id", "name", "action", "fields", "before", "after"];
+
+    async fn next(&mut self, app: &App) -> Result<Vec<Vec<String>>, StoreError> {
+        let found = app.state.read.changes(self.run, self.action, self.after, export::ROWS).await?;
+        self.after = found.last().map_or(self.after, |(place, _)| *place);
+        let ids: Vec<i64> = found.iter().map(|(place, _)| place.id).collect();
+        let members = if ids.is_empty() { Vec::new() } else { app.state.runs.members_among(&ids).await? };
+        let members: HashMap<DiscordId, MemberRow> = members.into_iter().map(|row| (row.member.id, row)).collect();
+        Ok(found.iter().map(|(_, change)| told(change, members.get(&change.id))).collect())
+    }
+}
+
+/// A change with its fields as JSON, so that nothing of them is lost.
+fn told(change: &Change, member: Option<&MemberRow>) -> Vec<String> {
+    let json = |fields: Option<&Fields>| fields.and_then(|fields| serde_json::to_string(fields).ok()).unwrap_or_default();
+    let fields: Vec<&str> = change.after.iter().flatten().map(|(name, _)| name.as_str()).collect();
+    vec![
+        change.id.to_string(),
+        name(change, member),
+        change.action.as_str().to_owned(),
+        fields.join("; "),
+        json(change.before.as_ref()),
+        json(change.after.as_ref()),
+    ]
+}
