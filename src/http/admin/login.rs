@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use askama::Template;
 use poem::http::{StatusCode, header};
-use poem::web::{Data, RemoteAddr};
+use poem::web::Data;
 use poem::{Body, Request, Response, handler};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::form_urlencoded::parse;
@@ -16,7 +16,7 @@ use url::form_urlencoded::parse;
 use crate::domain::Account;
 use crate::http::pages::App;
 use crate::http::pages::addresses::{DISCORD_LOGIN, LOGIN, own_path, see_other, with_next};
-use crate::http::pages::attempts::{address_key, in_words};
+use crate::http::pages::attempts::in_words;
 use crate::http::pages::forms::Form;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::{Token, landing};
@@ -70,11 +70,11 @@ pub(super) async fn show(app: Data<&Arc<App>>, request: &Request) -> Result<Resp
 
 /// Takes the form.
 #[handler]
-pub(super) async fn enter(app: Data<&Arc<App>>, request: &Request, peer: &RemoteAddr, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn enter(app: Data<&Arc<App>>, request: &Request, body: Body) -> Result<Response, Refusal> {
     let form = Form::read(request.headers(), body, &app.state.public_url).await?;
     let (name, next) = (form.field("name").trim(), own_path(form.field("next")));
     let page = LoginPage { name, ..LoginPage::new(&app, next) };
-    let keys = Keys { name: name.to_lowercase(), address: address_key(&peer.0) };
+    let keys = Keys { name: name.to_lowercase(), address: app.state.proxies.key(request) };
     if let Err(wait) = keys.take(&app) {
         tracing::warn!(address = keys.address, "a login was put off after too many wrong passwords");
         return too_many(page, wait);

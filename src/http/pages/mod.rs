@@ -30,6 +30,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::password::PasswordCheck;
+use super::visitor::TrustedProxies;
 use crate::config;
 use crate::discord::{OAuth, Rest};
 use crate::domain::{Clock, DiscordId, Random};
@@ -87,6 +88,8 @@ pub struct PagesState {
     pub login: config::Login,
     /// The application at Discord; `None` while nobody can log in with Discord.
     pub discord: Option<OAuth>,
+    /// Who may say where requests come from.
+    pub proxies: TrustedProxies,
     /// The address people reach the pages under, without a slash at its end. With `https:` cookies are marked `Secure`.
     pub public_url: String,
 }

@@ -23,7 +23,7 @@ use std::time::Duration;
 use guildsync::config::{Config, Environment, Flags};
 use guildsync::discord::{OAuth, OAuthOptions, Rest};
 use guildsync::domain::{Clock, DiscordId, ManualClock};
-use guildsync::http::{DISCORD_CALLBACK, PagesState, page_routes};
+use guildsync::http::{DISCORD_CALLBACK, PagesState, TrustedProxies, page_routes};
 use guildsync::intake::{Follow, Intake, IntakeLimits};
 use guildsync::queue::Queue;
 use guildsync::store::Stores;
@@ -164,6 +164,7 @@ impl Site {
             random: Arc::new(move || [drawn.fetch_add(1, Ordering::Relaxed); 32]),
             login: guildsync::config::Login { require_member, ..login },
             discord,
+            proxies: TrustedProxies::default(),
             public_url: public_url.to_owned(),
         };
         Self { pages: page_routes(state).boxed(), ledger, stores, clock, cookie: None, begun: None }
