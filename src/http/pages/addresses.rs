@@ -33,6 +33,9 @@ pub(in crate::http) const DISCORD_LOGIN: &str = "/accounts/discord/login/";
 /// Where Discord sends people back to. It is registered there, behind the public address of the pages.
 pub const DISCORD_CALLBACK: &str = "/accounts/discord/login/callback/";
 
+/// In the address of the login: a form was not taken, because the session had ended.
+pub(in crate::http) const ENDED: &str = "ended";
+
 /// Longest address that is kept through a login. Bytes.
 const MAX_NEXT: usize = 2_000;
 
@@ -47,6 +50,15 @@ pub(in crate::http) fn with_next(login: &str, next: Option<&str>) -> String {
     match next {
         None | Some("" | "/" | ADMIN) => login.to_owned(),
         Some(next) => format!("{login}?next={}", byte_serialize(next.as_bytes()).collect::<String>()),
+    }
+}
+
+/// The login for whoever is not logged in, or not any more. It says so if what they sent was not taken.
+pub(in crate::http) fn login_after(next: Option<&str>, has_acted: bool) -> String {
+    let login = with_next(LOGIN, next);
+    match has_acted {
+        false => login,
+        true => format!("{login}{}{ENDED}=1", if login.contains('?') { '&' } else { '?' }),
     }
 }
 

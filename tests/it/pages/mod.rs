@@ -224,7 +224,7 @@ impl Site {
         site.log_in("ben", PASSWORD).await;
         assert_eq!(site.act(path, fields).await.status, StatusCode::FORBIDDEN);
         site.cookie = None;
-        assert_eq!(site.post(path, &[], fields).await.header("location"), LOGIN);
+        assert_eq!(site.post(path, &[], fields).await.header("location"), format!("{LOGIN}?ended=1"));
         assert_eq!(site.ledger.number("SELECT count(*) FROM staff_log WHERE act <> 'log_in'").await, 0, "nothing was done");
     }
 
