@@ -15,6 +15,7 @@ use crate::domain::{Account, AccountChange, DiscordId, StaffEntry};
 use crate::http::pages::App;
 use crate::http::pages::acting::Acting;
 use crate::http::pages::addresses::{ACCOUNTS, CONFLICTS, MEMBERS, STAFF_LOG, see_other};
+use crate::http::pages::filters;
 use crate::http::pages::refusal::{Refusal, Told};
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html, number};

@@ -11,6 +11,7 @@ use poem::{Request, Response, handler};
 
 use crate::http::pages::App;
 use crate::http::pages::addresses::{ACCOUNTS, CONFLICTS, MEMBERS};
+use crate::http::pages::filters;
 use crate::http::pages::query::{PAGE_SIZES, Query};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;

@@ -14,6 +14,7 @@ use super::member_view::{Head, Row, Size, Sought, after, heads, key, search, siz
 use crate::domain::{Account, StaffAct};
 use crate::http::pages::addresses::{ACCOUNTS, COMPARISON, COMPARISON_EXPORT};
 use crate::http::pages::chips::RoleNames;
+use crate::http::pages::filters;
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;

@@ -13,6 +13,7 @@ use crate::domain::{ConflictKind, StaffAct};
 use crate::http::pages::App;
 use crate::http::pages::acting::Acting;
 use crate::http::pages::addresses::{ACCOUNTS, CONFLICTS, see_other};
+use crate::http::pages::filters;
 use crate::http::pages::forms::Form;
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::{Refusal, Told};

@@ -24,7 +24,7 @@ impl Members {
         let member = &row.member;
         vec![
             member.id.to_string(),
-            member.shown_name().to_owned(),
+            member.shown_name().into_owned(),
             member.username.clone(),
             member.display_name.clone(),
             member.nickname.clone(),

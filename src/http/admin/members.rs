@@ -14,6 +14,7 @@ use super::member_view::{Head, KEYS, NARROWING, Row, Size, Sought, after, filter
 use crate::domain::{GuildRole, StaffAct};
 use crate::http::pages::addresses::{MEMBERS, MEMBERS_EXPORT};
 use crate::http::pages::chips::RoleNames;
+use crate::http::pages::filters;
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;

@@ -12,6 +12,7 @@ use poem::{Request, Response, handler};
 use crate::domain::{StaffAct, StaffEntry, Target};
 use crate::http::pages::App;
 use crate::http::pages::addresses::{ACCOUNTS, MEMBERS, RUNS};
+use crate::http::pages::filters;
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;

@@ -15,6 +15,7 @@ pub(in crate::http) mod board;
 pub(in crate::http) mod chips;
 pub(in crate::http) mod export;
 pub(in crate::http) mod file_form;
+pub(in crate::http) mod filters;
 pub(in crate::http) mod forms;
 pub(in crate::http) mod not_taken;
 pub(in crate::http) mod query;
