@@ -162,9 +162,8 @@ pub(super) async fn alter(
         return Err(own_account(id));
     }
     if change.of(&row.account) != row.account {
-        acting.note(&app, change.act(), &id.to_string(), &row.account.username).await?;
         match app.state.account_desk.change_account(id, change, by).await? {
-            Changed::Done => {}
+            Changed::Done => acting.note(&app, change.act(), &id.to_string(), &row.account.username).await?,
             Changed::Unknown => return Err(Refusal::NoAccount),
             Changed::MayNotAct => return Err(Refusal::MayNotAct),
             Changed::OwnAccount => return Err(own_account(id)),

@@ -28,7 +28,7 @@ use poem::{RouteMethod, get, post};
 
 use super::pages::addresses::{
     ACCOUNT, ACCOUNTS, ADMIN, COMPARISON, COMPARISON_EXPORT, CONFLICTS, LOGIN, MEMBER, MEMBERS, MEMBERS_EXPORT, RUN, RUN_CANCEL,
-    RUN_DECIDE, RUN_EVENTS, RUN_RETRY, RUN_UNDO, RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE, STAFF_LOG, WORKERS,
+    RUN_DECIDE, RUN_EVENTS, RUN_RETRY, RUN_UNDO, RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE, STAFF_LOG, STAFF_LOG_EXPORT, WORKERS,
 };
 
 /// The pages with their addresses.
@@ -55,5 +55,6 @@ pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
         (RUN_DECIDE, post(run::decide)),
         (WORKERS, get(workers::show)),
         (STAFF_LOG, get(staff_log::show)),
+        (STAFF_LOG_EXPORT, get(staff_log::export_csv)),
     ]
 }

@@ -16,6 +16,7 @@ pub(in crate::http) const ACCOUNTS: &str = "/admin/accounts/user/";
 pub(in crate::http) const ACCOUNT: &str = "/admin/accounts/user/:id/";
 pub(in crate::http) const CONFLICTS: &str = "/admin/accounts/user/conflicts/";
 pub(in crate::http) const STAFF_LOG: &str = "/admin/log/";
+pub(in crate::http) const STAFF_LOG_EXPORT: &str = "/admin/log/export.csv";
 pub(in crate::http) const WORKERS: &str = "/admin/workers/";
 pub(in crate::http) const RUNS: &str = "/admin/sync/";
 pub(in crate::http) const RUN: &str = "/admin/sync/:id/";

@@ -74,11 +74,13 @@ pub(in crate::http::admin) async fn cancel(
     if about.run.state.has_ended() {
         return Err(ended());
     }
-    about.acting.note(&app, StaffAct::CancelRun, &about.run.id.to_string(), "").await?;
     match about.intake.cancel(about.run.id, &about.acting.who()).await? {
         None => Err(Refusal::NoRun),
         Some(false) => Err(ended()),
-        Some(true) => Ok(see_other(&format!("{RUNS}{}/", about.run.id))),
+        Some(true) => {
+            about.acting.note(&app, StaffAct::CancelRun, &about.run.id.to_string(), "").await?;
+            Ok(see_other(&format!("{RUNS}{}/", about.run.id)))
+        }
     }
 }
 
