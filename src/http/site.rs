@@ -70,6 +70,10 @@ impl<E: Endpoint<Output = Response>> Endpoint for Pages<E> {
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
+        // Also browsers that typed no https come back with it for a year.
+        if self.app.secure_cookies() {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+        }
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         Ok(response)
     }

@@ -52,6 +52,12 @@ async fn over_https_the_cookie_is_secure() {
     seed::people(&site.ledger).await;
     let answer = site.log_in("anna", PASSWORD).await;
     assert!(answer.header("set-cookie").ends_with("HttpOnly; SameSite=Lax; Secure; Path=/"), "{}", answer.header("set-cookie"));
+    assert_eq!(answer.header("strict-transport-security"), "max-age=31536000");
+    assert_eq!(
+        Site::empty().await.get(LOGIN).await.header("strict-transport-security"),
+        "",
+        "there is no https to come back with"
+    );
 }
 
 #[tokio::test]
