@@ -64,7 +64,7 @@ async fn create(config: &Config, name: &str, stdin: bool, read_only: bool) -> an
     let staff = NewStaff { username: name.to_owned(), password_hash: hash(&password)?, is_superuser: !read_only };
     let made = stores.accounts.create_staff(&staff, SystemClock.now()).await?;
     if let Some(account) = &made {
-        note(&stores, StaffAct::CreateStaff, &account.id.to_string(), &name).await?;
+        note(&stores, StaffAct::CreateStaff, &account.id.to_string(), name).await?;
     }
     stores.upkeep.close().await?;
     if made.is_none() {

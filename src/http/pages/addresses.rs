@@ -57,10 +57,7 @@ pub(in crate::http) fn with_next(login: &str, next: Option<&str>) -> String {
 /// The login for whoever is not logged in, or not any more. It says so if what they sent was not taken.
 pub(in crate::http) fn login_after(next: Option<&str>, has_acted: bool) -> String {
     let login = with_next(LOGIN, next);
-    match has_acted {
-        false => login,
-        true => format!("{login}{}{ENDED}=1", if login.contains('?') { '&' } else { '?' }),
-    }
+    if has_acted { format!("{login}{}{ENDED}=1", if login.contains('?') { '&' } else { '?' }) } else { login }
 }
 
 /// Sends the browser on with a GET.

@@ -2,7 +2,7 @@
 //!
 //! Enters: a name. Leaves: the same, so that it can neither turn the text around it nor pass for another one unnoticed.
 
-#![expect(clippy::unnecessary_wraps, clippy::inline_always, reason = "filters of askama")]
+#![expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "filters of askama")]
 
 use askama::filters::HtmlSafe;
 use askama::{Template, Values};
@@ -13,10 +13,10 @@ use crate::domain::{hides, turns_direction};
 #[derive(Template)]
 #[template(
     ext = "html",
-    source = r#"<bdi class="clip" title="{{ level }}">{{ name }}</bdi>{% if hides %} <span class="veiled" title="This name has hidden characters"><span aria-hidden="true">⚠</span><span class="hidden">hidden characters</span></span>{% endif %}"#
+    source = r#"<bdi class="clip" title="{{ level }}">{{ text }}</bdi>{% if hides %} <span class="veiled" title="This name has hidden characters"><span aria-hidden="true">⚠</span><span class="hidden">hidden characters</span></span>{% endif %}"#
 )]
 pub(in crate::http) struct Name {
-    name: String,
+    text: String,
     level: String,
     hides: bool,
 }
@@ -27,7 +27,7 @@ impl HtmlSafe for Name {}
 #[askama::filter_fn]
 pub(in crate::http) fn name(text: impl AsRef<str>, _: &dyn Values) -> askama::Result<Name> {
     let text = text.as_ref();
-    Ok(Name { name: text.to_owned(), level: level_text(text), hides: hides(text) })
+    Ok(Name { text: text.to_owned(), level: level_text(text), hides: hides(text) })
 }
 
 /// A text for where nothing keeps its direction to itself: titles.
