@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::discord::{OAuth, OAuthOptions, Rest};
 use crate::domain::{Clock, Random};
-use crate::http::{self, ApiState, DISCORD_CALLBACK, PagesState};
+use crate::http::{self, ApiState, DISCORD_CALLBACK, PagesState, TrustedProxies};
 use crate::intake::{Follow, Intake};
 use crate::queue::Depth;
 use crate::store::Stores;
@@ -65,6 +65,7 @@ impl HttpServer {
     /// Begins to serve.
     pub fn start(listener: TcpListener, config: &Config, parts: Parts) -> anyhow::Result<Self> {
         let (stopping, hurry, stop) = (Arc::new(AtomicBool::new(false)), CancellationToken::new(), CancellationToken::new());
+        let proxies = TrustedProxies::from(config.trusted_proxies()?);
         let api = ApiState {
             intake: parts.intake.clone(),
             follow: parts.follow.clone(),
@@ -74,6 +75,7 @@ impl HttpServer {
             discord: parts.discord,
             asks_discord: config.discord.bot_token().is_some(),
             wait: Duration::from_secs(config.api.wait_secs),
+            proxies: proxies.clone(),
             wrong_keys: config.api.wrong_keys_per_minute,
             stopping: stopping.clone(),
             hurry: hurry.clone(),
@@ -100,6 +102,7 @@ impl HttpServer {
             random: parts.random,
             login: config.login.clone(),
             discord: discord_login(config)?,
+            proxies,
             public_url: config.public_url().to_owned(),
         };
         let address = listener.local_addr()?;

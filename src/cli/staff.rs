@@ -7,9 +7,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Outcome, bad_input, ledger};
 use crate::config::Config;
-use crate::domain::{Clock as _, SystemClock, check_username};
+use crate::domain::{Clock as _, StaffAct, SystemClock, check_username};
 use crate::password;
-use crate::store::NewStaff;
+use crate::store::{NewStaff, NewStaffEntry, Stores};
 
 /// Shortest password, in characters.
 const SHORTEST: usize = 10;
@@ -63,6 +63,9 @@ async fn create(config: &Config, name: &str, stdin: bool, read_only: bool) -> an
     let stores = ledger(config).await?;
     let staff = NewStaff { username: name.to_owned(), password_hash: hash(&password)?, is_superuser: !read_only };
     let made = stores.accounts.create_staff(&staff, SystemClock.now()).await?;
+    if let Some(account) = &made {
+        note(&stores, StaffAct::CreateStaff, &account.id.to_string(), name).await?;
+    }
     stores.upkeep.close().await?;
     if made.is_none() {
         return Ok(bad_input(&format!(
@@ -99,12 +102,21 @@ async fn passwd(config: &Config, name: &str, stdin: bool) -> anyhow::Result<Outc
     };
     let stores = ledger(config).await?;
     let changed = stores.accounts.set_password(name, &hash(&password)?).await?;
+    if changed {
+        note(&stores, StaffAct::SetPassword, "", name).await?;
+    }
     stores.upkeep.close().await?;
     if !changed {
         return Ok(bad_input(&format!("there is no staff account named {name}; `guildsync staff list` shows who there is")));
     }
     println!("The password of {name} is changed; its sessions have ended.");
     Ok(Outcome::Done)
+}
+
+/// Notes in the log of staff what was done on the command line.
+pub(super) async fn note(stores: &Stores, act: StaffAct, target: &str, detail: &str) -> anyhow::Result<()> {
+    let entry = NewStaffEntry { account: None, name: "command line", act, target, detail };
+    Ok(stores.staff_log.note_act(entry, SystemClock.now()).await?)
 }
 
 /// Hashes a password with salt of its own.

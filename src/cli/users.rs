@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Outcome, ledger};
 use crate::config::Config;
-use crate::domain::{Clock as _, ConflictKind, SystemClock, check_username, username_key};
+use crate::domain::{Clock as _, ConflictKind, StaffAct, SystemClock, check_username, username_key};
 use crate::store::{AccountConflict, Claim, ImportRow};
 
 /// How many faults are told one by one.
@@ -51,6 +51,8 @@ async fn import(config: &Config, file: &Path) -> anyhow::Result<Outcome> {
     }
     let stores = ledger(config).await?;
     let done = stores.accounts.import(&rows, SystemClock.now()).await?;
+    let detail = format!("{} lines: {} created, {} updated", rows.len(), done.created, done.updated);
+    super::staff::note(&stores, StaffAct::ImportUsers, "", &detail).await?;
     println!("Created: {}\nUpdated: {}\nLinked: {}\nUnlinked: {}", done.created, done.updated, done.linked, done.unlinked);
     let outcome = if done.conflicts == 0 { Outcome::Done } else { Outcome::Held };
     if done.conflicts > 0 {

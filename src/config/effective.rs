@@ -51,6 +51,10 @@ fn show(setting: &str, value: &Value) -> String {
         Value::Num(_, number) => {
             number.to_i128().map_or_else(|| number.to_u128().unwrap_or_default().to_string(), |n| n.to_string())
         }
+        Value::Array(_, values) => {
+            let shown = values.iter().map(|value| show(setting, value)).collect::<Vec<_>>();
+            format!("[{}]", shown.join(", "))
+        }
         Value::Bool(_, flag) => flag.to_string(),
         _ => String::new(),
     }

@@ -81,6 +81,9 @@ fn typed(defaults: &Figment, origin: &str, setting: &str, text: &str) -> Result<
         Value::Num(..) => text.replace('_', "").parse::<u64>().map(Value::from).map_err(|_| wrong("a whole number")),
         Value::Bool(..) => text.parse::<bool>().map(Value::from).map_err(|_| wrong("true or false")),
         Value::String(..) => Ok(Value::from(text)),
+        Value::Array(..) => {
+            Ok(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>().into())
+        }
         _ => Err(unknown()),
     }
 }

@@ -6,6 +6,7 @@
 mod effective;
 mod layers;
 mod sections;
+mod trusted_proxies;
 
 use std::path::PathBuf;
 

@@ -54,7 +54,7 @@ Bot { report_channel: String } }
 section! { /// `[schedule]`
 Schedule { full_sync: String } }
 section! { /// `[http]`
-Http { bind: String, public_url: String, live_viewers: u32 } }
+Http { bind: String, public_url: String, live_viewers: u32, trusted_proxies: Vec<String> } }
 section! { /// `[api]`
 Api {
     key: SecretString,
@@ -117,6 +117,7 @@ impl Config {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         self.guild_id()?;
         self.bind()?;
+        self.trusted_proxies()?;
         self.check_addresses()?;
         self.check_discord()?;
         within(&self.database.max_connections, 2..=200, "database.max_connections")?;

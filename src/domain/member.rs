@@ -1,10 +1,11 @@
 //! A member of the guild, as a list states it and as a row keeps it.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
-use super::{DiscordId, RunId};
+use super::{DiscordId, RunId, has_visible};
 
 /// Longest `username`, `display_name`, `nickname`, `avatar_hash` and `guild_avatar_hash`, in characters.
 pub const MAX_TEXT: usize = 100;
@@ -178,16 +179,39 @@ impl Member {
         self.guild_avatar_hash.as_deref().unwrap_or_default()
     }
 
-    /// The name staff know a member by: nickname, else display name, else username.
+    /// The name staff know a member by: nickname, else display name, else username, the first that can be seen; else the id.
     #[must_use]
-    pub fn shown_name(&self) -> &str {
-        [&self.nickname, &self.display_name].into_iter().find(|name| !name.is_empty()).unwrap_or(&self.username)
+    pub fn shown_name(&self) -> Cow<'_, str> {
+        let names = [&self.nickname, &self.display_name, &self.username];
+        names.into_iter().find(|name| has_visible(name)).map_or_else(|| self.id.to_string().into(), |name| name.as_str().into())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_that_is_shown_can_be_seen() {
+        let shown = |nickname: &str, display_name: &str, username: &str| {
+            let member = Member {
+                id: DiscordId::try_from(80_351_110_224_678_912_i64).unwrap(),
+                username: username.into(),
+                display_name: display_name.into(),
+                nickname: nickname.into(),
+                avatar_hash: String::new(),
+                guild_avatar_hash: None,
+                roles: Roles::default(),
+                joined_at: None,
+                is_bot: false,
+            };
+            member.shown_name().into_owned()
+        };
+        assert_eq!(shown(" Nelly ", "Nell", "nelly"), " Nelly ");
+        assert_eq!(shown("   ", "Nell", "nelly"), "Nell");
+        assert_eq!(shown("\u{3164}\u{200b}\u{2800}", "", "nelly"), "nelly");
+        assert_eq!(shown("", "\u{3164}", "\u{ffa0}"), "80351110224678912");
+    }
 
     #[test]
     fn roles_are_the_json_they_will_be_stored_as() {

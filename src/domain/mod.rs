@@ -16,6 +16,7 @@ mod member;
 mod role;
 mod run;
 mod staff_act;
+mod visible;
 
 pub use account::{Account, AccountChange, AccountNameError, ConflictKind, MAX_USERNAME, check_username, username_key};
 pub use chance::Random;
@@ -32,3 +33,4 @@ pub use member::{
 pub use role::GuildRole;
 pub use run::{Act, HeldReason, Mode, Progress, Run, RunError, RunState, Source};
 pub use staff_act::{StaffAct, StaffEntry, Target};
+pub use visible::{has_visible, hides, is_visible, turns_direction};

@@ -10,6 +10,8 @@ words! {
     StaffAct {
         /// Logged in.
         LogIn = "log_in",
+        /// Logged out.
+        LogOut = "log_out",
         /// Asked for a list from Discord.
         StartSync = "start_sync",
         /// Sent a list from a file.
@@ -42,6 +44,12 @@ words! {
         SettleConflict = "settle_conflict",
         /// Took a list away as a file.
         Export = "export",
+        /// Made a staff account.
+        CreateStaff = "create_staff",
+        /// Gave a staff account another password.
+        SetPassword = "set_password",
+        /// Made or updated accounts from a file.
+        ImportUsers = "import_users",
     }
 }
 
@@ -77,8 +85,9 @@ impl Target {
             | StaffAct::RevokeSuperuser
             | StaffAct::Activate
             | StaffAct::Deactivate
-            | StaffAct::SettleConflict => Self::Account,
-            StaffAct::LogIn | StaffAct::Export => Self::None,
+            | StaffAct::SettleConflict
+            | StaffAct::CreateStaff => Self::Account,
+            StaffAct::LogIn | StaffAct::LogOut | StaffAct::Export | StaffAct::SetPassword | StaffAct::ImportUsers => Self::None,
         }
     }
 }
@@ -90,7 +99,7 @@ pub struct StaffEntry {
     pub id: i64,
     /// When.
     pub at: DateTime<Utc>,
-    /// Whose account; `None` once it is gone.
+    /// Whose account; `None` once it is gone, and of acts on the command line.
     pub account: Option<i64>,
     /// What the account was called then.
     pub name: String,

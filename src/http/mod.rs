@@ -15,6 +15,7 @@ mod password;
 mod site;
 pub mod throttle;
 mod unread;
+mod visitor;
 
 use poem::{Endpoint, Request, Response};
 
@@ -22,6 +23,7 @@ pub use api::ApiState;
 pub use pages::PagesState;
 pub use pages::addresses::DISCORD_CALLBACK;
 pub use site::routes as page_routes;
+pub use visitor::TrustedProxies;
 
 /// All addresses: the API and the probes, and pages for everything else.
 #[must_use]

@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use poem::http::{HeaderValue, StatusCode, header};
+use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, EndpointExt as _, Request, Response, Route, RouteMethod, get, handler};
 
+use super::pages::acting::HeadOnly;
 use super::pages::addresses::{redirect, see_other};
 use super::pages::session::{Person, Token, landing};
 use super::pages::{App, PagesState, assets, refusal};
@@ -54,7 +55,10 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self';
 impl<E: Endpoint<Output = Response>> Endpoint for Pages<E> {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> poem::Result<Response> {
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        if *request.method() == Method::HEAD {
+            request.set_data(HeadOnly);
+        }
         let token = Token::of(request.headers());
         let path = request.uri().path().to_owned();
         let mut response = match self.inner.call(request).await {
@@ -69,6 +73,10 @@ impl<E: Endpoint<Output = Response>> Endpoint for Pages<E> {
             (header::REFERRER_POLICY, "same-origin"),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
+        }
+        // Also browsers that typed no https come back with it for a year.
+        if self.app.secure_cookies() {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
         }
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         Ok(response)

@@ -21,11 +21,11 @@ pub struct StaffNote {
     pub detail: String,
 }
 
-/// An act about to be noted.
+/// An act to be noted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewStaffEntry<'a> {
-    /// Whose account.
-    pub account: i64,
+    /// Whose account; `None` on the command line.
+    pub account: Option<i64>,
     /// What it is called.
     pub name: &'a str,
     /// What is done.
@@ -43,6 +43,10 @@ pub struct StaffLogPage {
     pub account: Option<i64>,
     /// Only acts of this kind.
     pub act: Option<StaffAct>,
+    /// Only acts at this time or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Only acts before this time.
+    pub until: Option<DateTime<Utc>>,
     /// Only entries with an id below this.
     pub before: Option<i64>,
     /// At most this many.
@@ -52,7 +56,7 @@ pub struct StaffLogPage {
 /// Notes and shows what staff do. Nothing changes an entry; retention removes it.
 #[async_trait]
 pub trait StaffLog: Send + Sync + 'static {
-    /// Notes an act. Whoever acts notes first and acts then, so that no act is missing from the log.
+    /// Notes an act.
     async fn note_act(&self, entry: NewStaffEntry<'_>, now: DateTime<Utc>) -> Result<(), StoreError>;
 
     /// A page of the log, the newest first.

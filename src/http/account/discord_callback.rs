@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use poem::web::{Data, RemoteAddr};
+use poem::web::Data;
 use poem::{Request, Response, handler};
 use url::form_urlencoded::parse;
 
@@ -14,7 +14,6 @@ use super::refused::{NotLoggedIn, Why};
 use crate::discord::{DiscordUser, OAuth, OAuthError};
 use crate::domain::Account;
 use crate::http::pages::App;
-use crate::http::pages::attempts::address_key;
 use crate::http::pages::refusal::{self, Refusal};
 use crate::http::pages::session::{Token, set_cookie};
 use crate::store::DiscordLogin;
@@ -39,7 +38,7 @@ impl Brought {
 
 /// Takes the browser back.
 #[handler]
-pub(super) async fn arrive(app: Data<&Arc<App>>, request: &Request, peer: &RemoteAddr) -> Result<Response, Refusal> {
+pub(super) async fn arrive(app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
     let refuse = |why| NotLoggedIn { why, next: None };
     let oauth = app.state.discord.as_ref().ok_or_else(|| refuse(Why::NotSetUp))?;
     let brought = Brought::read(request.uri().query().unwrap_or_default());
@@ -47,7 +46,7 @@ pub(super) async fn arrive(app: Data<&Arc<App>>, request: &Request, peer: &Remot
     // can end it.
     let begun = Begun::of(request.headers()).filter(|begun| begun.has_state(&brought.state));
     let begun = begun.ok_or_else(|| refuse(Why::Foreign))?;
-    let mut response = match finish(&app, oauth, request, &address_key(&peer.0), &begun, &brought).await {
+    let mut response = match finish(&app, oauth, request, &app.state.proxies.key(request), &begun, &brought).await {
         Ok(response) => response,
         Err(error) => {
             let token = Token::of(request.headers());

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use poem::web::{Data, RemoteAddr};
+use poem::web::Data;
 use poem::{Request, Response, handler};
 use url::form_urlencoded::parse;
 
@@ -12,19 +12,18 @@ use super::begun::Begun;
 use super::refused::{NotLoggedIn, Why};
 use crate::http::pages::App;
 use crate::http::pages::addresses::{own_path, see_other};
-use crate::http::pages::attempts::address_key;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::set_cookie;
 
 /// Sends the browser to Discord.
 #[handler]
-pub(super) fn begin(Data(app): Data<&Arc<App>>, request: &Request, peer: &RemoteAddr) -> Result<Response, Refusal> {
+pub(super) fn begin(Data(app): Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
     let query = request.uri().query().unwrap_or_default();
     let next = parse(query.as_bytes()).find(|(name, _)| name == "next").map(|(_, value)| value.into_owned());
     let next = next.as_deref().and_then(own_path);
     let refuse = |why| NotLoggedIn { why, next: next.map(str::to_owned) };
     let Some(oauth) = &app.state.discord else { return Err(refuse(Why::NotSetUp).into()) };
-    let begun = app.attempts.begun.take(&address_key(&peer.0), app.state.clock.now());
+    let begun = app.attempts.begun.take(&app.state.proxies.key(request), app.state.clock.now());
     begun.map_err(|wait| refuse(Why::TooMany(wait)))?;
     let login = oauth.authorize(&app.state.random);
     let mut response = see_other(login.url.as_str());

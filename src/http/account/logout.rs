@@ -8,6 +8,7 @@ use std::sync::Arc;
 use poem::web::Data;
 use poem::{Body, Request, Response, handler};
 
+use crate::domain::StaffAct;
 use crate::http::pages::App;
 use crate::http::pages::addresses::{LOGIN, see_other};
 use crate::http::pages::forms::Form;
@@ -22,7 +23,11 @@ pub(super) async fn leave(app: Data<&Arc<App>>, request: &Request, body: Body) -
         if !token.owns_form(form.field("form_word")) {
             return Err(Refusal::StaleForm);
         }
+        let viewer = app.viewer(Some(&token)).await?;
         app.state.sessions.close_session(&token.session_id()).await?;
+        if let Some(viewer) = viewer.filter(|viewer| viewer.account.is_staff) {
+            app.note(&viewer.account, StaffAct::LogOut, "", "").await?;
+        }
     }
     let mut response = see_other(LOGIN);
     set_cookie(&mut response, &Token::forget(app.secure_cookies()));

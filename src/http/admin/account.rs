@@ -16,6 +16,7 @@ use crate::domain::{Account, AccountChange, DiscordId, StaffEntry};
 use crate::http::pages::App;
 use crate::http::pages::acting::Acting;
 use crate::http::pages::addresses::{ACCOUNTS, CONFLICTS, MEMBERS, STAFF_LOG, see_other};
+use crate::http::pages::filters;
 use crate::http::pages::question::Question;
 use crate::http::pages::refusal::{Refusal, Told};
 use crate::http::pages::session::Staff;
@@ -166,9 +167,8 @@ pub(super) async fn alter(
         if !acting.has_agreed() {
             return acting.ask(&question(&row.account, change));
         }
-        acting.note(&app, change.act(), &id.to_string(), &row.account.username).await?;
         match app.state.account_desk.change_account(id, change, by).await? {
-            Changed::Done => {}
+            Changed::Done => acting.note(&app, change.act(), &id.to_string(), &row.account.username).await?,
             Changed::Unknown => return Err(Refusal::NoAccount),
             Changed::MayNotAct => return Err(Refusal::MayNotAct),
             Changed::OwnAccount => return Err(own_account(id)),

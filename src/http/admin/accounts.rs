@@ -14,6 +14,7 @@ use super::account_export::Accounts as Exported;
 use super::member_view::{Head, Size, sizes};
 use crate::domain::StaffAct;
 use crate::http::pages::addresses::{ACCOUNTS, ACCOUNTS_EXPORT, CONFLICTS, MEMBERS};
+use crate::http::pages::filters;
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;

@@ -11,9 +11,10 @@ use poem::{Request, Response, handler};
 
 use super::member_export::{Absent, Members};
 use super::member_view::{Head, Row, Size, Sought, after, heads, key, search, sizes, sought};
-use crate::domain::{Account, StaffAct};
+use crate::domain::Account;
 use crate::http::pages::addresses::{ACCOUNTS, COMPARISON, COMPARISON_EXPORT};
 use crate::http::pages::chips::RoleNames;
+use crate::http::pages::filters;
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
@@ -199,7 +200,7 @@ pub(super) async fn export_csv(staff: Staff, app: Data<&Arc<App>>, request: &Req
     let query = Query::read(request, KEYS)?;
     let category = query.choice("status", &CATEGORIES)?.unwrap_or(Category::GuildOnly);
     let search = search(&query)?;
-    app.note(&staff.0.account, StaffAct::Export, "", &query.at(COMPARISON)).await?;
+    app.note_export(&staff.0.account, request, &query.at(COMPARISON)).await?;
     let name = CATEGORIES.iter().find(|(_, one)| *one == category).map_or("comparison", |(word, _)| *word);
     let limit = export::ROWS;
     match category.filter(search.clone()) {

@@ -14,6 +14,7 @@ use crate::domain::{ConflictKind, StaffAct};
 use crate::http::pages::App;
 use crate::http::pages::acting::Acting;
 use crate::http::pages::addresses::{ACCOUNTS, CONFLICTS, see_other};
+use crate::http::pages::filters;
 use crate::http::pages::forms::Form;
 use crate::http::pages::query::Query;
 use crate::http::pages::question::Question;
@@ -120,9 +121,11 @@ pub(super) async fn settle(staff: Staff, app: Data<&Arc<App>>, request: &Request
             format!("{} gets {claimed}{from}", open.account.username)
         }
     };
-    acting.note(&app, StaffAct::SettleConflict, &account.to_string(), &detail).await?;
     match app.state.account_desk.settle_conflict(account, decided, app.state.clock.now()).await? {
-        Settlement::Done { .. } => Ok(see_other(CONFLICTS)),
+        Settlement::Done { .. } => {
+            acting.note(&app, StaffAct::SettleConflict, &account.to_string(), &detail).await?;
+            Ok(see_other(CONFLICTS))
+        }
         Settlement::Gone => Err(gone()),
         Settlement::Moved => Err(moved()),
     }

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use askama::Template;
 use poem::http::{StatusCode, header};
-use poem::web::{Data, RemoteAddr};
+use poem::web::Data;
 use poem::{Body, Request, Response, handler};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::form_urlencoded::parse;
 
 use crate::domain::Account;
 use crate::http::pages::App;
-use crate::http::pages::addresses::{DISCORD_LOGIN, LOGIN, own_path, see_other, with_next};
-use crate::http::pages::attempts::{address_key, in_words};
+use crate::http::pages::addresses::{DISCORD_LOGIN, ENDED, LOGIN, own_path, see_other, with_next};
+use crate::http::pages::attempts::in_words;
 use crate::http::pages::forms::Form;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::{Token, landing};
@@ -33,6 +33,8 @@ struct LoginPage<'a> {
     name: &'a str,
     problem: Option<String>,
     no_staff: bool,
+    /// A form was not taken, because the session had ended.
+    ended: bool,
     /// Where a login with Discord begins, if people can log in with it.
     discord: Option<String>,
 }
@@ -45,6 +47,7 @@ impl<'a> LoginPage<'a> {
             name: "",
             problem: None,
             no_staff: false,
+            ended: false,
             discord: app.state.discord.as_ref().map(|_| with_next(DISCORD_LOGIN, next)),
         }
     }
@@ -58,23 +61,24 @@ impl<'a> LoginPage<'a> {
 #[handler]
 pub(super) async fn show(app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
     let query = request.uri().query().unwrap_or_default();
-    let next = parse(query.as_bytes()).find(|(name, _)| name == "next").map(|(_, value)| value.into_owned());
+    let field = |wanted| parse(query.as_bytes()).find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned());
+    let (next, ended) = (field("next"), field(ENDED).is_some());
     let next = next.as_deref().and_then(own_path);
     let viewer = app.viewer(Token::of(request.headers()).as_ref()).await?;
     if let Some(viewer) = viewer.filter(|viewer| viewer.account.is_staff) {
         return Ok(see_other(landing(&viewer.account, next)));
     }
     let no_staff = app.state.accounts.staff().await?.is_empty();
-    LoginPage { no_staff, ..LoginPage::new(&app, next) }.answer(StatusCode::OK)
+    LoginPage { no_staff, ended, ..LoginPage::new(&app, next) }.answer(StatusCode::OK)
 }
 
 /// Takes the form.
 #[handler]
-pub(super) async fn enter(app: Data<&Arc<App>>, request: &Request, peer: &RemoteAddr, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn enter(app: Data<&Arc<App>>, request: &Request, body: Body) -> Result<Response, Refusal> {
     let form = Form::read(request.headers(), body, &app.state.public_url).await?;
     let (name, next) = (form.field("name").trim(), own_path(form.field("next")));
     let page = LoginPage { name, ..LoginPage::new(&app, next) };
-    let keys = Keys { name: name.to_lowercase(), address: address_key(&peer.0) };
+    let keys = Keys { name: name.to_lowercase(), address: app.state.proxies.key(request) };
     if let Err(wait) = keys.take(&app) {
         tracing::warn!(address = keys.address, "a login was put off after too many wrong passwords");
         return too_many(page, wait);

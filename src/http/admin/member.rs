@@ -16,6 +16,7 @@ use crate::http::pages::App;
 use crate::http::pages::addresses::{ACCOUNTS, MEMBERS, RUNS};
 use crate::http::pages::avatar::Avatar;
 use crate::http::pages::chips::{Chip, RoleNames};
+use crate::http::pages::filters;
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
@@ -90,7 +91,7 @@ pub(super) async fn show(
         profile: format!("{PROFILES}{id}"),
         id,
         avatar: Avatar::new(&row.member, app.guild()).large(),
-        name: name(&row),
+        name: row.member.shown_name().into_owned(),
         roles: names.all(&row.member),
         account: row.account.as_ref().map(|(number, name)| (format!("{ACCOUNTS}{number}/"), name.as_str())),
         joined: row.member.joined_at.map(When::from),
@@ -109,9 +110,4 @@ pub(super) async fn show(
         shell: Shell::new(Some(&staff.0), Section::Members),
     };
     Ok(html(StatusCode::OK, page.render()?))
-}
-
-/// Of somebody who was only seen to leave, nothing but the id may be known.
-pub(super) fn name(row: &MemberRow) -> String {
-    Some(row.member.shown_name()).filter(|name| !name.is_empty()).map_or_else(|| row.member.id.to_string(), str::to_owned)
 }

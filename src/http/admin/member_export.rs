@@ -26,7 +26,7 @@ pub(super) fn cells(row: &MemberRow, names: &RoleNames) -> Vec<String> {
     let member = &row.member;
     vec![
         member.id.to_string(),
-        member.shown_name().to_owned(),
+        member.shown_name().into_owned(),
         member.username.clone(),
         member.display_name.clone(),
         member.nickname.clone(),

@@ -128,7 +128,7 @@ impl Row {
             avatar: Avatar::new(&member, guild),
             roles: names.chips(&member),
             // Of somebody who was only seen to leave, nothing but the id may be known.
-            name: Some(member.shown_name()).filter(|name| !name.is_empty()).map_or_else(|| member.id.to_string(), str::to_owned),
+            name: member.shown_name().into_owned(),
             username: member.username,
             is_bot: member.is_bot,
             account: row.account.map(|(number, name)| (format!("{ACCOUNTS}{number}/"), name)),

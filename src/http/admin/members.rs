@@ -11,9 +11,10 @@ use poem::{Request, Response, handler};
 
 use super::member_export::Members;
 use super::member_view::{Head, KEYS, NARROWING, Row, Size, Sought, after, filter, heads, key, order, search, sizes, sought};
-use crate::domain::{GuildRole, StaffAct};
+use crate::domain::GuildRole;
 use crate::http::pages::addresses::{MEMBERS, MEMBERS_EXPORT};
 use crate::http::pages::chips::RoleNames;
+use crate::http::pages::filters;
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
@@ -130,7 +131,7 @@ pub(super) async fn export_csv(staff: Staff, app: Data<&Arc<App>>, request: &Req
     let query = Query::read(request, KEYS)?;
     let filter = MemberFilter { search: search(&query)?, ..filter(&query)? };
     let view = MemberView { filter, order: order(&query)?, after: None, limit: export::ROWS };
-    app.note(&staff.0.account, StaffAct::Export, "", &query.at(MEMBERS)).await?;
+    app.note_export(&staff.0.account, request, &query.at(MEMBERS)).await?;
     let names = RoleNames::new(app.state.read.roles().await?);
     export::answer(&app, "members", Members::new(view, names)).await
 }

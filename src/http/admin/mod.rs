@@ -30,7 +30,7 @@ use poem::{RouteMethod, get, post};
 use super::pages::addresses::{
     ACCOUNT, ACCOUNTS, ACCOUNTS_EXPORT, ADMIN, COMPARISON, COMPARISON_EXPORT, CONFLICTS, LOGIN, MEMBER, MEMBERS, MEMBERS_EXPORT,
     RUN, RUN_CANCEL, RUN_DECIDE, RUN_EVENTS, RUN_EXPORT, RUN_RETRY, RUN_UNDO, RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE, STAFF_LOG,
-    WORKERS,
+    STAFF_LOG_EXPORT, WORKERS,
 };
 
 /// The pages with their addresses.
@@ -59,5 +59,6 @@ pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
         (RUN_DECIDE, post(run::decide)),
         (WORKERS, get(workers::show)),
         (STAFF_LOG, get(staff_log::show)),
+        (STAFF_LOG_EXPORT, get(staff_log::export_csv)),
     ]
 }

@@ -16,6 +16,7 @@ use crate::domain::{DiscordId, Mode, Run, RunId, RunState, Source};
 use crate::http::pages::App;
 use crate::http::pages::addresses::{MEMBERS, RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE};
 use crate::http::pages::assets::RUN_SCRIPT;
+use crate::http::pages::filters;
 use crate::http::pages::query::{PAGE_SIZES, Query};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
@@ -72,7 +73,7 @@ pub(super) async fn asked_by(app: &App, runs: &[Run]) -> Result<Askers, StoreErr
     let member = |row: crate::domain::MemberRow| {
         let id = row.member.id.to_string();
         let address = format!("{MEMBERS}{id}/");
-        (id, (row.member.shown_name().to_owned(), address))
+        (id, (row.member.shown_name().into_owned(), address))
     };
     Ok(Askers(known.into_iter().map(member).collect()))
 }

@@ -5,22 +5,26 @@
 use std::sync::Arc;
 
 use askama::Template;
+use chrono::{NaiveDate, NaiveTime, SecondsFormat};
 use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{Request, Response, handler};
 
 use crate::domain::{StaffAct, StaffEntry, Target};
 use crate::http::pages::App;
-use crate::http::pages::addresses::{ACCOUNTS, MEMBERS, RUNS};
+use crate::http::pages::addresses::{ACCOUNTS, MEMBERS, RUNS, STAFF_LOG, STAFF_LOG_EXPORT, own_path};
+use crate::http::pages::export;
+use crate::http::pages::filters;
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html};
-use crate::store::StaffLogPage;
+use crate::store::{StaffLogPage, StoreError};
 
 /// Every act, in the order of the filter.
-const ACTS: [StaffAct; 17] = [
+const ACTS: [StaffAct; 21] = [
     StaffAct::LogIn,
+    StaffAct::LogOut,
     StaffAct::StartSync,
     StaffAct::UploadList,
     StaffAct::CancelRun,
@@ -37,12 +41,16 @@ const ACTS: [StaffAct; 17] = [
     StaffAct::Deactivate,
     StaffAct::SettleConflict,
     StaffAct::Export,
+    StaffAct::CreateStaff,
+    StaffAct::SetPassword,
+    StaffAct::ImportUsers,
 ];
 
 /// An act as a member of staff would say it.
 pub(super) fn words(act: StaffAct) -> &'static str {
     match act {
         StaffAct::LogIn => "Logged in",
+        StaffAct::LogOut => "Logged out",
         StaffAct::StartSync => "Started a sync from Discord",
         StaffAct::UploadList => "Sent a list from a file",
         StaffAct::CancelRun => "Cancelled a sync",
@@ -59,6 +67,9 @@ pub(super) fn words(act: StaffAct) -> &'static str {
         StaffAct::Deactivate => "Deactivated an account",
         StaffAct::SettleConflict => "Settled a conflict",
         StaffAct::Export => "Exported a list",
+        StaffAct::CreateStaff => "Made a staff account",
+        StaffAct::SetPassword => "Changed a password",
+        StaffAct::ImportUsers => "Imported accounts",
     }
 }
 
@@ -83,11 +94,14 @@ struct Row {
     target: String,
     address: Option<String>,
     detail: String,
+    /// The view that was taken away as a file.
+    view: Option<String>,
 }
 
 impl Row {
     fn new(entry: StaffEntry, query: &Query) -> Self {
         let address = address(&entry);
+        let view = own_path(&entry.detail).filter(|_| entry.act == StaffAct::Export).map(str::to_owned);
         Self {
             at: entry.at.into(),
             name: entry.name,
@@ -96,6 +110,7 @@ impl Row {
             target: entry.target,
             address,
             detail: entry.detail,
+            view,
         }
     }
 }
@@ -113,6 +128,13 @@ struct StaffLogPageView<'a> {
     shell: Shell<'a>,
     choices: Vec<Choice>,
     account: String,
+    /// Whose acts alone are shown.
+    whose: Option<String>,
+    /// Where everybody's are.
+    everybody: String,
+    from: String,
+    to: String,
+    export: String,
     /// Only some acts are asked for.
     is_narrowed: bool,
     rows: Vec<Row>,
@@ -120,29 +142,98 @@ struct StaffLogPageView<'a> {
     next: Option<String>,
 }
 
+/// What an address may ask of the log.
+const KEYS: &[&str] = &["account", "act", "from", "to"];
+
+fn number(text: &str, name: &str) -> Result<i64, Refusal> {
+    text.parse().map_err(|_| Refusal::Query(format!("“{name}” must be a number.")))
+}
+
+/// What an address asks for, from the newest on.
+fn page(query: &Query) -> Result<StaffLogPage, Refusal> {
+    let account = Some(query.text("account")).filter(|text| !text.is_empty());
+    let day = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
+    Ok(StaffLogPage {
+        account: account.map(|text| number(text, "account")).transpose()?,
+        act: query.choice("act", &ACTS.map(|act| (act.as_str(), act)))?,
+        since: query.date("from")?.map(day),
+        // The whole last day.
+        until: query.date("to")?.and_then(|last| last.succ_opt()).map(day),
+        before: None,
+        limit: export::ROWS,
+    })
+}
+
+/// What the account is called whose acts alone are asked for.
+async fn whose(app: &App, account: Option<i64>, acts: &[StaffEntry]) -> Result<Option<String>, Refusal> {
+    let Some(account) = account else { return Ok(None) };
+    if let Some(act) = acts.first() {
+        return Ok(Some(act.name.clone()));
+    }
+    let known = app.state.account_lists.account(account).await?;
+    Ok(Some(known.map_or_else(|| format!("account {account}"), |row| row.account.username)))
+}
+
+/// The log as rows of CSV, from the newest to the oldest.
+struct Entries {
+    /// The next page; `None` when there is none.
+    page: Option<StaffLogPage>,
+}
+
+impl export::Pages for Entries {
+    const COLUMNS: &'static [&'static str] = &["at", "account", "name", "act", "target", "detail"];
+
+    async fn next(&mut self, app: &App) -> Result<Vec<Vec<String>>, StoreError> {
+        let Some(page) = &mut self.page else { return Ok(Vec::new()) };
+        let acts = app.state.staff_log.acts(page).await?;
+        match acts.last() {
+            Some(last) => page.before = Some(last.id),
+            None => self.page = None,
+        }
+        let cells = |entry: StaffEntry| {
+            let account = entry.account.map(|account| account.to_string()).unwrap_or_default();
+            let at = entry.at.to_rfc3339_opts(SecondsFormat::Micros, true);
+            vec![at, account, entry.name, entry.act.as_str().to_owned(), entry.target, entry.detail]
+        };
+        Ok(acts.into_iter().map(cells).collect())
+    }
+}
+
+/// The log as CSV.
+#[handler]
+pub(super) async fn export_csv(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
+    let query = Query::read(request, KEYS)?;
+    let page = page(&query)?;
+    app.note_export(&staff.0.account, request, &query.at(STAFF_LOG)).await?;
+    export::answer(&app, "staff_log", Entries { page: Some(page) }).await
+}
+
 /// The log.
 #[handler]
 pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
-    let query = Query::read(request, &["account", "act"])?;
-    let number = |text: &str, name| text.parse().map_err(|_| Refusal::Query(format!("“{name}” must be a number.")));
-    let act = query.choice("act", &ACTS.map(|act| (act.as_str(), act)))?;
-    let account = Some(query.text("account")).filter(|text| !text.is_empty());
-    let account = account.map(|text| number(text, "account")).transpose()?;
-    let before = query.after()?.map(|text| number(text, "after")).transpose()?;
+    let query = Query::read(request, KEYS)?;
     let size = query.page_size()?;
+    let before = query.after()?.map(|text| number(text, "after")).transpose()?;
     // One row more than is shown says whether there is a next page.
-    let mut acts = app.state.staff_log.acts(&StaffLogPage { account, act, before, limit: size + 1 }).await?;
+    let asked = StaffLogPage { before, limit: size + 1, ..page(&query)? };
+    let mut acts = app.state.staff_log.acts(&asked).await?;
+    let whose = whose(&app, asked.account, &acts).await?;
     let shown = usize::try_from(size).unwrap_or(usize::MAX);
     let has_more = acts.len() > shown;
     acts.truncate(shown);
     let page = StaffLogPageView {
         shell: Shell::new(Some(&staff.0), Section::StaffLog),
         choices: ACTS
-            .map(|one| Choice { word: one.as_str(), words: words(one), is_chosen: act == Some(one) })
+            .map(|one| Choice { word: one.as_str(), words: words(one), is_chosen: asked.act == Some(one) })
             .into_iter()
             .collect(),
         account: query.text("account").to_owned(),
-        is_narrowed: query.is_narrowed(&["account", "act"]),
+        whose,
+        everybody: query.with("account", ""),
+        from: query.text("from").to_owned(),
+        to: query.text("to").to_owned(),
+        export: query.at(STAFF_LOG_EXPORT),
+        is_narrowed: query.is_narrowed(KEYS),
         first: (!query.is_first()).then(|| query.first()),
         next: acts.last().filter(|_| has_more).map(|last| query.next(&last.id.to_string())),
         rows: acts.into_iter().map(|entry| Row::new(entry, &query)).collect(),

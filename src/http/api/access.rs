@@ -26,16 +26,11 @@ impl Api {
     }
 
     fn wrong_key(&self, request: &Request) -> Problem {
-        match self.wrong_keys.take(&client(request), self.state.clock.now()) {
+        match self.wrong_keys.take(&self.state.proxies.key(request), self.state.clock.now()) {
             Ok(()) => Problem::wrong_key(),
             Err(wait) => Problem::too_many_wrong_keys(wait),
         }
     }
-}
-
-/// The address a request comes from, without its port, of which one client has many.
-pub(super) fn client(request: &Request) -> String {
-    request.remote_addr().as_socket_addr().map(|address| address.ip().to_string()).unwrap_or_default()
 }
 
 /// A header as text, trimmed.

@@ -30,6 +30,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::throttle::Throttle;
+use super::visitor::TrustedProxies;
 use crate::domain::Clock;
 use crate::intake::{Follow, Intake};
 use crate::store::Read;
@@ -54,6 +55,8 @@ pub struct ApiState {
     pub asks_discord: bool,
     /// How long a POST waits for its run.
     pub wait: Duration,
+    /// Who may say where requests come from.
+    pub proxies: TrustedProxies,
     /// Wrong keys a minute from one address that are answered 401; further ones 429.
     pub wrong_keys: u32,
     /// Set once the process is stopping: it is no longer ready.
@@ -73,6 +76,7 @@ struct Api {
 /// The addresses under `/api/` and the probes.
 #[must_use]
 pub fn routes(state: ApiState) -> impl Endpoint<Output = Response> {
+    let proxies = state.proxies.clone();
     let wrong_keys = Throttle::new(state.wrong_keys, Duration::from_mins(1), THROTTLED);
     let api = Arc::new(Api { state, wrong_keys });
     Route::new()
@@ -90,13 +94,13 @@ pub fn routes(state: ApiState) -> impl Endpoint<Output = Response> {
         .at("/healthz", get(health::live))
         .at("/readyz", get(health::ready))
         .data(api)
-        .around(told)
+        .around(move |endpoint, request| told(endpoint, request, proxies.clone()))
 }
 
 /// Gives every refusal the form of a problem, and logs it in one line that holds nothing of the request but its address.
-async fn told<E: Endpoint>(endpoint: Arc<E>, request: Request) -> poem::Result<Response> {
+async fn told<E: Endpoint>(endpoint: Arc<E>, request: Request, proxies: TrustedProxies) -> poem::Result<Response> {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let client = access::client(&request);
+    let client = proxies.visitor(&request);
     let response = match endpoint.call(request).await {
         Ok(response) => response.into_response(),
         Err(error) if error.is::<NotFoundError>() => Problem::not_found("There is nothing at this address.").into_response(),

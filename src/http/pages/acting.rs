@@ -1,7 +1,7 @@
 //! What staff do: who may, with which form, and the note in the log.
 //!
-//! Enters: a form that a member of staff sent. Leaves: an [`Acting`], by which an act is noted before it is done; or a refusal, and
-//! nothing was done.
+//! Enters: a form that a member of staff sent. Leaves: an [`Acting`], by which an act is noted; or a refusal, and nothing was done. What
+//! files a run is noted with it, in one transaction; anything else once it came about.
 
 use poem::{Body, Request};
 
@@ -32,7 +32,7 @@ impl Acting {
         if viewer.account.is_superuser { Ok(viewer) } else { Err(Refusal::MayNotAct) }
     }
 
-    /// Notes what is about to be done.
+    /// Notes what was done.
     pub(in crate::http) async fn note(&self, app: &App, act: StaffAct, target: &str, detail: &str) -> Result<(), Refusal> {
         Ok(app.note(&self.viewer.account, act, target, detail).await?)
     }
@@ -48,6 +48,10 @@ impl Acting {
     }
 }
 
+/// Goes with a request that asks for an answer's head alone: the router passes it on as a GET.
+#[derive(Clone, Copy)]
+pub(in crate::http) struct HeadOnly;
+
 /// As [`Acting::note_of_run`], where there is no form to speak of.
 pub(in crate::http) fn note_of_run(viewer: &Viewer, act: StaffAct, target: Option<RunId>, detail: String) -> StaffNote {
     StaffNote { account: viewer.account.id, name: viewer.account.username.clone(), act, target, detail }
@@ -56,7 +60,12 @@ pub(in crate::http) fn note_of_run(viewer: &Viewer, act: StaffAct, target: Optio
 impl App {
     /// Notes an act of staff.
     pub(in crate::http) async fn note(&self, who: &Account, act: StaffAct, target: &str, detail: &str) -> Result<(), StoreError> {
-        let entry = NewStaffEntry { account: who.id, name: &who.username, act, target, detail };
+        let entry = NewStaffEntry { account: Some(who.id), name: &who.username, act, target, detail };
         self.state.staff_log.note_act(entry, self.state.clock.now()).await
+    }
+
+    /// Notes that somebody takes a list away, whose view is at `address`. Whoever asks for its head alone takes nothing.
+    pub(in crate::http) async fn note_export(&self, who: &Account, request: &Request, address: &str) -> Result<(), StoreError> {
+        if request.data::<HeadOnly>().is_some() { Ok(()) } else { self.note(who, StaffAct::Export, "", address).await }
     }
 }

@@ -17,6 +17,7 @@ pub(in crate::http) const ACCOUNT: &str = "/admin/accounts/user/:id/";
 pub(in crate::http) const ACCOUNTS_EXPORT: &str = "/admin/accounts/user/export.csv";
 pub(in crate::http) const CONFLICTS: &str = "/admin/accounts/user/conflicts/";
 pub(in crate::http) const STAFF_LOG: &str = "/admin/log/";
+pub(in crate::http) const STAFF_LOG_EXPORT: &str = "/admin/log/export.csv";
 pub(in crate::http) const WORKERS: &str = "/admin/workers/";
 pub(in crate::http) const RUNS: &str = "/admin/sync/";
 pub(in crate::http) const RUN: &str = "/admin/sync/:id/";
@@ -35,6 +36,9 @@ pub(in crate::http) const DISCORD_LOGIN: &str = "/accounts/discord/login/";
 /// Where Discord sends people back to. It is registered there, behind the public address of the pages.
 pub const DISCORD_CALLBACK: &str = "/accounts/discord/login/callback/";
 
+/// In the address of the login: a form was not taken, because the session had ended.
+pub(in crate::http) const ENDED: &str = "ended";
+
 /// Longest address that is kept through a login. Bytes.
 const MAX_NEXT: usize = 2_000;
 
@@ -50,6 +54,12 @@ pub(in crate::http) fn with_next(login: &str, next: Option<&str>) -> String {
         None | Some("" | "/" | ADMIN) => login.to_owned(),
         Some(next) => format!("{login}?next={}", byte_serialize(next.as_bytes()).collect::<String>()),
     }
+}
+
+/// The login for whoever is not logged in, or not any more. It says so if what they sent was not taken.
+pub(in crate::http) fn login_after(next: Option<&str>, has_acted: bool) -> String {
+    let login = with_next(LOGIN, next);
+    if has_acted { format!("{login}{}{ENDED}=1", if login.contains('?') { '&' } else { '?' }) } else { login }
 }
 
 /// Sends the browser on with a GET.

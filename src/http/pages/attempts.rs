@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use poem::Addr;
 use tokio::sync::Semaphore;
 
 use crate::config;
@@ -14,8 +13,8 @@ use crate::http::throttle::Throttle;
 const WINDOW: Duration = Duration::from_mins(15);
 /// Names, and addresses, that are remembered by each limit.
 const KEYS: usize = 4_096;
-/// Logins with Discord that one address may begin in a window and not bring to an end. They cost us nothing, and behind a proxy all
-/// visitors share one address, so it is generous.
+/// Logins with Discord that one address may begin in a window and not bring to an end. They cost us nothing, and behind a proxy that is
+/// not named in the settings all visitors share one address, so it is generous.
 const BEGUN: u32 = 300;
 /// Logins that wait for Discord at once; each may take as long as two of its answers.
 const AT_DISCORD: usize = 32;
@@ -47,15 +46,6 @@ impl Attempts {
     }
 }
 
-/// The peer without its port. Of an IPv6 address the first half: whoever has one has the rest of that network too.
-pub(in crate::http) fn address_key(peer: &Addr) -> String {
-    match peer.as_socket_addr().map(|address| address.ip().to_canonical()) {
-        Some(std::net::IpAddr::V6(ip)) => format!("{:x}/64", ip.to_bits() >> 64),
-        Some(ip) => ip.to_string(),
-        None => peer.to_string(),
-    }
-}
-
 /// A wait as `Retry-After` takes it, in seconds, and as a person does.
 pub(in crate::http) fn in_words(wait: Duration) -> (u64, String) {
     let seconds = wait.as_secs() + 1;
@@ -68,15 +58,6 @@ pub(in crate::http) fn in_words(wait: Duration) -> (u64, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_are_counted_without_port_and_by_network() {
-        let key = |address: &str| address_key(&Addr::socket(address.parse().unwrap()));
-        assert_eq!(key("192.0.2.7:4711"), "192.0.2.7");
-        assert_eq!(key("[::ffff:192.0.2.7]:1"), "192.0.2.7");
-        assert_eq!(key("[2001:db8:1:2:3:4:5:6]:1"), key("[2001:db8:1:2::1]:2"));
-        assert_ne!(key("[2001:db8:1:2::1]:1"), key("[2001:db8:1:3::1]:1"));
-    }
 
     #[test]
     fn waits_are_never_shorter_than_said() {

@@ -5,7 +5,7 @@
 use askama::Template;
 use askama::filters::HtmlSafe;
 
-use crate::domain::{DiscordId, Member};
+use crate::domain::{DiscordId, Member, is_visible};
 
 const CDN: &str = "https://cdn.discordapp.com";
 
@@ -28,7 +28,7 @@ impl HtmlSafe for Avatar {}
 impl Avatar {
     /// As `guild` sees the member; where no guild is set, as everybody does.
     pub(in crate::http) fn new(member: &Member, guild: Option<DiscordId>) -> Self {
-        Self { address: address(member, guild), initial: initial(member.shown_name()), tone: tone(member.id) }
+        Self { address: address(member, guild), initial: initial(&member.shown_name()), tone: tone(member.id) }
     }
 
     /// The same in a size for a page of its own.
@@ -37,9 +37,9 @@ impl Avatar {
     }
 }
 
-/// The first letter or digit of a name; most scripts have one.
+/// The first letter or digit of a name; most scripts have one. Some letters fill a place and show nothing.
 fn initial(name: &str) -> char {
-    name.chars().find(|c| c.is_alphanumeric()).and_then(|c| c.to_uppercase().next()).unwrap_or('#')
+    name.chars().find(|c| c.is_alphanumeric() && is_visible(*c)).and_then(|c| c.to_uppercase().next()).unwrap_or('#')
 }
 
 /// Discord's rule for the colour of its default pictures.
@@ -109,6 +109,11 @@ mod tests {
         assert_eq!(of(MOVING, "", Some(41)), format!("avatars/80351110224678912/{MOVING}.webp?size=64&animated=true"));
         assert_eq!(of(STILL, "", Some(41)), format!("avatars/80351110224678912/{STILL}.png?size=64"));
         assert_eq!(of(STILL, MOVING, None), format!("avatars/80351110224678912/{STILL}.png?size=64"));
+    }
+
+    #[test]
+    fn the_initial_can_be_seen() {
+        assert_eq!(["\u{3164}\u{ffa0} élan", "🙂 7", "…"].map(initial), ['É', '7', '#']);
     }
 
     #[test]

@@ -13,9 +13,10 @@ use std::time::Duration;
 use poem::Body;
 use poem::error::ReadBodyError;
 use poem::http::{HeaderMap, header};
-use url::Url;
 use url::form_urlencoded::parse;
+use url::{Position, Url};
 
+use super::addresses::own_path;
 use super::refusal::Refusal;
 
 /// Largest form. Bytes.
@@ -70,7 +71,17 @@ pub(super) fn is_our_own(headers: &HeaderMap, public_url: &str) -> bool {
         return matches!(site, "same-origin" | "none");
     }
     let Some(origin) = text(headers, header::ORIGIN.as_str()) else { return true };
-    let Ok(origin) = Url::parse(origin) else { return false };
+    Url::parse(origin).is_ok_and(|origin| is_own_origin(headers, public_url, &origin))
+}
+
+/// The page of ours that a form was sent from, as far as the browser says.
+pub(super) fn page_of_form(headers: &HeaderMap, public_url: &str) -> Option<String> {
+    let page = Url::parse(text(headers, header::REFERER.as_str())?).ok()?;
+    let path = &page[Position::BeforePath..Position::AfterQuery];
+    own_path(path).filter(|_| is_own_origin(headers, public_url, &page)).map(str::to_owned)
+}
+
+fn is_own_origin(headers: &HeaderMap, public_url: &str, origin: &Url) -> bool {
     let is_public = Url::parse(public_url).is_ok_and(|public| public.origin() == origin.origin());
     let asked = text(headers, header::HOST.as_str()).and_then(|host| Url::parse(&format!("{}://{host}", origin.scheme())).ok());
     is_public || asked.is_some_and(|asked| asked.origin().is_tuple() && asked.origin() == origin.origin())
@@ -91,6 +102,21 @@ mod tests {
         assert!(judged(&[("sec-fetch-site", "none")]));
         assert!(!judged(&[("sec-fetch-site", "same-site")]));
         assert!(!judged(&[("sec-fetch-site", "cross-site"), ("origin", "https://members.example.org")]));
+    }
+
+    #[test]
+    fn the_way_back_is_a_page_of_ours() {
+        let page = |referer: &'static str| {
+            let pairs = [("referer", referer), ("host", "127.0.0.1:8080")];
+            let headers = pairs.into_iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+            page_of_form(&headers, "https://members.example.org")
+        };
+        assert_eq!(page("https://members.example.org/admin/sync/?deltas=1#top").as_deref(), Some("/admin/sync/?deltas=1"));
+        assert_eq!(page("http://127.0.0.1:8080/admin/sync/").as_deref(), Some("/admin/sync/"));
+        for foreign in ["https://evil.example/admin/", "https://members.example.org//evil.example/", "/admin/", "null", "data:,x"]
+        {
+            assert_eq!(page(foreign), None, "{foreign}");
+        }
     }
 
     #[test]

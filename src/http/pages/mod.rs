@@ -15,6 +15,7 @@ pub(in crate::http) mod board;
 pub(in crate::http) mod chips;
 pub(in crate::http) mod export;
 pub(in crate::http) mod file_form;
+pub(in crate::http) mod filters;
 pub(in crate::http) mod forms;
 pub(in crate::http) mod not_taken;
 pub(in crate::http) mod query;
@@ -31,6 +32,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::password::PasswordCheck;
+use super::visitor::TrustedProxies;
 use crate::config;
 use crate::discord::{OAuth, Rest};
 use crate::domain::{Clock, DiscordId, Random};
@@ -88,6 +90,8 @@ pub struct PagesState {
     pub login: config::Login,
     /// The application at Discord; `None` while nobody can log in with Discord.
     pub discord: Option<OAuth>,
+    /// Who may say where requests come from.
+    pub proxies: TrustedProxies,
     /// The address people reach the pages under, without a slash at its end. With `https:` cookies are marked `Secure`.
     pub public_url: String,
 }

@@ -10,7 +10,7 @@ use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
 use poem::http::{StatusCode, header};
 
 use super::App;
-use super::addresses::{ACCOUNTS, LOGIN, ME, MEMBERS, RUNS, allowed, see_other, with_next};
+use super::addresses::{ACCOUNTS, LOGIN, ME, MEMBERS, RUNS, allowed, login_after, see_other};
 use super::session::{Token, Viewer};
 use super::shell::{Section, Shell, html};
 use crate::http::password::Busy;
@@ -23,6 +23,8 @@ pub(in crate::http) enum Refusal {
     Stranger {
         /// Where the visitor wanted to go.
         next: Option<String>,
+        /// They sent a form that was not taken.
+        has_acted: bool,
     },
     #[error("not a staff account")]
     NotStaff,
@@ -119,8 +121,8 @@ pub(in crate::http) async fn answer(app: &Arc<App>, error: poem::Error, token: O
     if status.is_server_error() && !matches!(refusal, Some(Refusal::Told(told)) if told.log.is_empty()) {
         tracing::error!(path, status = status.as_u16(), "a page could not be shown: {error}");
     }
-    if let Some(Refusal::Stranger { next }) = refusal {
-        return see_other(&with_next(LOGIN, next.as_deref()));
+    if let Some(Refusal::Stranger { next, has_acted }) = refusal {
+        return see_other(&login_after(next.as_deref(), *has_acted));
     }
     // With the ledger away, asking it who is looking would only make the visitor wait again.
     let viewer = if status.is_server_error() { None } else { app.viewer(token.as_ref()).await.ok().flatten() };

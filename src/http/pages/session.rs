@@ -17,7 +17,8 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::App;
-use super::addresses::{ADMIN, ME, see_other};
+use super::addresses::{ADMIN, ME, allowed, see_other};
+use super::forms::page_of_form;
 use super::refusal::Refusal;
 use crate::domain::{Account, StaffAct};
 use crate::store::StoreError;
@@ -151,10 +152,20 @@ impl<'a> FromRequest<'a> for Person {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
         let app = Data::<&Arc<App>>::from_request_without_body(request).await?;
         let viewer = app.viewer(Token::of(request.headers()).as_ref()).await.map_err(Refusal::from)?;
-        let wanted = || request.uri().path_and_query().filter(|_| matches!(*request.method(), Method::GET | Method::HEAD));
-        let viewer = viewer.ok_or_else(|| Refusal::Stranger { next: wanted().map(ToString::to_string) })?;
-        Ok(Self(viewer))
+        viewer.map(Self).ok_or_else(|| stranger(request, &app.state.public_url).into())
     }
+}
+
+/// Sends a stranger to the login, which leads back to the page they wanted, or to the one whose form they sent.
+fn stranger(request: &Request, public_url: &str) -> Refusal {
+    let has_acted = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let next = if has_acted {
+        page_of_form(request.headers(), public_url)
+            .filter(|page| allowed(page.split('?').next().unwrap_or_default()).contains(&Method::GET))
+    } else {
+        request.uri().path_and_query().map(ToString::to_string)
+    };
+    Refusal::Stranger { next, has_acted }
 }
 
 /// A logged-in member of staff; a page that takes one is shown to nobody else.

@@ -29,7 +29,8 @@ pub(super) async fn insert_of_run(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let target = note.target.unwrap_or(run).to_string();
-    let entry = NewStaffEntry { account: note.account, name: &note.name, act: note.act, target: &target, detail: &note.detail };
+    let entry =
+        NewStaffEntry { account: Some(note.account), name: &note.name, act: note.act, target: &target, detail: &note.detail };
     insert(connection, entry, now).await
 }
 
@@ -47,6 +48,12 @@ impl Sqlite {
         }
         if let Some(act) = page.act {
             query.push(" AND act = ").push_bind(act.as_str());
+        }
+        if let Some(time) = page.since {
+            query.push(" AND at >= ").push_bind(micros(time));
+        }
+        if let Some(time) = page.until {
+            query.push(" AND at < ").push_bind(micros(time));
         }
         if let Some(before) = page.before {
             query.push(" AND id < ").push_bind(before);

@@ -4,6 +4,7 @@ mod check;
 mod check_discord;
 mod demo;
 mod help;
+mod proxies;
 mod serve;
 mod serve_discord;
 mod settings;

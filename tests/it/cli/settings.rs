@@ -9,6 +9,8 @@ async fn a_wrong_setting_is_named_with_its_fault_and_the_remedy() {
         ("GUILD_ID", "my guild", &["guild.id", "GUILD_ID", "no Discord id", "Copy Server ID"][..]),
         ("HTTP_BIND", "localhost", &["http.bind", "HTTP_BIND", "127.0.0.1:8080"]),
         ("PUBLIC_URL", "members.example.org", &["http.public_url", "PUBLIC_URL", "https://"]),
+        ("GUILDSYNC__HTTP__TRUSTED_PROXIES", "127.0.0.1, proxy", &["http.trusted_proxies", "\"proxy\"", "10.0.0.0/8"]),
+        ("GUILDSYNC__HTTP__TRUSTED_PROXIES", "0.0.0.0/0", &["http.trusted_proxies", "everybody", "your own proxies"]),
         ("DATABASE_URL", "mysql://root@db/x", &["database.url", "DATABASE_URL", "sqlite://", "postgres://"]),
         ("REDIS_URL", "http://cache", &["redis.url", "REDIS_URL", "redis://"]),
         ("GUILDSYNC__GUARD__SHARE", "1.5", &["guard.share", "1.5", "from 0 to 1"]),
@@ -29,6 +31,7 @@ async fn a_wrong_setting_is_named_with_its_fault_and_the_remedy() {
         ("[guard]\nroof = 1\n", &["guard.roof", "does not exist", "floor"][..]),
         ("[roof]\nfloor = 1\n", &["roof", "does not exist", "guard"]),
         ("[guard]\nfloor = \"many\"\n", &["guard.floor"]),
+        ("[http]\ntrusted_proxies = \"127.0.0.1\"\n", &["http.trusted_proxies"]),
         ("[guard\n", &["TOML"]),
     ] {
         let file = home.file("bad.toml", text);
@@ -74,6 +77,10 @@ async fn what_comes_later_wins() {
     assert_eq!(value(&home, file, "bind").await, "\"127.0.0.1:1\"");
     assert_eq!(value(&home, file, "floor").await, "1000");
     assert_eq!(value(&home, file, "share").await, "0.2");
+    let many = home.with("GUILDSYNC__HTTP__TRUSTED_PROXIES", "127.0.0.1,10.0.0.0/8");
+    assert_eq!(value(&many, file, "trusted_proxies").await, r#"["127.0.0.1", "10.0.0.0/8"]"#);
+    let home = many.with("GUILDSYNC__HTTP__TRUSTED_PROXIES", "");
+    assert_eq!(value(&home, file, "trusted_proxies").await, "[]");
     let home = home.with("GUILDSYNC__HTTP__BIND", "127.0.0.1:2");
     assert_eq!(value(&home, file, "bind").await, "\"127.0.0.1:2\"");
     // The last plain variable names a port that cannot be had; the flag still wins over it.

@@ -1,5 +1,7 @@
 //! Staff accounts.
 
+use sqlx::{Connection as _, SqliteConnection};
+
 use super::Home;
 
 #[tokio::test]
@@ -12,6 +14,23 @@ async fn accounts_are_made_listed_and_given_new_passwords() {
     let list = home.run(["staff", "list"]).await.exits(0);
     insta::assert_snapshot!("staff_accounts", list.out);
     home.fed(["staff", "passwd", "anna", "--password-stdin"], "another horse\r\n").await.exits(0).says(&["anna", "changed"]);
+}
+
+#[tokio::test]
+async fn what_is_done_here_stands_in_the_log_of_staff() {
+    let home = Home::new();
+    home.fed(["staff", "create", "anna", "--password-stdin"], "correct horse\n").await.exits(0);
+    home.fed(["staff", "create", "ANNA", "--password-stdin"], "correct horse\n").await.exits(2);
+    home.fed(["staff", "passwd", "anna", "--password-stdin"], "another horse\n").await.exits(0);
+    home.fed(["staff", "passwd", "ben", "--password-stdin"], "another horse\n").await.exits(2);
+    let file = home.file("users.csv", "username,email,discord_id\nben,,\n");
+    home.run(["users", "import", file.to_str().unwrap()]).await.exits(0);
+    let database = format!("sqlite://{}", home.folder.path().join("guildsync.db").display());
+    let mut connection = SqliteConnection::connect(&database).await.unwrap();
+    let query =
+        "SELECT act || ' ' || target || ' ' || detail FROM staff_log WHERE account IS NULL AND name = 'command line' ORDER BY id";
+    let noted: Vec<String> = sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap();
+    assert_eq!(noted, ["create_staff 1 anna", "set_password  anna", "import_users  1 lines: 1 created, 0 updated"]);
 }
 
 #[tokio::test]

@@ -192,7 +192,7 @@ impl Desk {
 
     /// What staff did but log in, the latest first: the act, the end of its target, and more.
     async fn log(&self) -> Vec<String> {
-        let page = StaffLogPage { account: None, act: None, before: None, limit: 50 };
+        let page = StaffLogPage { limit: 50, ..StaffLogPage::default() };
         let acts = self.running.stores.staff_log.acts(&page).await.unwrap();
         let told = acts.into_iter().filter(|act| act.act.as_str() != "log_in");
         told.map(|act| format!("{} {} {} {}", act.name, act.act, act.target, act.detail).trim_end().to_owned()).collect()

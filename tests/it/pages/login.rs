@@ -52,6 +52,12 @@ async fn over_https_the_cookie_is_secure() {
     seed::people(&site.ledger).await;
     let answer = site.log_in("anna", PASSWORD).await;
     assert!(answer.header("set-cookie").ends_with("HttpOnly; SameSite=Lax; Secure; Path=/"), "{}", answer.header("set-cookie"));
+    assert_eq!(answer.header("strict-transport-security"), "max-age=31536000");
+    assert_eq!(
+        Site::empty().await.get(LOGIN).await.header("strict-transport-security"),
+        "",
+        "there is no https to come back with"
+    );
 }
 
 #[tokio::test]
@@ -116,6 +122,28 @@ async fn right_passwords_are_never_counted() {
     for _ in 0..12 {
         assert_eq!(site.log_in("anna", PASSWORD).await.status, StatusCode::SEE_OTHER);
     }
+}
+
+#[tokio::test]
+async fn a_form_that_comes_after_the_session_leads_back_to_its_page() {
+    let mut site = Site::as_superuser().await;
+    site.clock.advance(TimeDelta::minutes(31));
+    let sent = async |site: &mut Site, referer: &str| {
+        let answer = site.post("/admin/accounts/user/2/", &[("referer", referer)], &[("change", "grant_staff")]).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER);
+        answer.header("location").to_owned()
+    };
+    let login = sent(&mut site, "http://127.0.0.1:8080/admin/accounts/user/2/?x=1#y").await;
+    assert_eq!(login, "/admin/login/?next=%2Fadmin%2Faccounts%2Fuser%2F2%2F%3Fx%3D1&ended=1");
+    let page = site.get(&login).await;
+    assert!(page.body.contains("Your session had ended, so nothing was done."), "{}", page.body);
+    assert!(page.body.contains(r#"name="next" value="/admin/accounts/user/2/?x=1""#), "{}", page.body);
+    for elsewhere in
+        ["", "https://evil.example/admin/", "http://127.0.0.1:8080//evil.example", "http://127.0.0.1:8080/accounts/logout/"]
+    {
+        assert_eq!(sent(&mut site, elsewhere).await, "/admin/login/?ended=1", "{elsewhere}");
+    }
+    assert!(!site.get(LOGIN).await.body.contains("had ended"));
 }
 
 #[tokio::test]

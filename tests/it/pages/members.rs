@@ -227,6 +227,7 @@ async fn an_export_is_the_filtered_list_and_no_formula() {
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.header("content-type"), "text/csv; charset=utf-8; header=present");
     assert_eq!(answer.header("content-disposition"), "attachment; filename=\"members.csv\"");
+    assert!(answer.body.starts_with("\u{feff}discord_id,"), "spreadsheets read UTF-8: {}", answer.body);
     insta::assert_snapshot!("members_csv", answer.body.replace('\r', "␍"));
 
     let log = site.get("/admin/log/?act=export").await;
@@ -235,6 +236,28 @@ async fn an_export_is_the_filtered_list_and_no_formula() {
     assert_eq!(nobody.get(&format!("{LIST}export.csv")).await.status, StatusCode::SEE_OTHER);
     nobody.log_in("ben", super::PASSWORD).await;
     assert_eq!(nobody.get(&format!("{LIST}export.csv")).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn who_has_a_blank_name_can_be_seen_and_opened() {
+    let mut site = Site::as_staff().await;
+    let mut members = vec![member(101, "nelly"), member(102, "\u{3164}"), member(103, "carl"), member(104, "pat")];
+    members[0].nickname = "   ".into();
+    members[1].nickname = "\u{3164}\u{200b}\u{2800}".into();
+    members[2].display_name = "an\u{200b}na\u{202e}".into();
+    members[3].nickname = "pat ❤️".into();
+    seed::members(&site.stores, &members, &[]).await;
+    let page = site.get(LIST).await.body;
+    for shown in [r#"title="nelly">nelly</bdi>"#, r#"title="102">102</bdi>"#, "title=\"an\u{200b}na\">an\u{200b}na\u{202e}</bdi>"]
+    {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    let marks = page.matches("hidden characters</span>").count();
+    assert_eq!(marks, 2, "of 103 and of the username of 102, not of an emoji: {page}");
+    let one = site.get(&format!("{LIST}102/")).await.body;
+    assert!(one.contains("<title>102 · guildsync</title>"), "{one}");
+    let one = site.get(&format!("{LIST}103/")).await.body;
+    assert!(one.contains("<title>an\u{200b}na · guildsync</title>"), "a title cannot be turned: {one}");
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ use std::time::Duration;
 use guildsync::config::{Config, Environment, Flags};
 use guildsync::discord::{OAuth, OAuthOptions, Rest};
 use guildsync::domain::{Clock, DiscordId, ManualClock};
-use guildsync::http::{DISCORD_CALLBACK, PagesState, page_routes};
+use guildsync::http::{DISCORD_CALLBACK, PagesState, TrustedProxies, page_routes};
 use guildsync::intake::{Follow, Intake, IntakeLimits};
 use guildsync::queue::Queue;
 use guildsync::store::Stores;
@@ -167,6 +167,7 @@ impl Site {
             random: Arc::new(move || [drawn.fetch_add(1, Ordering::Relaxed); 32]),
             login: guildsync::config::Login { require_member, ..login },
             discord,
+            proxies: TrustedProxies::default(),
             public_url: public_url.to_owned(),
         };
         Self { pages: Arc::new(page_routes(state).boxed()), ledger, stores, clock, cookie: None, begun: None }
@@ -237,7 +238,7 @@ impl Site {
         site.log_in("ben", PASSWORD).await;
         assert_eq!(site.act(path, fields).await.status, StatusCode::FORBIDDEN);
         site.cookie = None;
-        assert_eq!(site.post(path, &[], fields).await.header("location"), LOGIN);
+        assert_eq!(site.post(path, &[], fields).await.header("location"), format!("{LOGIN}?ended=1"));
         assert_eq!(site.ledger.number("SELECT count(*) FROM staff_log WHERE act <> 'log_in'").await, 0, "nothing was done");
     }
 

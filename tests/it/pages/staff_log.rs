@@ -2,7 +2,7 @@
 
 use guildsync::domain::StaffAct;
 use guildsync::store::{DiscordLogin, NewStaffEntry};
-use poem::http::StatusCode;
+use poem::http::{Method, StatusCode};
 
 use super::members::link;
 use super::seed::{id, start};
@@ -11,7 +11,7 @@ use super::{PASSWORD, Site};
 const LOG: &str = "/admin/log/";
 
 async fn note(site: &Site, account: i64, name: &str, act: StaffAct, target: &str, detail: &str) {
-    let entry = NewStaffEntry { account, name, act, target, detail };
+    let entry = NewStaffEntry { account: Some(account), name, act, target, detail };
     site.stores.staff_log.note_act(entry, start()).await.unwrap();
 }
 
@@ -77,6 +77,42 @@ async fn what_the_log_does_not_know_is_named() {
         let answer = site.get(&format!("{LOG}?{query}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
         assert!(answer.body.contains(named), "{query}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn the_log_says_whose_acts_it_shows_and_is_narrowed_by_day() {
+    let mut site = Site::as_staff().await;
+    note(&site, 3, "root", StaffAct::Export, "", "/admin/accounts/guildmember/?q=x").await;
+    let one = site.get(&format!("{LOG}?account=3&act=export")).await.body;
+    assert!(one.contains("<h1>What <bdi>root</bdi> did</h1>"), "{one}");
+    assert!(one.contains(r#"<a href="/admin/log/?act=export">Show what everybody did</a>"#), "{one}");
+    assert!(one.contains(r#"<a data-open href="/admin/accounts/guildmember/?q=x">"#), "{one}");
+    let nothing = site.get(&format!("{LOG}?account=2")).await.body;
+    assert!(nothing.contains("<h1>What <bdi>ben</bdi> did</h1>") && rows(&nothing) == 0, "{nothing}");
+    for (days, expected) in [("from=2026-11-22&to=2026-11-22", 2), ("from=2026-11-23", 0), ("to=2026-11-21", 0)] {
+        assert_eq!(rows(&site.get(&format!("{LOG}?{days}")).await.body), expected, "{days}");
+    }
+    let file = site.get(&format!("{LOG}export.csv?account=3")).await;
+    let expected = "\u{feff}at,account,name,act,target,detail\r\n2026-11-22T20:24:31.000000Z,3,root,export,,/admin/accounts/guildmember/?q=x\r\n";
+    assert_eq!(file.body, expected);
+    let exports = "SELECT count(*) FROM staff_log WHERE act = 'export'";
+    assert_eq!(site.ledger.number(exports).await, 2, "that of the log, too");
+    for list in [LOG, "/admin/accounts/guildmember/", "/admin/accounts/guildmember/comparison/"] {
+        let head = site.send(Method::HEAD, &format!("{list}export.csv"), &[], String::new()).await;
+        assert_eq!(head.status, StatusCode::OK, "{list}");
+    }
+    assert_eq!(site.ledger.number(exports).await, 2, "who looks at the head takes nothing");
+}
+
+#[tokio::test]
+async fn logouts_are_noted_of_staff_alone() {
+    let mut site = Site::with_people().await;
+    for (name, expected) in [("ben", 0), ("anna", 1)] {
+        site.log_in(name, PASSWORD).await;
+        let answer = site.act("/accounts/logout/", &[]).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER);
+        assert_eq!(site.ledger.number("SELECT count(*) FROM staff_log WHERE act = 'log_out'").await, expected, "{name}");
     }
 }
 

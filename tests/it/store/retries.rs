@@ -61,7 +61,7 @@ async fn a_failed_run_is_filed_anew_with_all_that_it_listed(ledger: &Ledger) {
 async fn a_retry_is_noted_with_its_run_or_not_at_all(ledger: &Ledger) {
     account(ledger).await;
     let run = file(ledger, at(0), &members(1..=3)).await;
-    let log = StaffLogPage { account: None, act: None, before: None, limit: 10 };
+    let log = StaffLogPage { limit: 10, ..StaffLogPage::default() };
     assert_eq!(ledger.filing.retry_run(&retry(run, 10), at(10)).await.unwrap(), Retried::NotFailed);
     assert_eq!(ledger.staff_log.acts(&log).await.unwrap(), []);
     ledger.work.fail_run(run, &mishap(), at(11)).await.unwrap();

@@ -12,6 +12,7 @@ on_both!(
     acts_are_filtered_and_paged,
     acts_go_by_their_age,
     who_acted_is_told_when_the_account_is_gone,
+    an_act_on_the_command_line_is_nobodys,
     an_act_of_nobody_is_refused,
 );
 
@@ -21,7 +22,7 @@ async fn account(ledger: &Ledger, name: &str) -> i64 {
 }
 
 async fn note(ledger: &Ledger, account: i64, act: StaffAct, target: &str, second: i64) {
-    let entry = NewStaffEntry { account, name: "name", act, target, detail: "" };
+    let entry = NewStaffEntry { account: Some(account), name: "name", act, target, detail: "" };
     ledger.staff_log.note_act(entry, at(second)).await.unwrap();
 }
 
@@ -36,8 +37,13 @@ fn targets(entries: &[StaffEntry]) -> Vec<&str> {
 async fn acts_are_kept_as_they_were_noted_the_newest_first(ledger: &Ledger) {
     let anna = account(ledger, "anna").await;
     assert_eq!(acts(ledger, StaffLogPage::default()).await, []);
-    let entry =
-        NewStaffEntry { account: anna, name: "Änna \"🦀\"", act: StaffAct::SyncMember, target: "17", detail: "<b>' OR 1=1" };
+    let entry = NewStaffEntry {
+        account: Some(anna),
+        name: "Änna \"🦀\"",
+        act: StaffAct::SyncMember,
+        target: "17",
+        detail: "<b>' OR 1=1",
+    };
     ledger.staff_log.note_act(entry, at(5) + MICRO).await.unwrap();
     note(ledger, anna, StaffAct::LogIn, "", 5).await;
     let found = acts(ledger, StaffLogPage::default()).await;
@@ -69,6 +75,9 @@ async fn acts_are_filtered_and_paged(ledger: &Ledger) {
     assert_eq!(targets(&acts(ledger, both).await), ["1"]);
     assert_eq!(acts(ledger, StaffLogPage { account: Some(i64::MAX), ..page() }).await, []);
     assert_eq!(acts(ledger, StaffLogPage { act: Some(StaffAct::LogIn), ..page() }).await, []);
+
+    let between = StaffLogPage { since: Some(at(2)), until: Some(at(4)), ..page() };
+    assert_eq!(targets(&acts(ledger, between).await), ["3", "2"], "the end is not within");
 
     let (mut before, mut seen) = (None, Vec::new());
     loop {
@@ -111,8 +120,15 @@ async fn who_acted_is_told_when_the_account_is_gone(ledger: &Ledger) {
     assert_eq!((left.len(), left[0].account, left[0].name.as_str()), (1, None, "name"));
 }
 
+async fn an_act_on_the_command_line_is_nobodys(ledger: &Ledger) {
+    let entry = NewStaffEntry { account: None, name: "command line", act: StaffAct::SetPassword, target: "", detail: "anna" };
+    ledger.staff_log.note_act(entry, at(0)).await.unwrap();
+    let noted = acts(ledger, StaffLogPage::default()).await;
+    assert_eq!((noted[0].account, noted[0].name.as_str()), (None, "command line"));
+}
+
 async fn an_act_of_nobody_is_refused(ledger: &Ledger) {
-    let entry = NewStaffEntry { account: i64::MAX, name: "x", act: StaffAct::LogIn, target: "", detail: "" };
+    let entry = NewStaffEntry { account: Some(i64::MAX), name: "x", act: StaffAct::LogIn, target: "", detail: "" };
     assert!(ledger.staff_log.note_act(entry, at(0)).await.is_err());
     assert_eq!(acts(ledger, StaffLogPage::default()).await, []);
 }

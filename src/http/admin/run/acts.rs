@@ -79,11 +79,13 @@ pub(in crate::http::admin) async fn cancel(
     if !about.acting.has_agreed() {
         return about.acting.ask(&questions::cancel(&about.run));
     }
-    about.acting.note(&app, StaffAct::CancelRun, &about.run.id.to_string(), "").await?;
     match about.intake.cancel(about.run.id, &about.acting.who()).await? {
         None => Err(Refusal::NoRun),
         Some(false) => Err(ended()),
-        Some(true) => Ok(see_other(&format!("{RUNS}{}/", about.run.id))),
+        Some(true) => {
+            about.acting.note(&app, StaffAct::CancelRun, &about.run.id.to_string(), "").await?;
+            Ok(see_other(&format!("{RUNS}{}/", about.run.id)))
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{Action, Change, Counts, DiscordId, Member, MemberRow, RunId};
+use crate::domain::{Action, Change, Counts, DiscordId, MemberRow, RunId, has_visible};
 use crate::http::admin::timeline::Told;
 use crate::http::pages::App;
 use crate::http::pages::addresses::MEMBERS;
@@ -105,9 +105,9 @@ fn row(change: &Change, member: Option<&MemberRow>, roles: &RoleNames) -> Row {
 /// The name that the member has now; of one who would only be made, the name it would get.
 pub(super) fn name(change: &Change, member: Option<&MemberRow>) -> String {
     let planned = || {
-        let field = |name: &str| change.after.as_ref()?.get(name)?.as_str().filter(|text| !text.is_empty());
+        let field = |name: &str| change.after.as_ref()?.get(name)?.as_str().filter(|text| has_visible(text));
         ["nickname", "display_name", "username"].into_iter().find_map(field)
     };
-    let known = member.map(|row| Member::shown_name(&row.member));
-    known.or_else(planned).map_or_else(|| change.id.to_string(), str::to_owned)
+    let known = member.map(|row| row.member.shown_name().into_owned());
+    known.or_else(|| planned().map(str::to_owned)).unwrap_or_else(|| change.id.to_string())
 }

@@ -50,7 +50,7 @@ impl Held {
         let row = |row: MemberRow| Row {
             id: row.member.id,
             avatar: Avatar::new(&row.member, app.guild()),
-            name: row.member.shown_name().to_owned(),
+            name: row.member.shown_name().into_owned(),
             address: format!("{MEMBERS}{}/", row.member.id),
             roles: roles.chips(&row.member),
             joined: row.member.joined_at.map(When::from),

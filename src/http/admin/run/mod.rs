@@ -25,6 +25,7 @@ use crate::http::pages::App;
 use crate::http::pages::addresses::RUNS;
 use crate::http::pages::assets::RUN_SCRIPT;
 use crate::http::pages::board::Live;
+use crate::http::pages::filters;
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
