@@ -125,7 +125,10 @@ impl Default for Roles {
 
 impl<S: AsRef<str>> FromIterator<S> for Roles {
     fn from_iter<I: IntoIterator<Item = S>>(roles: I) -> Self {
-        let mut json = String::from("[");
+        let roles = roles.into_iter();
+        // Discord's ids have 17 to 19 digits.
+        let mut json = String::with_capacity(2 + 22 * roles.size_hint().0);
+        json.push('[');
         for role in roles {
             if json.len() > 1 {
                 json.push(',');
@@ -137,9 +140,19 @@ impl<S: AsRef<str>> FromIterator<S> for Roles {
     }
 }
 
-/// Appends `text` as a JSON string. Role ids are digits, so the escaping arm is the rare one.
+/// Appends `text` as a JSON string. Role ids are digits, so escaping is the rare case.
 fn push_json_string(json: &mut String, text: &str) {
     json.push('"');
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        json.push_str(text);
+    } else {
+        push_escaped(json, text);
+    }
+    json.push('"');
+}
+
+fn push_escaped(json: &mut String, text: &str) {
     for c in text.chars() {
         match c {
             '"' | '\\' => json.extend(['\\', c]),
@@ -150,7 +163,6 @@ fn push_json_string(json: &mut String, text: &str) {
             c => json.push(c),
         }
     }
-    json.push('"');
 }
 
 /// A row of `guild_members` with the account it is linked to.

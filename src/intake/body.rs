@@ -1,180 +1,129 @@
-//! The body of a member list: reads it entry by entry as it comes, checks each, and hands batches on.
+//! The body of a member list: cuts it into batches as it comes, and reads all of it but their entries.
 
 use std::fmt;
-use std::io::Read;
 
 use chrono::{DateTime, Utc};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-use super::batches::{Batches, Cutter};
-use super::checks::Entry;
+use super::IntakeLimits;
+use super::draft::{Draft, Drafts};
+use super::entry::EntrySeed;
 use super::faults::{Faults, Refusal, Rule};
-use super::json::{Keys, Loose, LooseSeed, Since, Unknown};
-use crate::domain::{DiscordId, TIME_RULE, parse_time};
-use crate::store::{StagedBatch, StoreError};
+use super::json::{Keys, Loose, LooseSeed, Unknown};
+use super::source::Source;
+use crate::domain::{TIME_RULE, parse_time};
 
-/// How a list is read.
-pub(super) struct Parser {
-    pub guild: DiscordId,
-    pub max_members: u64,
-    pub batch_members: usize,
-}
-
-/// A list that was read whole and is sound.
-#[derive(Debug)]
-pub(super) struct Parsed {
-    pub received: i64,
+/// What a body says beside its list.
+#[derive(Debug, Default)]
+pub(super) struct Frame {
+    pub received: u64,
     pub observed_at: Option<DateTime<Utc>>,
     pub allow_mass_departure: bool,
     pub dry_run: bool,
-    pub batches: Batches,
+    /// Faults that stand before the list, and behind it.
+    pub before: Faults,
+    pub behind: Faults,
+}
+
+/// A body whose entries are all in drafts.
+pub(super) struct Cut {
+    pub last: Option<Draft>,
+    pub frame: Result<Frame, Refusal>,
 }
 
 /// Why reading stopped before the end of the body.
 enum Stop {
     TooMany,
-    /// Nobody takes the batches any more.
+    /// Nobody takes the drafts any more.
     Abandoned,
-    Store(StoreError),
 }
 
-impl Parser {
-    /// Reads the whole body. `since` is reset whenever an entry is done with. `hand_on` takes each full batch and says whether anybody
-    /// still wants them.
-    pub fn parse(
-        self,
-        reader: impl Read,
-        since: &Since,
-        hand_on: &mut dyn FnMut(StagedBatch) -> bool,
-    ) -> Result<Parsed, Refusal> {
-        let max_members = self.max_members;
-        let mut reading = Reading {
-            guild: self.guild,
-            max_members,
-            cutter: Cutter::new(self.batch_members),
-            hand_on,
-            since,
-            faults: Faults::default(),
-            received: 0,
-            has_members: false,
-            observed_at: None,
-            allow_mass_departure: false,
-            dry_run: false,
-            stop: None,
-        };
-        let mut deserializer = serde_json::Deserializer::from_reader(reader);
-        let read = BodyVisitor(&mut reading).deserialize(&mut deserializer).and_then(|()| deserializer.end());
-        match reading.stop.take() {
-            Some(Stop::TooMany) => {
-                return Err(Refusal::TooLarge(format!(
-                    "the list has more than {max_members} entries (api.max_members); nothing was changed"
-                )));
-            }
-            Some(Stop::Store(error)) => return Err(error.into()),
-            Some(Stop::Abandoned) => return Err(Refusal::BrokenOff),
-            None => {}
+/// Reads the whole body. `hand_on` takes each full draft and says whether anybody still wants them.
+pub(super) fn cut(source: &Source<'_>, limits: &IntakeLimits, hand_on: &mut dyn FnMut(Draft) -> bool) -> Cut {
+    let max_members = limits.max_members;
+    let mut reading = Reading {
+        source,
+        max_members,
+        drafts: Drafts::new(limits.batch_members),
+        hand_on,
+        frame: Frame::default(),
+        has_members: false,
+        stop: None,
+    };
+    let mut deserializer = serde_json::Deserializer::from_reader(source);
+    let read = BodyVisitor(&mut reading).deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    let frame = match (reading.stop, read) {
+        (Some(Stop::TooMany), _) => {
+            Err(Refusal::TooLarge(format!("the list has more than {max_members} entries (api.max_members); nothing was changed")))
         }
-        read.map_err(|error| malformed(&error))?;
-        if reading.faults.count > 0 {
-            return Err(Refusal::Faulty { faults: reading.faults.first, count: reading.faults.count });
-        }
-        Ok(Parsed {
-            received: reading.received.cast_signed(),
-            observed_at: reading.observed_at,
-            allow_mass_departure: reading.allow_mass_departure,
-            dry_run: reading.dry_run,
-            batches: reading.cutter.finish()?,
-        })
-    }
-}
-
-fn malformed(error: &serde_json::Error) -> Refusal {
-    if error.is_io() { Refusal::BrokenOff } else { Refusal::malformed(error) }
+        (Some(Stop::Abandoned), _) => Err(Refusal::BrokenOff),
+        (None, Err(error)) if error.is_io() => Err(Refusal::BrokenOff),
+        (None, Err(error)) => Err(Refusal::malformed_at(&error, |place| source.place_of(place))),
+        (None, Ok(())) => Ok(reading.frame),
+    };
+    Cut { last: reading.drafts.last(), frame }
 }
 
 /// The state of the parse.
-struct Reading<'a> {
-    guild: DiscordId,
+struct Reading<'a, 'b> {
+    source: &'a Source<'b>,
     max_members: u64,
-    cutter: Cutter,
-    hand_on: &'a mut dyn FnMut(StagedBatch) -> bool,
-    since: &'a Since,
-    faults: Faults,
-    received: u64,
+    drafts: Drafts,
+    hand_on: &'a mut dyn FnMut(Draft) -> bool,
+    frame: Frame,
     has_members: bool,
-    observed_at: Option<DateTime<Utc>>,
-    allow_mass_departure: bool,
-    dry_run: bool,
     stop: Option<Stop>,
 }
 
-impl Reading<'_> {
-    fn stop<E: serde::de::Error>(&mut self, why: Stop) -> E {
-        self.stop = Some(why);
-        E::custom("stopped")
-    }
-
-    /// Takes the next entry.
-    fn entry<E: serde::de::Error>(&mut self, entry: Option<Entry>) -> Result<(), E> {
-        let index = self.received;
-        self.received += 1;
-        self.since.set(0);
-        if self.received > self.max_members {
-            return Err(self.stop(Stop::TooMany));
-        }
-        let Some(entry) = entry else {
-            self.faults.add(|| format!("members[{index}]"), Rule::Type, "must be an object");
+impl Reading<'_, '_> {
+    /// Counts an entry that has been put in the draft.
+    fn entry<E: serde::de::Error>(&mut self) -> Result<(), E> {
+        self.frame.received += 1;
+        self.source.since.set(0);
+        // First, since what is wrong with it comes before what is wrong with this entry.
+        let is_wanted = self.drafts.full().is_none_or(&mut *self.hand_on);
+        if is_wanted && self.frame.received <= self.max_members {
             return Ok(());
-        };
-        let member = entry.check(index, self.guild, &mut self.faults);
-        // After a fault the rest is only checked.
-        let (Some(member), 0) = (member, self.faults.count) else { return Ok(()) };
-        match self.cutter.push(member) {
-            Ok(None) => Ok(()),
-            Ok(Some(batch)) => {
-                if (self.hand_on)(batch) {
-                    Ok(())
-                } else {
-                    Err(self.stop(Stop::Abandoned))
-                }
-            }
-            Err(error) => Err(self.stop(Stop::Store(error))),
         }
+        self.stop = Some(if is_wanted { Stop::TooMany } else { Stop::Abandoned });
+        Err(E::custom("stopped"))
     }
 
-    fn observed_at(&mut self, value: &Loose) {
-        let at = || "observed_at".to_owned();
+    fn fault(&mut self, key: &str, rule: Rule, message: impl Into<String>) {
+        let faults = if self.has_members { &mut self.frame.behind } else { &mut self.frame.before };
+        faults.add(|| key.to_owned(), rule, message);
+    }
+
+    fn observed_at(&mut self, value: &Loose<'_>) {
         match value {
             Loose::Null => {}
             Loose::Text(text) => match parse_time(text) {
-                Some(time) => self.observed_at = Some(time),
-                None => self.faults.add(at, Rule::Time, TIME_RULE),
+                Some(time) => self.frame.observed_at = Some(time),
+                None => self.fault("observed_at", Rule::Time, TIME_RULE),
             },
-            other => self.faults.add(at, Rule::Type, format!("must be a string or null, not {}", other.kind())),
+            other => self.fault("observed_at", Rule::Type, format!("must be a string or null, not {}", other.kind())),
         }
     }
-}
 
-impl Reading<'_> {
     /// A switch of the body; null is as good as none.
-    fn flag(&mut self, key: &str, value: &Loose) -> bool {
+    fn flag(&mut self, key: &str, value: &Loose<'_>) -> bool {
         match value {
             Loose::Bool(flag) => *flag,
             Loose::Null => false,
             other => {
-                self.faults.add(|| key.to_owned(), Rule::Type, format!("must be true or false, not {}", other.kind()));
+                self.fault(key, Rule::Type, format!("must be true or false, not {}", other.kind()));
                 false
             }
         }
     }
 }
 
-struct BodyVisitor<'a, 'b>(&'a mut Reading<'b>);
+struct BodyVisitor<'a, 'b, 'c>(&'a mut Reading<'b, 'c>);
 
-impl<'de> DeserializeSeed<'de> for BodyVisitor<'_, '_> {
+impl DeserializeSeed<'static> for BodyVisitor<'_, '_, '_> {
     type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+    fn deserialize<D: Deserializer<'static>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
@@ -214,25 +163,25 @@ macro_rules! any_other_is_a_fault {
     };
 }
 
-impl<'de> Visitor<'de> for BodyVisitor<'_, '_> {
+impl Visitor<'static> for BodyVisitor<'_, '_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object with a list of members")
     }
 
-    any_other_is_a_fault!(|this: Self| this.0.faults.add(String::new, Rule::Type, "the body must be an object"));
+    any_other_is_a_fault!(|this: Self| this.0.fault("", Rule::Type, "the body must be an object"));
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        self.0.faults.add(String::new, Rule::Type, "the body must be an object");
+    fn visit_seq<A: SeqAccess<'static>>(self, mut list: A) -> Result<(), A::Error> {
+        self.0.fault("", Rule::Type, "the body must be an object");
         // Read by the same rules as anything else, so that what is no JSON is told as such.
-        while list.next_element_seed(Unknown(self.0.since))?.is_some() {
-            self.0.since.set(0);
+        while list.next_element_seed(Unknown(&self.0.source.since))?.is_some() {
+            self.0.source.since.set(0);
         }
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'static>>(self, mut map: A) -> Result<(), A::Error> {
         let mut keys = Keys::default();
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
@@ -244,45 +193,45 @@ impl<'de> Visitor<'de> for BodyVisitor<'_, '_> {
                     map.next_value_seed(MembersVisitor(self.0))?;
                 }
                 "observed_at" => {
-                    let value = map.next_value_seed(LooseSeed(self.0.since))?;
+                    let value = map.next_value_seed(LooseSeed(&self.0.source.since))?;
                     self.0.observed_at(&value);
                 }
                 "allow_mass_departure" => {
-                    let value = map.next_value_seed(LooseSeed(self.0.since))?;
-                    self.0.allow_mass_departure = self.0.flag(&key, &value);
+                    let value = map.next_value_seed(LooseSeed(&self.0.source.since))?;
+                    self.0.frame.allow_mass_departure = self.0.flag(&key, &value);
                 }
                 "dry_run" => {
-                    let value = map.next_value_seed(LooseSeed(self.0.since))?;
-                    self.0.dry_run = self.0.flag(&key, &value);
+                    let value = map.next_value_seed(LooseSeed(&self.0.source.since))?;
+                    self.0.frame.dry_run = self.0.flag(&key, &value);
                 }
-                _ => map.next_value_seed(Unknown(self.0.since))?,
+                _ => map.next_value_seed(Unknown(&self.0.source.since))?,
             }
             keys.once(key)?;
         }
         if !self.0.has_members {
-            self.0.faults.add(|| "members".into(), Rule::Required, "the body needs a list of members");
+            self.0.fault("members", Rule::Required, "the body needs a list of members");
         }
         Ok(())
     }
 }
 
-struct MembersVisitor<'a, 'b>(&'a mut Reading<'b>);
+struct MembersVisitor<'a, 'b, 'c>(&'a mut Reading<'b, 'c>);
 
-impl MembersVisitor<'_, '_> {
+impl MembersVisitor<'_, '_, '_> {
     fn no_list(self) {
-        self.0.faults.add(|| "members".into(), Rule::Type, "must be a list");
+        self.0.fault("members", Rule::Type, "must be a list");
     }
 }
 
-impl<'de> DeserializeSeed<'de> for MembersVisitor<'_, '_> {
+impl DeserializeSeed<'static> for MembersVisitor<'_, '_, '_> {
     type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+    fn deserialize<D: Deserializer<'static>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for MembersVisitor<'_, '_> {
+impl Visitor<'static> for MembersVisitor<'_, '_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -291,81 +240,22 @@ impl<'de> Visitor<'de> for MembersVisitor<'_, '_> {
 
     any_other_is_a_fault!(Self::no_list);
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        Unknown(self.0.since).visit_map(map)?;
+    fn visit_map<A: MapAccess<'static>>(self, map: A) -> Result<(), A::Error> {
+        Unknown(&self.0.source.since).visit_map(map)?;
         self.no_list();
         Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(entry) = list.next_element_seed(EntrySeed(self.0.since))? {
-            self.0.entry::<A::Error>(entry)?;
+    fn visit_seq<A: SeqAccess<'static>>(self, mut list: A) -> Result<(), A::Error> {
+        while let Some(entry) = list.next_element_seed(EntrySeed(&self.0.source.since))? {
+            let is_object = entry.is_some();
+            self.0.drafts.add_read(entry, self.0.source.position());
+            self.0.entry::<A::Error>()?;
+            // Behind an object, and only there, nothing has been looked at that is not read yet.
+            while is_object && self.0.drafts.take_from(self.0.source) {
+                self.0.entry::<A::Error>()?;
+            }
         }
         Ok(())
-    }
-}
-
-/// Reads one entry; `None` if it is no object.
-struct EntrySeed<'a>(&'a Since);
-
-impl<'de> DeserializeSeed<'de> for EntrySeed<'_> {
-    type Value = Option<Entry>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<Entry>, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for EntrySeed<'_> {
-    type Value = Option<Entry>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member")
-    }
-
-    fn visit_unit<E>(self) -> Result<Option<Entry>, E> {
-        Ok(None)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Option<Entry>, E> {
-        Ok(None)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Option<Entry>, E> {
-        Ok(None)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Option<Entry>, E> {
-        Ok(None)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Option<Entry>, E> {
-        Ok(None)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Option<Entry>, E> {
-        Ok(None)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Option<Entry>, A::Error> {
-        Unknown(self.0).visit_seq(list)?;
-        Ok(None)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<Entry>, A::Error> {
-        let mut entry = Entry::default();
-        let mut unknown = Keys::default();
-        while let Some(key) = map.next_key::<String>()? {
-            let Some(slot) = entry.slot(&key) else {
-                map.next_value_seed(Unknown(self.0))?;
-                unknown.once(key)?;
-                continue;
-            };
-            if slot.is_some() {
-                return Err(A::Error::custom(format_args!("the key {key:?} stands twice in one object")));
-            }
-            *slot = Some(map.next_value_seed(LooseSeed(self.0))?);
-        }
-        Ok(Some(entry))
     }
 }

@@ -1,5 +1,7 @@
 //! The rules of a member (design 3.3), one by one: from what an entry says to a [`Member`], or to faults.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 
 use super::faults::{Faults, Rule};
@@ -10,24 +12,24 @@ use crate::domain::{
 
 /// The known keys of an entry, unchecked. Of two spellings of a key the documented one counts.
 #[derive(Debug, Default)]
-pub(super) struct Entry {
-    pub id: Option<Loose>,
-    pub discord_id: Option<Loose>,
-    pub username: Option<Loose>,
-    pub display_name: Option<Loose>,
-    pub nickname: Option<Loose>,
-    pub avatar: Option<Loose>,
-    pub avatar_hash: Option<Loose>,
-    pub guild_avatar: Option<Loose>,
-    pub guild_avatar_hash: Option<Loose>,
-    pub roles: Option<Loose>,
-    pub joined_at: Option<Loose>,
-    pub is_bot: Option<Loose>,
+pub(super) struct Entry<'de> {
+    pub id: Option<Loose<'de>>,
+    pub discord_id: Option<Loose<'de>>,
+    pub username: Option<Loose<'de>>,
+    pub display_name: Option<Loose<'de>>,
+    pub nickname: Option<Loose<'de>>,
+    pub avatar: Option<Loose<'de>>,
+    pub avatar_hash: Option<Loose<'de>>,
+    pub guild_avatar: Option<Loose<'de>>,
+    pub guild_avatar_hash: Option<Loose<'de>>,
+    pub roles: Option<Loose<'de>>,
+    pub joined_at: Option<Loose<'de>>,
+    pub is_bot: Option<Loose<'de>>,
 }
 
-impl Entry {
+impl<'de> Entry<'de> {
     /// Where the value of a key goes; `None` for a key that is not known.
-    pub fn slot(&mut self, key: &str) -> Option<&mut Option<Loose>> {
+    pub fn slot(&mut self, key: &str) -> Option<&mut Option<Loose<'de>>> {
         Some(match key {
             "id" => &mut self.id,
             "discord_id" => &mut self.discord_id,
@@ -45,8 +47,8 @@ impl Entry {
         })
     }
 
-    /// Checks the entry at `members[index]`.
-    pub fn check(self, index: u64, guild: DiscordId, faults: &mut Faults) -> Option<Member> {
+    /// Checks the entry at `members[index]`. `everyone`: the role that is the guild's own id.
+    pub fn check(self, index: u64, everyone: &str, faults: &mut Faults) -> Option<Member> {
         let mut checks = Checks { index, faults };
         let (id_key, id) = spelled(("id", self.id), ("discord_id", self.discord_id));
         let (avatar_key, avatar) = spelled(("avatar", self.avatar), ("avatar_hash", self.avatar_hash));
@@ -63,7 +65,7 @@ impl Entry {
             None => Some(None),
             told => checks.text(guild_avatar_key, told).map(Some),
         };
-        let roles = checks.roles(self.roles, guild);
+        let roles = checks.roles(self.roles, everyone);
         let joined_at = checks.time("joined_at", self.joined_at);
         let is_bot = checks.flag("is_bot", self.is_bot);
         Some(Member {
@@ -80,8 +82,11 @@ impl Entry {
     }
 }
 
+/// A key as it is spelled, and its value.
+type Spelling<'de> = (&'static str, Option<Loose<'de>>);
+
 /// Of two spellings of a key the one that counts: the documented one, unless only the other is there.
-fn spelled(documented: (&'static str, Option<Loose>), other: (&'static str, Option<Loose>)) -> (&'static str, Option<Loose>) {
+fn spelled<'de>(documented: Spelling<'de>, other: Spelling<'de>) -> Spelling<'de> {
     if documented.1.is_none() && other.1.is_some() { other } else { documented }
 }
 
@@ -99,8 +104,8 @@ impl Checks<'_> {
     }
 
     /// The text, if its check found no fault.
-    fn checked(&mut self, key: &str, check: Result<(), TextError>, text: String) -> Option<String> {
-        let Err(error) = check else { return Some(text) };
+    fn checked(&mut self, key: &str, check: Result<(), TextError>, text: Cow<'_, str>) -> Option<String> {
+        let Err(error) = check else { return Some(text.into_owned()) };
         let rule = match error {
             TextError::Nul => Rule::Nul,
             TextError::Empty | TextError::TooLong | TextError::RoleLength => Rule::Length,
@@ -108,10 +113,11 @@ impl Checks<'_> {
         self.fault(key, rule, error.to_string())
     }
 
-    fn id(&mut self, key: &str, value: Option<Loose>) -> Option<DiscordId> {
+    fn id(&mut self, key: &str, value: Option<Loose<'_>>) -> Option<DiscordId> {
         let digits = match value {
             None | Some(Loose::Null) => return self.fault(key, Rule::Required, "every member needs an id"),
-            Some(Loose::Text(digits) | Loose::Integer(digits)) => digits,
+            Some(Loose::Text(digits)) => digits,
+            Some(Loose::Integer(digits)) => digits.into(),
             Some(other) => return self.fault(key, Rule::Type, format!("must be a string or an integer, not {}", other.kind())),
         };
         match digits.parse() {
@@ -120,7 +126,7 @@ impl Checks<'_> {
         }
     }
 
-    fn username(&mut self, value: Option<Loose>) -> Option<String> {
+    fn username(&mut self, value: Option<Loose<'_>>) -> Option<String> {
         match value {
             None | Some(Loose::Null) => self.fault("username", Rule::Required, "every member needs a username"),
             Some(Loose::Text(text)) => self.checked("username", check_member_username(&text), text),
@@ -128,7 +134,7 @@ impl Checks<'_> {
         }
     }
 
-    fn text(&mut self, key: &str, value: Option<Loose>) -> Option<String> {
+    fn text(&mut self, key: &str, value: Option<Loose<'_>>) -> Option<String> {
         match value {
             None | Some(Loose::Null) => Some(String::new()),
             Some(Loose::Text(text)) => self.checked(key, check_text(&text), text),
@@ -136,14 +142,13 @@ impl Checks<'_> {
         }
     }
 
-    fn roles(&mut self, value: Option<Loose>, guild: DiscordId) -> Option<Roles> {
+    fn roles(&mut self, value: Option<Loose<'_>>, everyone: &str) -> Option<Roles> {
         let elements = match value {
             None | Some(Loose::Null) => return Some(Roles::default()),
             Some(Loose::List(elements)) => elements,
             Some(Loose::LongList(_)) => return self.too_many_roles(),
             Some(other) => return self.fault("roles", Rule::Type, format!("must be a list, not {}", other.kind())),
         };
-        let everyone = guild.to_string();
         let mut roles = Vec::with_capacity(elements.len());
         let mut sound = true;
         for (place, element) in elements.into_iter().enumerate() {
@@ -164,19 +169,21 @@ impl Checks<'_> {
         self.fault("roles", Rule::Count, format!("must be at most {MAX_ROLES} roles"))
     }
 
-    fn role(&mut self, place: usize, element: Loose) -> Option<String> {
+    fn role<'de>(&mut self, place: usize, element: Loose<'de>) -> Option<Cow<'de, str>> {
         let key = || format!("roles[{place}]");
-        match element {
-            Loose::Text(role) | Loose::Integer(role) => match check_role(&role) {
-                Ok(()) => Some(role),
-                broken => self.checked(&key(), broken, role),
-            },
-            other => self.fault(&key(), Rule::Type, format!("must be a string or an integer, not {}", other.kind())),
+        let role = match element {
+            Loose::Text(role) => role,
+            Loose::Integer(role) => role.into(),
+            other => return self.fault(&key(), Rule::Type, format!("must be a string or an integer, not {}", other.kind())),
+        };
+        match check_role(&role) {
+            Ok(()) => Some(role),
+            broken => self.checked(&key(), broken, role).map(Cow::Owned),
         }
     }
 
     #[expect(clippy::option_option, reason = "the outer one is a fault, the inner one a time that is not given")]
-    fn time(&mut self, key: &str, value: Option<Loose>) -> Option<Option<DateTime<Utc>>> {
+    fn time(&mut self, key: &str, value: Option<Loose<'_>>) -> Option<Option<DateTime<Utc>>> {
         match value {
             None | Some(Loose::Null) => Some(None),
             Some(Loose::Text(text)) => match parse_time(&text) {
@@ -187,7 +194,7 @@ impl Checks<'_> {
         }
     }
 
-    fn flag(&mut self, key: &str, value: Option<Loose>) -> Option<bool> {
+    fn flag(&mut self, key: &str, value: Option<Loose<'_>>) -> Option<bool> {
         match value {
             None | Some(Loose::Null) => Some(false),
             Some(Loose::Bool(flag)) => Some(flag),

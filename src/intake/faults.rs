@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::place::Place;
 use crate::store::StoreError;
 
 /// How many faults of a list are told one by one; the rest are counted.
@@ -57,17 +58,30 @@ impl Faults {
             self.first.push(Fault { at: at(), rule, message: message.into() });
         }
     }
+
+    /// Adds those that stand behind these.
+    pub fn append(&mut self, more: Self) {
+        self.count += more.count;
+        self.first.extend(more.first);
+        self.first.truncate(MAX_FAULTS);
+    }
 }
 
 impl Refusal {
     /// What is wrong with a text that is no JSON.
     #[must_use]
     pub fn malformed(error: &serde_json::Error) -> Self {
+        Self::malformed_at(error, |place| place)
+    }
+
+    /// The same of a text that was not read from its beginning on: `place_of` says where a place of the error is.
+    pub(super) fn malformed_at(error: &serde_json::Error, place_of: impl FnOnce(Place) -> Place) -> Self {
+        let place = place_of(Place { line: error.line(), column: error.column() });
         let text = error.to_string();
         // serde_json ends its messages with the place, which has fields of its own here.
         let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned();
         // It counts from 0 where the line has nothing before the place.
-        Self::Malformed { message, line: error.line(), column: error.column().max(1) }
+        Self::Malformed { message, line: place.line, column: place.column.max(1) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! JSON values as they may come: any type in any place, so that a wrong type is a fault with a place and not the end of the parse.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::fmt;
@@ -17,21 +18,21 @@ pub(super) type Since = Rc<Cell<u64>>;
 
 /// A value reduced to what the rules ask of it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Loose {
+pub(super) enum Loose<'de> {
     Null,
     Bool(bool),
     /// An integer that fits 64 bits, as its digits.
     Integer(String),
     /// Any other number.
     Number,
-    Text(String),
-    List(Vec<Loose>),
+    Text(Cow<'de, str>),
+    List(Vec<Loose<'de>>),
     /// A list with more elements than any rule allows; how many.
     LongList(usize),
     Object,
 }
 
-impl Loose {
+impl Loose<'_> {
     /// What it is, for a message.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -50,49 +51,49 @@ impl Loose {
 pub(super) struct LooseSeed<'a>(pub &'a Since);
 
 impl<'de> DeserializeSeed<'de> for LooseSeed<'_> {
-    type Value = Loose;
+    type Value = Loose<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Loose, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Loose<'de>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for LooseSeed<'_> {
-    type Value = Loose;
+    type Value = Loose<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<Loose, E> {
+    fn visit_unit<E>(self) -> Result<Loose<'de>, E> {
         Ok(Loose::Null)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Loose, E> {
+    fn visit_bool<E>(self, value: bool) -> Result<Loose<'de>, E> {
         Ok(Loose::Bool(value))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Loose, E> {
+    fn visit_i64<E>(self, value: i64) -> Result<Loose<'de>, E> {
         Ok(Loose::Integer(value.to_string()))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Loose, E> {
+    fn visit_u64<E>(self, value: u64) -> Result<Loose<'de>, E> {
         Ok(Loose::Integer(value.to_string()))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Loose, E> {
+    fn visit_f64<E>(self, _: f64) -> Result<Loose<'de>, E> {
         Ok(Loose::Number)
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Loose, E> {
-        Ok(Loose::Text(value.to_owned()))
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Loose<'de>, E> {
+        Ok(Loose::Text(Cow::Borrowed(value)))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Loose, E> {
-        Ok(Loose::Text(value))
+    fn visit_str<E>(self, value: &str) -> Result<Loose<'de>, E> {
+        Ok(Loose::Text(Cow::Owned(value.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Loose, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Loose<'de>, A::Error> {
         let mut elements = Vec::new();
         while elements.len() <= MOST_ELEMENTS {
             match list.next_element_seed(LooseSeed(self.0))? {
@@ -112,7 +113,7 @@ impl<'de> Visitor<'de> for LooseSeed<'_> {
         Ok(Loose::LongList(length))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Loose, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Loose<'de>, A::Error> {
         Unknown(self.0).visit_map(map).map(|()| Loose::Object)
     }
 }

@@ -4,13 +4,13 @@
 //! its batches in SQL, then a ring of the queue; or a [`Refusal`] and nothing changed. Imports `domain`, `store` (the filing and reading handles) and `queue` (its ring and its notices); never an entry, never
 //! `worker`.
 //!
-//! The list is never held whole. One task reads and inflates the body, a blocking thread parses and checks it as it comes and cuts it into
-//! batches, and the batches are staged while more is coming:
+//! The list is never held whole. One task reads and inflates the body, a blocking thread cuts it into batches as it comes, others read, check
+//! and compress them, and the batches are staged while more is coming:
 //!
 //! ```text
-//! body -> inflate -> [chunks, 4] -> parse, check, cut, compress -> [batches, 2] -> stage          (until the end)
-//!                                                                               -> file the run  (one transaction)
-//!                                                                               -> ring
+//! body -> inflate -> [chunks, 4] -> cut -> [batch, 1] -> read, check, compress (2 at once) -> stage          (until the end)
+//!                                                                                          -> file the run  (one transaction)
+//!                                                                                          -> ring
 //! ```
 //!
 //! The channels between are short, so a slow database slows the client down instead of filling memory.
@@ -18,13 +18,18 @@
 mod batches;
 mod body;
 mod checks;
+mod draft;
+mod entry;
 mod faults;
 mod fetch;
 mod follow;
 mod json;
+mod place;
 mod retry;
 mod roster;
+mod scan;
 mod small;
+mod source;
 mod stream;
 mod whole;
 

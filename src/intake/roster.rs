@@ -5,7 +5,7 @@ use tokio::io::AsyncRead;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::stream::{Taken, Taking};
-use super::{Fault, Intake, Refusal, Rule, Wish, body};
+use super::{Fault, Intake, Refusal, Rule, Wish};
 use crate::domain::{Counts, Mode, RunId};
 use crate::queue::Job;
 use crate::store::{Filed, Idempotency, NewRun, StoreError};
@@ -35,7 +35,7 @@ impl Intake {
     /// A [`Refusal`], as [`file_roster`](Self::file_roster) would give.
     pub async fn check_roster(&self, body: impl AsyncRead + Send + Unpin + 'static) -> Result<(), Refusal> {
         let _permit = self.turn().await?;
-        let mut taking = Taking::begin(body, &self.limits, self.parser(), false);
+        let mut taking = Taking::begin(body, &self.limits, self.guild, false);
         while taking.next().await.is_some() {}
         taking.end().await.map(drop)
     }
@@ -44,10 +44,6 @@ impl Intake {
     async fn turn(&self) -> Result<OwnedSemaphorePermit, Refusal> {
         let turn = tokio::time::timeout(self.limits.idle, self.uploads.clone().acquire_owned()).await;
         turn.map_err(|_| Refusal::Busy)?.map_err(|_| Refusal::Busy)
-    }
-
-    fn parser(&self) -> body::Parser {
-        body::Parser { guild: self.guild, max_members: self.limits.max_members, batch_members: self.limits.batch_members }
     }
 
     async fn take_in(
@@ -81,7 +77,7 @@ impl Intake {
         begun: DateTime<Utc>,
     ) -> Result<(Filed, bool), (Refusal, bool)> {
         let mut staged = false;
-        let mut taking = Taking::begin(body, &self.limits, self.parser(), wish.idempotency_key.is_some());
+        let mut taking = Taking::begin(body, &self.limits, self.guild, wish.idempotency_key.is_some());
         while let Some(batch) = taking.next().await {
             staged = true;
             if let Err(error) = self.filing.stage_batch(id, &batch, self.clock.now()).await {
@@ -92,8 +88,7 @@ impl Intake {
         }
         let taken = taking.end().await.map_err(|refusal| (refusal, staged))?;
         let run = self.new_run(id, &taken, wish, begun);
-        let batches = taken.parsed.batches;
-        match self.filing.file_run(&run, batches.last.as_slice(), &batches.dropped).await {
+        match self.filing.file_run(&run, taken.last.as_slice(), &taken.total.dropped).await {
             Ok(filed) => Ok((filed, staged)),
             // Its first batches were swept before its last had come.
             Err(StoreError::Refused(_)) => Err((Refusal::TooSlow, staged)),
@@ -107,25 +102,27 @@ impl Intake {
     }
 
     fn new_run(&self, id: RunId, taken: &Taken, wish: Wish, begun: DateTime<Utc>) -> NewRun {
-        let Taken { parsed, body_hash } = taken;
         let now = self.clock.now();
-        let batches = &parsed.batches;
         NewRun {
             id,
             source: wish.source,
-            mode: if wish.dry_run || parsed.dry_run { Mode::DryRun } else { Mode::Full },
+            mode: if wish.dry_run || taken.dry_run { Mode::DryRun } else { Mode::Full },
             decision: None,
-            allow_mass_departure: wish.allow_mass_departure || parsed.allow_mass_departure,
-            idempotency: wish.idempotency_key.zip(*body_hash).map(|(key, body_hash)| Idempotency { key, body_hash }),
+            allow_mass_departure: wish.allow_mass_departure || taken.allow_mass_departure,
+            idempotency: wish.idempotency_key.zip(taken.body_hash).map(|(key, body_hash)| Idempotency { key, body_hash }),
             reply: None,
             requested_by: wish.asked.by,
             noted: wish.asked.note,
             // A clock that runs ahead must not make this roster outrank those that follow.
-            observed_at: parsed.observed_at.map_or(begun, |at| at.min(now)),
+            observed_at: taken.observed_at.map_or(begun, |at| at.min(now)),
             created_at: now,
-            members_total: batches.distinct,
-            batches_total: batches.count,
-            counts: Counts { total_received: parsed.received, duplicates: batches.duplicates, ..Counts::default() },
+            members_total: taken.total.distinct,
+            batches_total: taken.batches,
+            counts: Counts {
+                total_received: taken.received.cast_signed(),
+                duplicates: taken.total.duplicates,
+                ..Counts::default()
+            },
         }
     }
 

@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::body::Parser;
+use super::IntakeLimits;
+use super::batches::Batches;
 use super::faults::Refusal;
-use super::{IntakeLimits, stream};
+use super::stream::{conclude, cut_chunks};
 use crate::domain::DiscordId;
 use crate::store::{Dropped, StagedBatch};
 
@@ -38,22 +39,51 @@ pub fn parse_roster(
     limits: &IntakeLimits,
     chunks: impl IntoIterator<Item = Vec<u8>>,
 ) -> Result<Roster, Refusal> {
-    let parser = Parser { guild, max_members: limits.max_members, batch_members: limits.batch_members };
-    let mut batches = Vec::new();
-    let mut keep = |batch| {
-        batches.push(batch);
-        true
-    };
-    let parsed = stream::parse(chunks.into_iter().map(Ok), limits.max_body, parser, None, &mut keep)?.parsed;
-    batches.extend(parsed.batches.last);
+    let (mut batches, mut staged, mut refused) = (Batches::default(), Vec::new(), None);
+    let ended = cut_chunks(chunks.into_iter().map(Ok), limits, false, &mut |draft| {
+        let read = draft.read(guild).map(|batch| staged.extend(batches.add(batch)));
+        refused = read.err();
+        refused.is_none()
+    });
+    if let Some(refusal) = refused {
+        return Err(refusal);
+    }
+    let last = ended.last.map(|draft| draft.read(guild)).transpose()?;
+    let taken = conclude(ended.frame?, batches, last)?;
+    staged.extend(taken.last);
     Ok(Roster {
-        received: parsed.received,
-        duplicates: parsed.batches.duplicates,
-        distinct: parsed.batches.distinct,
-        observed_at: parsed.observed_at,
-        allow_mass_departure: parsed.allow_mass_departure,
-        dry_run: parsed.dry_run,
-        batches,
-        dropped: parsed.batches.dropped,
+        received: taken.received.cast_signed(),
+        duplicates: taken.total.duplicates,
+        distinct: taken.total.distinct,
+        observed_at: taken.observed_at,
+        allow_mass_departure: taken.allow_mass_departure,
+        dry_run: taken.dry_run,
+        batches: staged,
+        dropped: taken.total.dropped,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn of_two_things_wrong_the_first_is_told() {
+        let (idle, total) = (Duration::ZERO, Duration::ZERO);
+        let limits = IntakeLimits { max_body: u64::MAX, max_members: 4, batch_members: 2, idle, total, uploads: 1 };
+        let entries = ["{}", "{}", "{}", "{}", "{}"];
+        // The fifth is one too many, whichever batch it would be in.
+        for broken in 0..4 {
+            let mut entries = entries;
+            entries[broken] = "{1}";
+            let body = format!(r#"{{"members":[{}]}}"#, entries.join(","));
+            let refusal = parse_roster(DiscordId::try_from(42_i64).unwrap(), &limits, [body.into_bytes()]).unwrap_err();
+            assert!(matches!(refusal, Refusal::Malformed { .. }), "{broken}: {refusal}");
+        }
+        let body = format!(r#"{{"members":[{}]}}"#, entries.join(","));
+        let refusal = parse_roster(DiscordId::try_from(42_i64).unwrap(), &limits, [body.into_bytes()]).unwrap_err();
+        assert!(matches!(refusal, Refusal::TooLarge(_)), "{refusal}");
+    }
 }

@@ -35,6 +35,7 @@ mod sync_runs;
 mod unindexed_members;
 mod users;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -139,7 +140,16 @@ fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
 
 /// Numbers as a JSON list, which is how this database takes a list in one value.
 fn json_list(numbers: &[i64]) -> String {
-    sqlx::types::JsonValue::from(numbers).to_string()
+    // Written at once: as many ids as a guild has members are tens of megabytes as JSON values in memory.
+    let mut list = String::with_capacity(2 + 20 * numbers.len());
+    list.push('[');
+    for number in numbers {
+        let comma = if list.len() > 1 { "," } else { "" };
+        // Writing to a String cannot fail.
+        let _ = write!(list, "{comma}{number}");
+    }
+    list.push(']');
+    list
 }
 
 /// A time as this database keeps it.
