@@ -12,7 +12,6 @@ use poem::{Request, Response, handler};
 
 use super::account_export::Accounts as Exported;
 use super::member_view::{Head, Size, sizes};
-use crate::domain::StaffAct;
 use crate::http::pages::addresses::{ACCOUNTS, ACCOUNTS_EXPORT, CONFLICTS, MEMBERS};
 use crate::http::pages::filters;
 use crate::http::pages::query::Query;
@@ -252,7 +251,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
 pub(super) async fn export_csv(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
     let query = Query::read(request, KEYS)?;
     let list = list(&query, export::ROWS)?;
-    app.note(&staff.0.account, StaffAct::Export, "", &query.at(ACCOUNTS)).await?;
+    app.note_export(&staff.0.account, request, &query.at(ACCOUNTS)).await?;
     export::answer(&app, "accounts", Exported::of(list)).await
 }
 

@@ -8,6 +8,7 @@ use poem::Response;
 use poem::http::StatusCode;
 
 use super::acting::Acting;
+use super::filters;
 use super::refusal::Refusal;
 use super::session::Viewer;
 use super::shell::{Section, Shell, html};

@@ -9,7 +9,7 @@ use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
 
 use super::changes::{ACTIONS, name};
-use crate::domain::{Action, Change, DiscordId, Fields, MemberRow, RunId, StaffAct};
+use crate::domain::{Action, Change, DiscordId, Fields, MemberRow, RunId};
 use crate::http::admin::member_export::{Members, cells};
 use crate::http::pages::addresses::RUNS;
 use crate::http::pages::chips::RoleNames;
@@ -33,7 +33,7 @@ pub(in crate::http::admin) async fn export_csv(
     let is_held = query.choice("show", &[("held", true), ("changes", false)])? == Some(true);
     let action = query.choice("action", &ACTIONS)?;
     app.state.read.run(id).await?.ok_or(Refusal::NoRun)?;
-    app.note(&staff.0.account, StaffAct::Export, "", &query.at(&format!("{RUNS}{id}/"))).await?;
+    app.note_export(&staff.0.account, request, &query.at(&format!("{RUNS}{id}/"))).await?;
     if is_held {
         let names = RoleNames::new(app.state.read.roles().await?);
         return export::answer(&app, "departures", Held { run: id, after: None, names }).await;
