@@ -45,7 +45,9 @@ impl TrustedProxies {
     fn behind(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut nearest = peer.to_canonical();
         let sent = headers.get_all(FORWARDED).iter().rev();
-        for entry in sent.flat_map(|value| value.to_str().unwrap_or_default().rsplit(',')) {
+        // Bytes, as a visitor may have sent some that are no text, and what the proxy put behind them counts all the same.
+        for entry in sent.flat_map(|value| value.as_bytes().rsplit(|&byte| byte == b',')) {
+            let entry = std::str::from_utf8(entry).unwrap_or_default();
             let written = if self.trusts(nearest) { address(entry.trim()) } else { None };
             match written {
                 Some(address) => nearest = address,
