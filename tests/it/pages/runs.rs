@@ -243,7 +243,7 @@ async fn held_departures_are_taken_away_as_a_file() {
     assert!(page.contains(&format!("<a href=\"/admin/sync/{run}/export.csv?show=held\">Download as CSV</a>")), "{page}");
     let file = site.get(&format!("/admin/sync/{run}/export.csv?show=held")).await;
     assert_eq!((file.header("content-disposition"), file.body.lines().count()), ("attachment; filename=\"departures.csv\"", 9));
-    assert!(file.body.starts_with("discord_id,name,") && file.body.contains(&seed::GONE.to_string()), "{}", file.body);
+    assert!(file.body.starts_with("\u{feff}discord_id,name,") && file.body.contains(&seed::GONE.to_string()), "{}", file.body);
     site.log_in("ben", super::PASSWORD).await;
     assert_eq!(site.get(&format!("/admin/sync/{run}/export.csv")).await.status, StatusCode::FORBIDDEN);
 }

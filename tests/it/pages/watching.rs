@@ -79,7 +79,7 @@ async fn a_stream_ends_with_the_session_of_who_watches() {
         (served.watch(&path, &leaves).await, served.watch(&path, &shut_out).await, served.watch(&path, &idle).await);
 
     let anna = site.ledger.number("SELECT id FROM users WHERE username = 'anna'").await;
-    let deactivated = site.act(&format!("/admin/accounts/user/{anna}/"), &[("change", "deactivate")]).await;
+    let deactivated = site.act(&format!("/admin/accounts/user/{anna}/"), &[("change", "deactivate"), ("agreed", "1")]).await;
     assert_eq!(deactivated.status, StatusCode::SEE_OTHER);
     site.cookie = Some(leaves.clone());
     let word = site.get(ME).await.form_word();
