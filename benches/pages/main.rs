@@ -93,17 +93,37 @@ async fn fill(site: &Site, url: &str, guild: &InventedGuild, now: DateTime<Utc>)
         stores.accounts.import(chunk, now).await.unwrap();
     }
     let leave = "UPDATE guild_members SET date_left = joined_at WHERE discord_id % 10 = 3";
-    if url.starts_with("sqlite") {
-        let mut connection = sqlx::SqliteConnection::connect(url).await.unwrap();
-        sqlx::raw_sql(leave).execute(&mut connection).await.unwrap();
-        // Nobody may be left out of what is searched.
-        while stores.upkeep.index_members(20_000).await.unwrap() {}
-    } else {
-        let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
-        sqlx::raw_sql(leave).execute(&mut connection).await.unwrap();
-        sqlx::raw_sql("VACUUM ANALYZE").execute(&mut connection).await.unwrap();
+    execute(url, leave).await;
+    // Nobody may be left out of what is searched; the program does the same beside this, one of them at a time.
+    while is_indexing(url).await {
+        stores.upkeep.index_members(20_000).await.unwrap();
+    }
+    if !url.starts_with("sqlite") {
+        execute(url, "VACUUM ANALYZE").await;
     }
     stores.upkeep.close().await.unwrap();
+}
+
+async fn execute(url: &str, sql: &'static str) {
+    if url.starts_with("sqlite") {
+        let mut connection = sqlx::SqliteConnection::connect(url).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    } else {
+        let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    }
+}
+
+/// Whether somebody is not yet in what is searched.
+async fn is_indexing(url: &str) -> bool {
+    let sql = "SELECT EXISTS (SELECT 1 FROM unindexed_members)";
+    if url.starts_with("sqlite") {
+        let mut connection = sqlx::SqliteConnection::connect(url).await.unwrap();
+        sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
+    } else {
+        let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
+        sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
+    }
 }
 
 async fn stores(url: &str) -> Stores {

@@ -24,14 +24,18 @@ pub(super) async fn relink(
     scope: Scope<'_>,
     now: DateTime<Utc>,
 ) -> Result<(i64, i64), StoreError> {
-    // A link that is out of date may be that of another member to the account which one of these is to get. Found by index, each way: an OR over
-    // both tables would go through all accounts.
-    let (of_members, of_either) = match scope {
-        Scope::All => ("", ""),
+    // A link that is out of date may be that of another member to the account which one of these is to get. The ids stand first, so that whatever
+    // the planner believes of the tables, both are looked up by index.
+    let (makeable, of_either) = match scope {
+        Scope::All => (MAKEABLE.to_owned(), ""),
         Scope::Of(_) => (
-            "AND m.discord_id = ANY($3)",
+            MAKEABLE.replace(
+                "FROM users u",
+                "FROM (SELECT DISTINCT unnest($3::bigint[]) AS id) i JOIN users u ON u.discord_id = i.id",
+            ),
             "AND m.discord_id IN (SELECT unnest($3::bigint[]) UNION ALL
-                 SELECT l.discord_id FROM users o JOIN guild_members l ON l.user_id = o.id WHERE o.discord_id = ANY($3))",
+                 SELECT l.discord_id FROM (SELECT unnest($3::bigint[]) AS id) i
+                     JOIN users o ON o.discord_id = i.id JOIN guild_members l ON l.user_id = o.id)",
         ),
     };
     let unlinking = format!(
@@ -47,7 +51,7 @@ pub(super) async fn relink(
     );
     let linking = format!(
         "WITH made AS (
-             {MAKEABLE} {of_members}
+             {makeable}
          ), noted AS (
              INSERT INTO member_events (run_id, discord_id, action, before, after, observed_at, recorded_at)
              {NOTE_MADE}
