@@ -24,10 +24,13 @@ BEGIN
 END $$;
 CREATE FUNCTION note_changed_members() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    -- Not a join: the plan made for a change of one would go through all pairs for a change of many.
     INSERT INTO unindexed_members
-    SELECT array_agg(discord_id) FROM after a JOIN before b USING (discord_id)
-    WHERE (a.username, a.display_name, a.nickname, a.joined_at, a.date_left, a.is_bot, a.user_id)
-        IS DISTINCT FROM (b.username, b.display_name, b.nickname, b.joined_at, b.date_left, b.is_bot, b.user_id)
+    SELECT array_agg(discord_id) FROM (
+        SELECT discord_id, username, display_name, nickname, joined_at, date_left, is_bot, user_id FROM after
+        EXCEPT
+        SELECT discord_id, username, display_name, nickname, joined_at, date_left, is_bot, user_id FROM before
+    ) changed
     HAVING count(*) > 0;
     RETURN NULL;
 END $$;
