@@ -189,7 +189,7 @@ impl Service {
         self.refused(self.post(body), status).await
     }
 
-    /// Every row of every table but what a process says of itself, and what SQLite searches by, which follows the rows beside the syncs.
+    /// Every row of every table but what a process says of itself, and what is searched by, which follows the rows beside the syncs.
     async fn tables(&self) -> BTreeMap<String, Vec<String>> {
         let names = match self.database {
             Database::Sqlite(_) => "SELECT name FROM sqlite_schema WHERE type = 'table'",
@@ -197,7 +197,7 @@ impl Service {
         };
         let mut tables = BTreeMap::new();
         for name in self.column(names).await {
-            let follows = ["member_names", "member_roles", "unindexed_members"].iter().any(|index| name.starts_with(index));
+            let follows = ["member_names", "member_roles", "member_search", "unindexed_members"].iter().any(|index| name.starts_with(index));
             if follows || ["processes", "leases"].contains(&name.as_str()) {
                 continue;
             }
