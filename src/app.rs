@@ -89,7 +89,7 @@ pub async fn open_ledger(config: &Config) -> anyhow::Result<(Stores, Option<Disc
 
 /// The intake of these settings, ringing `queue`.
 #[must_use]
-pub fn intake(config: &Config, stores: &Stores, queue: &Queue, guild: DiscordId) -> Intake {
+pub fn intake(config: &Config, stores: &Stores, queue: &Queue, clock: Arc<dyn Clock>, guild: DiscordId) -> Intake {
     let limits = IntakeLimits {
         max_body: config.api.max_body,
         max_members: config.api.max_members,
@@ -98,7 +98,7 @@ pub fn intake(config: &Config, stores: &Stores, queue: &Queue, guild: DiscordId)
         total: Duration::from_secs(config.api.body_total_secs),
         uploads: config.api.max_uploads,
     };
-    Intake::new(stores.filing.clone(), queue.ring.clone(), Arc::new(SystemClock), random(), guild, limits)
+    Intake::new(stores.filing.clone(), queue.ring.clone(), clock, random(), guild, limits)
 }
 
 /// 32 bytes from the operating system's generator at each call.
@@ -144,6 +144,14 @@ pub enum Carrier {
 /// # Errors
 /// If the settings do not allow it, or something it needs cannot be had.
 pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow::Result<Running> {
+    start_by(config, roles, carrier, Arc::new(SystemClock)).await
+}
+
+/// As [`start`], by another clock than the machine's.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_by(config: &Config, roles: &[Role], carrier: Carrier, clock: Arc<dyn Clock>) -> anyhow::Result<Running> {
     for role in roles {
         role.check(config)?;
     }
@@ -160,14 +168,13 @@ pub async fn start(config: &Config, roles: &[Role], carrier: Carrier) -> anyhow:
     let serving = ServingLock::take(&connect(config)).await?;
     let listener = if roles.contains(&Role::Http) { Some(http_server::listen(config).await?) } else { None };
     let (stores, guild) = open_ledger(config).await?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let rest = rest(config, redis.as_ref(), Patience::default())?;
     let queue = match redis {
         Some(options) => queue::redis(options, clock.clone()).await?,
         None => queue::local(),
     };
     let follow = Follow::new(stores.read.clone(), queue.notices.clone());
-    let intake = guild.map(|guild| intake(config, &stores, &queue, guild));
+    let intake = guild.map(|guild| intake(config, &stores, &queue, clock.clone(), guild));
     let process = process(roles, clock.as_ref());
     stores.upkeep.beat(&process).await?;
     let id = process.id.clone();

@@ -1,25 +1,27 @@
 //! `guildsync demo`: everything at work on an invented guild.
 
+mod past;
+
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Outcome;
 use crate::app::{self, Carrier, Role, Running};
 use crate::config::{Config, Environment, Flags};
 use crate::discord::{Churn, InventedGuild, write_roster};
-use crate::domain::{Clock as _, Run, Source, SystemClock};
-use crate::intake::{Intake, Wish};
+use crate::domain::{Clock as _, Member, Run, Source, SystemClock};
+use crate::intake::Wish;
 use crate::store::{Claim, ImportRow, NewStaff};
+use past::Past;
 
 /// How long one of the demo's own syncs may take.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// Changes of the guild that are already over when the demo has started, so that there are departures to see.
-const HISTORY: usize = 4;
 
 /// Show everything working on an invented guild, in one process, with nothing installed
 ///
@@ -76,12 +78,17 @@ impl Demo {
             .mode(0o700)
             .create(&folder.0)
             .with_context(|| format!("cannot make the folder {}", folder.0.display()))?;
-        let mut guild = InventedGuild::new(self.seed.unwrap_or_else(rand::random), self.members as usize, SystemClock.now());
+        let mut guild = self.guild(&folder.0);
         let (key, password) = (secret(), secret());
-        let config = self.settings(environment, file, &folder.0, &guild, &key)?;
+        let config = self.settings(environment, file, &folder.0, &guild.invented, &key)?;
+        let past = tokio::select! {
+            past = past::live(&config, &mut guild, self.days()) => past?,
+            _ = interrupt.recv() => return Ok(Outcome::Done),
+            _ = terminate.recv() => return Ok(Outcome::Done),
+        };
         let running = app::start(&config, &[Role::Http, Role::Worker], Carrier::Local).await?;
         let shown = tokio::select! {
-            shown = self.show(&mut guild, &running, &config, &folder.0, &key, &password) => shown,
+            shown = self.show(&mut guild, &running, &config, &past, &key, &password) => shown,
             _ = interrupt.recv() => Ok(()),
             _ = terminate.recv() => Ok(()),
         };
@@ -93,6 +100,17 @@ impl Demo {
         eprintln!("\nStopping; the demo's folder is removed.");
         running.stop().await;
         Ok(Outcome::Done)
+    }
+
+    /// How many days the guild has behind it.
+    fn days(&self) -> i32 {
+        past::days(self.members as usize)
+    }
+
+    fn guild(&self, folder: &Path) -> Guild {
+        let founded = SystemClock.now() - TimeDelta::days(self.days().into());
+        let invented = InventedGuild::new(self.seed.unwrap_or_else(rand::random), self.members as usize, founded);
+        Guild { invented, roster: folder.join("roster.json"), accounts: self.members as usize * 3 / 10 }
     }
 
     fn settings(
@@ -120,36 +138,28 @@ impl Demo {
 
     async fn show(
         &self,
-        guild: &mut InventedGuild,
+        guild: &mut Guild,
         running: &Running,
         config: &Config,
-        folder: &Path,
+        past: &Past,
         key: &str,
         password: &str,
     ) -> anyhow::Result<()> {
-        let intake = running.intake.as_ref().context("the demo has no guild")?;
-        println!("guildsync demo: an invented guild of {} members in {}\n", self.members, folder.display());
         let staff =
             NewStaff { username: "demo".into(), password_hash: super::staff::hash(&password.into())?, is_superuser: true };
         running.stores.accounts.create_staff(&staff, SystemClock.now()).await?;
-        // As a fetch from Discord would bring them.
-        running.stores.roles.replace_roles(&guild.guild_roles()).await?;
-        let roster = folder.join("roster.json");
-        let begun = std::time::Instant::now();
-        let run = sync(guild, running, intake, &roster).await?;
-        println!("First sync: {} members created in {} ms.", run.counts.created, begun.elapsed().as_millis());
-        for _ in 0..HISTORY {
-            guild.churn(SystemClock.now());
-            sync(guild, running, intake, &roster).await?;
-        }
-        // Invented after the changes: some of them belong to people who have left, some to people who never were there.
-        let linked = import(guild, running, self.members as usize * 3 / 10).await?;
-        println!("Accounts: {} of the invented website, {} belong to members.\n", linked.0, linked.1);
-        print_addresses(config, &roster, key, password);
+        println!("guildsync demo: an invented guild of {} members\n", self.members);
+        println!("First sync: {} members created in {} ms.", past.first.counts.created, past.took.as_millis());
+        println!(
+            "Since then: {} days of joining and leaving, synced once a day; one list came in short, and marked nobody.",
+            past.days
+        );
+        println!("Accounts:   {} of the invented website, {} belong to members.\n", past.accounts.0, past.accounts.1);
+        print_addresses(config, &guild.roster, key, password);
         loop {
             tokio::time::sleep(Duration::from_secs(self.every)).await;
-            let churn = guild.churn(SystemClock.now());
-            let run = sync(guild, running, intake, &roster).await?;
+            let churn = guild.invented.churn(SystemClock.now());
+            let run = guild.sync(running).await?;
             println!("{}", line(&churn, &run));
         }
     }
@@ -185,27 +195,59 @@ fn line(churn: &Churn, run: &Run) -> String {
     )
 }
 
-/// Writes the guild's list to `roster` and files it, as a bot would.
-async fn sync(guild: &InventedGuild, running: &Running, intake: &Intake, roster: &Path) -> anyhow::Result<Run> {
-    let beside = roster.with_extension("new");
-    let mut file = BufWriter::new(std::fs::File::create(&beside)?);
-    write_roster(guild.roster(), &mut file)?;
-    file.flush()?;
-    // Whoever reads the list meanwhile gets the old one whole.
-    std::fs::rename(&beside, roster)?;
-    let wish = Wish::new(Source::Push);
-    let run = intake.file_roster(tokio::fs::File::open(roster).await?, wish).await?;
-    Ok(running.follow.to_end(run, PATIENCE, |_| {}).await?)
+/// The invented guild, and where its lists are.
+struct Guild {
+    invented: InventedGuild,
+    /// The file with its list as it is now.
+    roster: PathBuf,
+    /// Accounts that its website has.
+    accounts: usize,
 }
 
-/// Imports `count` accounts; answers how many there are and how many belong to members.
-async fn import(guild: &InventedGuild, running: &Running, count: usize) -> anyhow::Result<(i64, i64)> {
-    let rows: Vec<_> = guild
-        .accounts(count)
-        .into_iter()
-        .map(|account| ImportRow { username: account.username, email: account.email, discord_id: Claim::Id(account.discord_id) })
-        .collect();
-    let imported = running.stores.accounts.import(&rows, SystemClock.now()).await?;
-    anyhow::ensure!(imported.conflicts == 0, "the invented accounts contradict each other");
-    Ok((imported.created, imported.linked))
+impl Guild {
+    /// Writes the guild's list and files it, as a bot would.
+    async fn sync(&self, running: &Running) -> anyhow::Result<Run> {
+        let beside = self.roster.with_extension("new");
+        write(self.invented.roster(), &beside)?;
+        // Whoever reads the list meanwhile gets the old one whole.
+        std::fs::rename(&beside, &self.roster)?;
+        file(&self.roster, running).await
+    }
+
+    /// Files a list that broke off half-way, as a bot might.
+    async fn sync_half(&self, running: &Running) -> anyhow::Result<Run> {
+        let broken = self.roster.with_extension("half");
+        let members = self.invented.roster();
+        write(&members[..members.len() / 2], &broken)?;
+        file(&broken, running).await
+    }
+
+    /// Imports the accounts of its website; answers how many there are and how many belong to members.
+    async fn import(&self, running: &Running, now: DateTime<Utc>) -> anyhow::Result<(i64, i64)> {
+        let rows: Vec<_> = self
+            .invented
+            .accounts(self.accounts)
+            .into_iter()
+            .map(|account| ImportRow {
+                username: account.username,
+                email: account.email,
+                discord_id: Claim::Id(account.discord_id),
+            })
+            .collect();
+        let imported = running.stores.accounts.import(&rows, now).await?;
+        anyhow::ensure!(imported.conflicts == 0, "the invented accounts contradict each other");
+        Ok((imported.created, imported.linked))
+    }
+}
+
+fn write(members: &[Member], path: &Path) -> anyhow::Result<()> {
+    let mut file = BufWriter::new(std::fs::File::create(path)?);
+    write_roster(members, &mut file)?;
+    Ok(file.flush()?)
+}
+
+async fn file(roster: &Path, running: &Running) -> anyhow::Result<Run> {
+    let intake = running.intake.as_ref().context("the demo has no guild")?;
+    let run = intake.file_roster(tokio::fs::File::open(roster).await?, Wish::new(Source::Push)).await?;
+    Ok(running.follow.to_end(run, PATIENCE, |_| {}).await?)
 }

@@ -86,7 +86,7 @@ impl Sync {
             Some(options) => queue::redis(options, std::sync::Arc::new(SystemClock)).await?,
             None => Queue { ring: std::sync::Arc::new(Silent), ..queue::local() },
         };
-        let intake = app::intake(config, &stores, &queue, guild);
+        let intake = app::intake(config, &stores, &queue, std::sync::Arc::new(SystemClock), guild);
         let outcome = if self.no_wait {
             Ok(match file(&intake, source, None).await {
                 Ok(run) => {

@@ -43,6 +43,30 @@ impl Clock for SystemClock {
     }
 }
 
+/// The machine's clock, set back: it goes at the same pace, and jumps on when told to. For the past that a demo invents.
+#[derive(Debug)]
+pub struct SetBackClock(Mutex<TimeDelta>);
+
+impl SetBackClock {
+    /// A clock that is `behind` the machine's.
+    #[must_use]
+    pub fn new(behind: TimeDelta) -> Self {
+        Self(Mutex::new(behind))
+    }
+
+    /// Jumps on by `step`; never past the machine's clock.
+    pub fn advance(&self, step: TimeDelta) {
+        let mut behind = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *behind = (*behind - step).max(TimeDelta::zero());
+    }
+}
+
+impl Clock for SetBackClock {
+    fn now(&self) -> DateTime<Utc> {
+        SystemClock.now() - *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
 /// A clock that stands until it is moved; for tests.
 #[derive(Debug)]
 pub struct ManualClock(Mutex<DateTime<Utc>>);

@@ -21,7 +21,7 @@ mod visible;
 pub use account::{Account, AccountChange, AccountNameError, ConflictKind, MAX_USERNAME, check_username, username_key};
 pub use chance::Random;
 pub use change::{Action, Change, Event, Fields};
-pub use clock::{Clock, ManualClock, SystemClock, TIME_RULE, parse_time, to_micros};
+pub use clock::{Clock, ManualClock, SetBackClock, SystemClock, TIME_RULE, parse_time, to_micros};
 pub use counts::Counts;
 pub use decision::{came_too_late, nothing_held};
 pub use delta::{Seen, Sighting};

@@ -197,7 +197,9 @@ impl Service {
         };
         let mut tables = BTreeMap::new();
         for name in self.column(names).await {
-            let follows = ["member_names", "member_roles", "member_search", "unindexed_members"].iter().any(|index| name.starts_with(index));
+            let follows = ["member_names", "member_roles", "member_search", "unindexed_members"]
+                .iter()
+                .any(|index| name.starts_with(index));
             if follows || ["processes", "leases"].contains(&name.as_str()) {
                 continue;
             }

@@ -169,7 +169,7 @@ async fn a_sync_whose_filing_is_not_answered_is_not_said_to_be_none() {
     let filing = &site.stores().filing;
     for files in [false, true] {
         let mute = Stores { filing: Arc::new(Mute { filing: filing.clone(), files }), ..site.stores().clone() };
-        let intake = app::intake(&site.config, &mute, &queue::local(), site.intake().guild());
+        let intake = app::intake(&site.config, &mute, &queue::local(), Arc::new(SystemClock), site.intake().guild());
         let now = Clock::now(&SystemClock);
         let reply = Interaction {
             application: DiscordId::try_from(7_i64).unwrap(),

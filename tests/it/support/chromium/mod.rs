@@ -104,8 +104,11 @@ impl Browser {
 
     /// Makes the window so wide; a window of a desktop cannot be as narrow as a phone by itself.
     pub async fn resize(&self, width: u32) {
-        let (height, mobile) = (height(width), false);
-        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile });
+        self.resize_to(width, height(width)).await;
+    }
+
+    async fn resize_to(&self, width: u32, height: u32) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", size).await;
     }
 
@@ -244,13 +247,13 @@ impl Browser {
         self.until(&format!("{name} is downloaded"), async || std::fs::read(&file).ok().filter(|bytes| !bytes.is_empty())).await
     }
 
-    /// A picture of the page, also of what is below the window, down to that height. PNG.
+    /// A picture of the page down to that height, in a window that is as tall, so that what keeps to its edge is there. PNG.
     pub async fn picture(&self, tallest: u32) -> Vec<u8> {
         let size = self.run("return [innerWidth, document.documentElement.scrollHeight]", vec![]).await;
         let [width, height]: [u32; 2] = serde_json::from_value(size).expect("the size of the page");
-        let clip = json!({ "x": 0, "y": 0, "width": width, "height": height.min(tallest), "scale": 1 });
-        let how = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
-        let taken = self.devtools("Page.captureScreenshot", how).await;
+        self.resize_to(width, height.min(tallest)).await;
+        let taken = self.devtools("Page.captureScreenshot", json!({ "format": "png" })).await;
+        self.resize(width).await;
         STANDARD.decode(taken["data"].as_str().expect("a picture")).expect("in base64")
     }
 }
