@@ -7,17 +7,18 @@
 mod raw_postgres;
 mod raw_sqlite;
 mod roster;
+mod service;
 #[path = "../../tests/it/support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "a bench needs a part of what tests need")]
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use support::postgres::PrivatePostgres;
-use support::process::Guildsync;
 use support::redis::PrivateRedis;
 
 use roster::Roster;
+use service::Service;
 
 /// Members of the list, unless said.
 const MEMBERS: usize = 100_000;
@@ -26,8 +27,6 @@ const ROUNDS: usize = 3;
 /// Members of a small list, and how often it is sent.
 const SMALL: usize = 250;
 const SMALL_ROUNDS: usize = 40;
-
-const KEY: &str = "bench-0123456789abcdef";
 
 #[tokio::main]
 async fn main() {
@@ -95,61 +94,6 @@ async fn small_rounds(url: &str, redis: Option<&str>, small: &Roster) -> Vec<Dur
         times.push(service.post(small, "unchanged").await);
     }
     times
-}
-
-/// The built program, serving.
-struct Service {
-    _process: Guildsync,
-    pid: u32,
-    address: String,
-    client: reqwest::Client,
-    guild: String,
-}
-
-impl Service {
-    async fn start(database: &str, redis: Option<&str>, roster: &Roster) -> Self {
-        let mut launch = Guildsync::with(["serve", "--bind", "127.0.0.1:0"])
-            .var("GUILD_ID", &roster.guild)
-            .var("DBOT_AUTH_KEY", KEY)
-            .var("DATABASE_URL", database)
-            .var("GUILDSYNC__REDIS__PREFIX", support::redis::unique_prefix());
-        if let Some(redis) = redis {
-            launch = launch.var("REDIS_URL", redis);
-        }
-        let process = launch.start();
-        let line = process.wait_for_line("serving on http://").await;
-        let address = line.split("http://").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
-        let pid = process.pid();
-        Self { _process: process, pid, address, client: reqwest::Client::new(), guild: roster.guild.clone() }
-    }
-
-    /// Sends the list and waits for its counts, of which `all` must be the whole list.
-    async fn post(&self, roster: &Roster, all: &str) -> Duration {
-        let begun = Instant::now();
-        let answer: serde_json::Value = self
-            .client
-            .post(format!("http://{}/api/dbot/sync_guild_members", self.address))
-            .header("Content-Type", "application/json")
-            .header("X-API-Key", KEY)
-            .header("X-Guild-Id", &self.guild)
-            .body(roster.json.clone())
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
-        let took = begun.elapsed();
-        assert_eq!(answer[all], roster.members, "{answer}");
-        took
-    }
-
-    /// The most memory the process has had, in bytes.
-    fn peak_memory(&self) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1_024
-    }
 }
 
 /// One figure, ours and raw.
