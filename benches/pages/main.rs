@@ -17,6 +17,7 @@ use guildsync::discord::{InventedGuild, write_roster};
 use guildsync::domain::{Clock as _, SystemClock};
 use guildsync::store::{Claim, Connect, ImportRow, NewStaff, Stores, open};
 use sqlx::Connection as _;
+use support::forms::LoginForm;
 use support::postgres::PrivatePostgres;
 use support::process::Guildsync;
 
@@ -163,16 +164,7 @@ impl Site {
         let line = process.wait_for_line("serving on http://").await;
         let address = line.split("http://").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let login = client
-            .post(format!("http://{address}/admin/login/"))
-            .header("Content-Type", "application/x-www-form-urlencoded")
-            .header("Sec-Fetch-Site", "same-origin")
-            .body("name=bench&password=correct+horse+battery")
-            .send()
-            .await
-            .unwrap();
-        let cookie = login.headers().get("set-cookie").expect("the login is taken").to_str().unwrap();
-        let cookie = cookie.split(';').next().unwrap().to_owned();
+        let cookie = LoginForm::ask(&client, &format!("http://{address}")).await.log_in("bench", PASSWORD).await;
         Self { _process: process, address, client, cookie, guild: guild.id().to_string() }
     }
 

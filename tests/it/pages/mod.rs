@@ -63,6 +63,8 @@ struct Site {
     cookie: Option<String>,
     /// That of a login with Discord.
     begun: Option<String>,
+    /// That of the login form.
+    form: Option<String>,
 }
 
 struct Answer {
@@ -144,8 +146,8 @@ impl Site {
         let stores = Stores::clone(&ledger);
         let clock = Arc::new(ManualClock::new(start()));
         let queue = guildsync::queue::local();
-        // Each draw differs from the 255 before.
-        let drawn = AtomicU8::new(1);
+        // Each draw differs from the 255 before. The first goes into a login form.
+        let drawn = AtomicU8::new(0);
         let state = PagesState {
             read: stores.read.clone(),
             runs: stores.runs.clone(),
@@ -165,13 +167,13 @@ impl Site {
             rest,
             hurry: CancellationToken::new(),
             clock: Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>,
-            random: Arc::new(move || [drawn.fetch_add(1, Ordering::Relaxed); 32]),
+            random: Arc::new(move || [Some(drawn.fetch_add(1, Ordering::Relaxed)).filter(|drawn| *drawn > 0).unwrap_or(0xee); 32]),
             login: guildsync::config::Login { require_member, ..login },
             discord,
             proxies: TrustedProxies::default(),
             public_url: public_url.to_owned(),
         };
-        Self { pages: Arc::new(page_routes(state).boxed()), ledger, stores, clock, cookie: None, begun: None }
+        Self { pages: Arc::new(page_routes(state).boxed()), ledger, stores, clock, cookie: None, begun: None, form: None }
     }
 
     /// With the people of [`seed::people`].
@@ -254,7 +256,23 @@ impl Site {
     }
 
     async fn log_in(&mut self, name: &str, password: &str) -> Answer {
-        self.post(LOGIN, &[("sec-fetch-site", "same-origin")], &[("name", name), ("password", password)]).await
+        self.enter(&[("sec-fetch-site", "same-origin")], &[("name", name), ("password", password)]).await
+    }
+
+    /// Sends the login form with the word it was given.
+    async fn enter(&mut self, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Answer {
+        let word = self.login_word().await;
+        self.post(LOGIN, headers, &[&[("form_word", word.as_str())], fields].concat()).await
+    }
+
+    /// The word of this browser's login form, which only those see who are not logged in.
+    async fn login_word(&mut self) -> String {
+        if self.form.is_none() {
+            let session = self.cookie.take();
+            self.get(LOGIN).await;
+            self.cookie = session;
+        }
+        self.form.as_ref().and_then(|pair| pair.split_once('=')).expect("the login page has a form").1.to_owned()
     }
 
     async fn send(&mut self, method: Method, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
@@ -262,7 +280,7 @@ impl Site {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        for cookie in self.cookie.iter().chain(self.begun.iter().filter(|_| path.starts_with("/accounts/discord/login/"))) {
+        for cookie in [&self.cookie, &self.begun, &self.form].into_iter().flatten() {
             request = request.header(COOKIE, cookie);
         }
         let response = self.pages.get_response(request.body(body)).await;
@@ -270,7 +288,11 @@ impl Site {
         for set in parts.headers.get_all(SET_COOKIE) {
             let set = set.to_str().unwrap();
             let pair = set.split(';').next().unwrap().to_owned();
-            let kept = if set.starts_with("guildsync_session=") { &mut self.cookie } else { &mut self.begun };
+            let kept = match set.strip_prefix("__Host-").unwrap_or(set).split('=').next() {
+                Some("guildsync_session") => &mut self.cookie,
+                Some("guildsync_login") => &mut self.form,
+                _ => &mut self.begun,
+            };
             *kept = (!set.contains("Max-Age=0")).then_some(pair);
         }
         Answer { status: parts.status, headers: parts.headers, body: body.into_string().await.unwrap() }
