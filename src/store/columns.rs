@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     AccountConflict, AccountRow, Credentials, Holder, Interaction, Jobs, MemberPlace, MemberTally, Membership, Problem, Process,
-    Reply, Share, StoreError, UnmetClaim,
+    Reply, Share, StoreError, Trouble, UnmetClaim,
 };
 use crate::domain::{
     Account, Action, Change, ConflictKind, Counts, DiscordId, Event, Fields, GuildRole, Member, MemberRow, Progress, Roles, Run,
@@ -249,6 +249,16 @@ pub(super) fn share(row: &impl Columns) -> Result<Share, StoreError> {
         applied: row.int("applied")?,
         members: row.int("members")?,
         repeats: row.int("repeats")?,
+    })
+}
+
+pub(super) fn trouble(row: &impl Columns) -> Result<Trouble, StoreError> {
+    Ok(Trouble {
+        batch: row.int("batch")?,
+        attempts: row.int("attempts")?,
+        worker: row.opt_text("worker")?,
+        is_applied: row.flag("is_applied")?,
+        error: row.text("last_error")?,
     })
 }
 

@@ -61,7 +61,8 @@ handle!(Work {
     claim_batch(run: RunId, batch: i32, worker: &str, now: DateTime<Utc>, lease_until: DateTime<Utc>) -> Option<BatchClaim> = claim_one;
     renew_batch(claim: &BatchClaim, lease_until: DateTime<Utc>) -> bool = renew_one;
     apply_batch(claim: &BatchClaim, members: &[Member], now: DateTime<Utc>) -> BatchApplied = apply_one;
-    release_batch(claim: &BatchClaim, blameless: bool, now: DateTime<Utc>) -> () = release_one;
+    release_batch(claim: &BatchClaim, why: &str, blameless: bool, now: DateTime<Utc>) -> () = release_one;
+    blame_batch(claim: &BatchClaim, why: &str, lease_until: DateTime<Utc>) -> bool = blame_one;
     claim_finish(run: RunId, now: DateTime<Utc>, lease_until: DateTime<Utc>) -> Option<FinishClaim> = claim_end;
     renew_finish(claim: &FinishClaim, lease_until: DateTime<Utc>) -> bool = renew_end;
     finish_run(claim: &FinishClaim, guard: Guard, now: DateTime<Utc>) -> Finished = finish;
@@ -72,7 +73,7 @@ handle!(Work {
     expect_members(claim: &FetchClaim, expected: u64) -> () = note_expected;
     stage_page(claim: &FetchClaim, page: &FetchedPage, now: DateTime<Utc>) -> () = stage_fetched;
     end_fetch(claim: &FetchClaim, now: DateTime<Utc>) -> i64 = end_list;
-    release_fetch(claim: &FetchClaim, blameless: bool, now: DateTime<Utc>) -> () = release_list;
+    release_fetch(claim: &FetchClaim, why: &str, blameless: bool, now: DateTime<Utc>) -> () = release_list;
     release_finish(claim: &FinishClaim, blameless: bool, now: DateTime<Utc>) -> () = release_end;
     fail_run(run: RunId, error: &RunError, now: DateTime<Utc>) -> Vec<RunId> = fail;
     set_aside(run: RunId, error: &RunError, now: DateTime<Utc>) -> Vec<RunId> = set_exhausted_aside;

@@ -4,6 +4,7 @@ use super::Sqlite;
 use super::sync_runs::run_sql;
 use crate::domain::{DiscordId, MemberRow, Mode, Run, RunId, RunState, Source};
 use crate::store::columns::{self, Columns as _};
+use crate::store::runs::TROUBLES;
 use crate::store::{RunList, RunWork, StoreError};
 
 impl Sqlite {
@@ -26,7 +27,7 @@ impl Sqlite {
     }
 
     pub(in crate::store) async fn work_of_run(&self, run: RunId) -> Result<RunWork, StoreError> {
-        let phases = sqlx::query("SELECT fetched_at, applied_at FROM sync_runs WHERE id = ?1")
+        let phases = sqlx::query("SELECT fetched_at, applied_at, fetch_error FROM sync_runs WHERE id = ?1")
             .bind(run.to_string())
             .fetch_optional(&self.read)
             .await?;
@@ -40,7 +41,18 @@ impl Sqlite {
         .bind(run.to_string())
         .fetch_all(&self.read)
         .await?;
+        let troubles = sqlx::query(
+            "SELECT batch AS batch, attempts AS attempts, worker, state = 'applied' AS is_applied, last_error, count(*) OVER () AS of
+             FROM sync_batches WHERE run_id = ?1 AND last_error IS NOT NULL ORDER BY state = 'applied', batch LIMIT ?2",
+        )
+        .bind(run.to_string())
+        .bind(TROUBLES)
+        .fetch_all(&self.read)
+        .await?;
         Ok(RunWork {
+            fetch_error: phases.opt_text("fetch_error")?,
+            troubled: troubles.first().map_or(Ok(0), |first| first.int("of"))?,
+            troubles: troubles.iter().map(columns::trouble).collect::<Result<_, _>>()?,
             fetched_at: phases.opt_time("fetched_at")?,
             applied_at: phases.opt_time("applied_at")?,
             shares: shares.iter().map(columns::share).collect::<Result<_, _>>()?,

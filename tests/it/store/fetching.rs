@@ -15,6 +15,7 @@ on_both!(
     pages_are_applied_while_more_come_and_the_fetch_goes_on_where_it_broke_off,
     who_lost_the_fetch_changes_nothing,
     a_fetch_that_nobody_brings_to_its_end_is_set_aside,
+    why_a_fetch_was_tried_again_is_told,
     others_wait_for_a_fetch_and_deltas_of_later_do_not,
     whoever_was_found_present_is_deferred_and_a_doubt_holds_all,
     whoever_could_not_be_read_is_not_taken_for_gone,
@@ -132,18 +133,33 @@ async fn who_lost_the_fetch_changes_nothing(ledger: &Ledger) {
 
 async fn a_fetch_that_nobody_brings_to_its_end_is_set_aside(ledger: &Ledger) {
     let first = begin(ledger, 0).await;
-    ledger.work.release_fetch(&first, true, at(2)).await.unwrap();
+    ledger.work.release_fetch(&first, "a mishap", true, at(2)).await.unwrap();
     for attempt in 1..=3 {
         let seconds = 10 * i64::from(attempt);
         let again = claim(ledger, first.run, seconds).await.unwrap();
         assert_eq!(again.attempt, attempt, "one that was given back without blame does not count");
-        ledger.work.release_fetch(&again, false, at(seconds + 1)).await.unwrap();
+        ledger.work.release_fetch(&again, "a mishap", false, at(seconds + 1)).await.unwrap();
     }
     assert!(claim(ledger, first.run, 50).await.is_none());
     assert_eq!(ledger.work.exhausted(at(50)).await.unwrap(), [first.run]);
     let error = RunError { code: "set_aside".into(), message: "x".into() };
     ledger.work.set_aside(first.run, &error, at(50)).await.unwrap();
     assert_eq!(read(ledger, first.run).await.state, RunState::Failed);
+}
+
+async fn why_a_fetch_was_tried_again_is_told(ledger: &Ledger) {
+    let first = begin(ledger, 0).await;
+    let told = || async { ledger.runs.run_work(first.run).await.unwrap().fetch_error };
+    assert_eq!(told().await, None);
+    let second = claim(ledger, first.run, 8).await.unwrap();
+    assert!(told().await.unwrap().starts_with("the worker's lease ran out"));
+    ledger.work.release_fetch(&first, "too late", false, at(9)).await.unwrap();
+    ledger.work.release_fetch(&second, "the disk is full", false, at(9)).await.unwrap();
+    let third = claim(ledger, first.run, 20).await.unwrap();
+    assert_eq!(told().await.as_deref(), Some("the disk is full"), "it was given back, so no lease ran out");
+    stage(ledger, &third, &page(0, 1..=3)).await;
+    ledger.work.end_fetch(&third, at(21)).await.unwrap();
+    assert_eq!(told().await.as_deref(), Some("the disk is full"));
 }
 
 async fn others_wait_for_a_fetch_and_deltas_of_later_do_not(ledger: &Ledger) {
@@ -266,7 +282,7 @@ async fn a_fetch_is_given_up_for_want_of_a_token_if_nobody_is_at_it(ledger: &Led
     // Somebody was, and handed it on.
     let fetch = begin(ledger, 1_000).await;
     assert!(!given_up(ledger, fetch.run, 1_005).await, "somebody is at it");
-    ledger.work.release_fetch(&fetch, true, at(2_000)).await.unwrap();
+    ledger.work.release_fetch(&fetch, "a mishap", true, at(2_000)).await.unwrap();
     assert!(!given_up(ledger, fetch.run, 1_900).await, "too early: somebody was at it for long");
     assert!(given_up(ledger, fetch.run, 2_000).await);
     // Somebody was, and died.
@@ -280,7 +296,7 @@ async fn a_fetch_is_given_up_for_want_of_a_token_if_nobody_is_at_it(ledger: &Led
 /// The clock of the other machine is behind.
 async fn what_is_given_back_is_free_at_once_by_any_clock(ledger: &Ledger) {
     let fetch = begin(ledger, 100).await;
-    ledger.work.release_fetch(&fetch, true, at(110)).await.unwrap();
+    ledger.work.release_fetch(&fetch, "a mishap", true, at(110)).await.unwrap();
     let fetch = claim(ledger, fetch.run, 109).await.expect("it is free");
     stage(ledger, &fetch, &page(0, 1..=3)).await;
     ledger.work.end_fetch(&fetch, at(111)).await.unwrap();

@@ -245,7 +245,7 @@ impl Drive<'_> {
         }
         let blameless = late == Late::GivesBackBlameless;
         match &claimed.claim {
-            Claim::Batch(claim) => self.ledger.work.release_batch(claim, blameless, self.now).await?,
+            Claim::Batch(claim) => self.ledger.work.release_batch(claim, "a mishap", blameless, self.now).await?,
             Claim::Finish(claim) => self.ledger.work.release_finish(claim, blameless, self.now).await?,
         }
         if verdict == Verdict::Valid {
