@@ -10,7 +10,7 @@ use poem::http::StatusCode;
 use poem::web::{Data, Path};
 use poem::{Body, Request, Response, handler};
 
-use super::accounts::{membership, rights};
+use super::account_view::{membership, rights};
 use super::staff_log::{address, words};
 use crate::domain::{Account, AccountChange, DiscordId, StaffEntry};
 use crate::http::pages::App;

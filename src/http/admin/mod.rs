@@ -7,6 +7,7 @@
 
 mod account;
 mod account_export;
+mod account_view;
 mod accounts;
 mod change_bar;
 mod comparison;

@@ -59,6 +59,7 @@ async fn a_search_and_filters_narrow_it_down_and_stay_in_the_address() {
         ("q=anna", vec!["anna", "Annabel", "zoe"]),
         ("q=ANNA&staff=none", vec!["Annabel", "zoe"]),
         ("q=80351110224678912", vec!["nelly@home"]),
+        ("q=a.Z@exam", vec!["zoe"]),
         ("staff=look", vec!["anna", "root"]),
         ("staff=act", vec!["root"]),
         ("member=left", vec!["gone_too"]),

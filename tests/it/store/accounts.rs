@@ -11,7 +11,7 @@ use super::hand::{at, id, members, row, sync};
 
 on_both!(
     accounts_are_listed_by_name_page_by_page,
-    a_search_finds_what_begins_like_it_and_whole_ids,
+    a_search_finds_what_begins_like_it_parts_of_addresses_and_numbers,
     filters_narrow_the_list_down,
     one_account_tells_how_it_can_be_used,
     accounts_are_counted,
@@ -72,7 +72,7 @@ async fn accounts_are_listed_by_name_page_by_page(ledger: &Ledger) {
     assert_eq!(names(ledger, beyond).await, Vec::<String>::new(), "after nobody comes nobody");
 }
 
-async fn a_search_finds_what_begins_like_it_and_whole_ids(ledger: &Ledger) {
+async fn a_search_finds_what_begins_like_it_parts_of_addresses_and_numbers(ledger: &Ledger) {
     import(ledger, "Anna", "first@example.org", Claim::Id(id(1_000))).await;
     import(ledger, "ben", "ANNA.B@example.org", Claim::None).await;
     import(ledger, "cleo", "", Claim::Id(id(1_001))).await;
@@ -87,8 +87,14 @@ async fn a_search_finds_what_begins_like_it_and_whole_ids(ledger: &Ledger) {
     assert_eq!(found(ledger, "anna.").await, ["ben"]);
     assert_eq!(found(ledger, "äs").await, ["Äsa"]);
     assert_eq!(found(ledger, "1000").await, ["Anna"]);
-    assert_eq!(found(ledger, "100").await, ["100%"], "an id is found whole");
-    for none in ["nna", "%", "_", "an%", "'", "\\", "99999999999999999999", "0", "-1", "\u{10ffff}"] {
+    assert_eq!(found(ledger, "100").await, ["100%", "Anna", "cleo"]);
+    assert_eq!(found(ledger, "10").await, ["100%"], "of two digits only the id itself");
+    assert_eq!(found(ledger, "A.b@EX").await, ["ben"], "a part of an address");
+    assert_eq!(found(ledger, "@example.org").await, ["Anna", "ben"]);
+    assert_eq!(found(ledger, "B@").await, Vec::<String>::new(), "which has three characters at least");
+    let hanna = account(ledger, "hanna").await.id;
+    assert_eq!(found(ledger, &hanna.to_string()).await, ["hanna"], "by its number");
+    for none in ["elle", "%", "_", "an%", "%%%", "a_b", "'", "\\", "\"\"\"", "99999999999999999999", "0", "-1", "\u{10ffff}"] {
         assert_eq!(found(ledger, none).await, Vec::<String>::new(), "{none}");
     }
     let after = Some(AccountPlace::of(&account(ledger, "Anna").await, AccountOrder::default()));
