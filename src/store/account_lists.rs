@@ -22,6 +22,8 @@ pub struct AccountPage {
     pub order: AccountOrder,
     /// Only accounts after this.
     pub after: Option<AccountPlace>,
+    /// Those before that place instead, next to it; still in the order of the list.
+    pub is_backwards: bool,
     /// At most this many.
     pub limit: i64,
 }

@@ -106,13 +106,16 @@ impl Dialect {
         texts.into_iter().chain(page.ids("u.discord_id + 0")).chain(page.number()).collect::<Vec<_>>().join(" OR ")
     }
 
-    /// The order of the whole list.
+    /// The order in which the list is read.
     pub(super) fn order(&self, page: &AccountPage) -> String {
         let way = page.way();
         match page.order.by {
             AccountSort::Name => format!("{}{way}", self.name),
             AccountSort::Joined => format!("u.date_joined{way}, u.id{way}"),
-            AccountSort::LastLogin => format!("(u.last_login IS NULL), u.last_login{way}, u.id{way}"),
+            AccountSort::LastLogin => {
+                let never = if page.is_backwards { " DESC" } else { "" };
+                format!("(u.last_login IS NULL){never}, u.last_login{way}, u.id{way}")
+            }
         }
     }
 
@@ -127,28 +130,35 @@ impl Dialect {
         let order = || format!("u.last_login{way}, u.id{way}");
         let comparison = page.comparison();
         let (with, without) = match page.after {
-            None => (Some(String::new()), String::new()),
-            Some(AccountPlace { at: None, id }) => (None, format!(" AND u.id {comparison} {id}")),
+            None => (Some(String::new()), Some(String::new())),
+            Some(AccountPlace { at: None, id }) => {
+                (page.is_backwards.then(String::new), Some(format!(" AND u.id {comparison} {id}")))
+            }
             Some(AccountPlace { at: Some(at), id }) => {
                 let at = (self.time)(at);
-                (Some(format!(" AND (u.last_login, u.id) {comparison} ({at}, {id})")), String::new())
+                let with = format!(" AND (u.last_login, u.id) {comparison} ({at}, {id})");
+                (Some(with), (!page.is_backwards).then(String::new))
             }
         };
         let with = with.map(|after| (format!("u.last_login IS NOT NULL{after}"), order()));
-        with.into_iter().chain([(format!("u.last_login IS NULL{without}"), order())]).collect()
+        let without = without.map(|after| (format!("u.last_login IS NULL{after}"), order()));
+        with.into_iter().chain(without).collect()
     }
 
-    /// Whether the account `u` comes after a place.
+    /// Whether the account `u` comes after a place, in the direction of the page.
     fn after(&self, page: &AccountPage, AccountPlace { at, id }: AccountPlace) -> String {
         let comparison = page.comparison();
         match (page.order.by, at.map(self.time)) {
             (AccountSort::Name, _) => format!("{} {comparison} (SELECT username_key FROM users WHERE id = {id})", self.name),
             (AccountSort::Joined, Some(at)) => format!("(u.date_joined, u.id) {comparison} ({at}, {id})"),
             (AccountSort::Joined, None) => format!("u.id {comparison} {id}"),
-            (AccountSort::LastLogin, Some(at)) => {
-                format!("((u.last_login, u.id) {comparison} ({at}, {id}) OR u.last_login IS NULL)")
-            }
-            (AccountSort::LastLogin, None) => format!("u.last_login IS NULL AND u.id {comparison} {id}"),
+            // Who was never logged in with comes last, and first on the way back.
+            (AccountSort::LastLogin, at) => match (at, page.is_backwards) {
+                (Some(at), false) => format!("((u.last_login, u.id) {comparison} ({at}, {id}) OR u.last_login IS NULL)"),
+                (Some(at), true) => format!("(u.last_login, u.id) {comparison} ({at}, {id})"),
+                (None, false) => format!("u.last_login IS NULL AND u.id {comparison} {id}"),
+                (None, true) => format!("(u.last_login IS NOT NULL OR u.id {comparison} {id})"),
+            },
         }
     }
 }
@@ -182,11 +192,11 @@ impl AccountPage {
     }
 
     fn way(&self) -> &'static str {
-        if self.order.is_descending { " DESC" } else { "" }
+        if self.order.is_descending == self.is_backwards { "" } else { " DESC" }
     }
 
     fn comparison(&self) -> &'static str {
-        if self.order.is_descending { "<" } else { ">" }
+        if self.order.is_descending == self.is_backwards { ">" } else { "<" }
     }
 
     /// The filters as conditions on the account `u`.

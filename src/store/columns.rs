@@ -30,6 +30,15 @@ pub(super) trait Columns {
     fn opt_run_id(&self, name: &str) -> Result<Option<RunId>, StoreError>;
 }
 
+/// Rows as what they hold; turned round if they were read from the end of a page to its beginning.
+pub(super) fn turned<R, T>(
+    is_backwards: bool,
+    rows: &[R],
+    read: impl Fn(&R) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    if is_backwards { rows.iter().rev().map(read).collect() } else { rows.iter().map(read).collect() }
+}
+
 fn unreadable(what: &str) -> impl Fn() -> StoreError + '_ {
     move || StoreError::Unreadable(format!("an unknown {what}"))
 }

@@ -19,6 +19,8 @@ pub struct RunList {
     pub deltas: bool,
     /// Runs older than this.
     pub before: Option<RunId>,
+    /// Runs newer than this: those next to it, the newest of them first.
+    pub after: Option<RunId>,
     /// At most this many.
     pub limit: i64,
 }

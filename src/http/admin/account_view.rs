@@ -6,7 +6,7 @@ use chrono::DateTime;
 
 use super::member_view::Head;
 use crate::http::pages::addresses::{ACCOUNTS, MEMBERS};
-use crate::http::pages::query::Query;
+use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::shell::When;
 use crate::store::{AccountOrder, AccountPage, AccountPlace, AccountRow, AccountSort, Membership, Rights};
@@ -149,12 +149,13 @@ pub(super) fn list(query: &Query, limit: i64) -> Result<AccountPage, Refusal> {
         membership: query.choice("member", &MEMBERSHIPS)?,
         order: query.choice("sort", &SORTS)?.unwrap_or_default(),
         after: None,
+        is_backwards: false,
         limit,
     })
 }
 
-/// Where a page begins, as [`key`] wrote it.
-pub(super) fn after(query: &Query, order: AccountOrder) -> Result<Option<AccountPlace>, Refusal> {
+/// Where a page lies, as [`key`] wrote it.
+pub(super) fn place(query: &Query, order: AccountOrder) -> Result<Place<AccountPlace>, Refusal> {
     let read = |key: &str| {
         let (at, id) = key.split_once('.')?;
         let at = match at {
@@ -164,8 +165,7 @@ pub(super) fn after(query: &Query, order: AccountOrder) -> Result<Option<Account
         let is_whole = order.by != AccountSort::Joined || at.is_some();
         is_whole.then_some(AccountPlace { at, id: id.parse().ok()? })
     };
-    let Some(key) = query.after()? else { return Ok(None) };
-    read(key).map(Some).ok_or_else(|| Refusal::Query("“after” cannot be read; begin at the first page of this list.".into()))
+    query.place(read)
 }
 
 /// A place as it stands in an address.

@@ -10,11 +10,12 @@ use poem::web::Data;
 use poem::{Request, Response, handler};
 
 use super::account_export::Accounts as Exported;
-use super::account_view::{Choice, Filter, KEYS, NARROWING, Row, after, heads, key, list, selects, sorts};
+use super::account_view::{Choice, Filter, KEYS, NARROWING, Row, heads, key, list, place, selects, sorts};
 use super::member_view::{Head, Size, sizes};
 use crate::http::pages::addresses::{ACCOUNTS, ACCOUNTS_EXPORT, CONFLICTS};
 use crate::http::pages::filters;
-use crate::http::pages::query::Query;
+use crate::http::pages::pager::Pager;
+use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html, number};
@@ -42,24 +43,28 @@ struct AccountsPage<'a> {
     sizes: Vec<Size>,
     heads: Vec<Head>,
     rows: Vec<Row>,
-    first: Option<String>,
-    next: Option<String>,
+    pager: Pager,
 }
 
 /// A page of the list.
 #[handler]
 pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
-    let query = Query::read(request, KEYS)?;
+    let query = Query::read_both_ways(request, KEYS)?;
     let size = query.page_size()?;
-    // One row more than is shown says whether there is a next page.
+    // One row more than is shown says whether there is another page.
     let mut page = list(&query, size + 1)?;
     let order = page.order;
-    page.after = after(&query, order)?;
+    (page.after, page.is_backwards) = match place(&query, order)? {
+        Place::Start => (None, false),
+        Place::After(place) => (Some(place), false),
+        Place::Before(place) => (Some(place), true),
+    };
     let lists = &app.state.account_lists;
     let (mut rows, totals) = tokio::try_join!(lists.accounts(&page), lists.account_totals())?;
-    let shown = usize::try_from(size).unwrap_or(usize::MAX);
-    let has_more = rows.len() > shown;
-    rows.truncate(shown);
+    let pager = Pager::cut(&query, &mut rows, size, |row| key(AccountPlace::of(&row.account, order)));
+    if let Some(first) = pager.back_at_first(&query) {
+        return Ok(first);
+    }
     let page = AccountsPage {
         shell: Shell::new(Some(&staff.0), Section::Accounts),
         list: ACCOUNTS,
@@ -71,13 +76,12 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         sorts: sorts(&query),
         page_size: query.text("page_size"),
         is_narrowed: query.is_narrowed(NARROWING),
-        results: results(&query, &rows, has_more, totals.all),
+        results: results(&query, &rows, pager.has_more, totals.all),
         as_of: None,
         export: query.at(ACCOUNTS_EXPORT),
         sizes: sizes(&query, size),
         heads: heads(&query, order),
-        first: (!query.is_first()).then(|| query.first()),
-        next: rows.last().filter(|_| has_more).map(|last| query.next(&key(AccountPlace::of(&last.account, order)))),
+        pager,
         rows: rows.into_iter().map(Row::from).collect(),
     };
     Ok(html(StatusCode::OK, page.render()?))

@@ -16,6 +16,7 @@ use crate::http::pages::acting::Acting;
 use crate::http::pages::addresses::{ACCOUNTS, CONFLICTS, see_other};
 use crate::http::pages::filters;
 use crate::http::pages::forms::Form;
+use crate::http::pages::pager::Pager;
 use crate::http::pages::query::Query;
 use crate::http::pages::question::Question;
 use crate::http::pages::refusal::{Refusal, Told};
@@ -72,8 +73,7 @@ struct ConflictsPage<'a> {
     form_word: &'a str,
     may_act: bool,
     rows: Vec<Row>,
-    first: Option<String>,
-    next: Option<String>,
+    pager: Pager,
 }
 
 /// The list.
@@ -83,15 +83,12 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
     let number = |text: &str| text.parse().map_err(|_| Refusal::Query("“after” must be a number.".to_owned()));
     let (after, size) = (query.after()?.map(number).transpose()?, query.page_size()?);
     let mut rows = app.state.account_lists.unmet_claims(after, size + 1).await?;
-    let shown = usize::try_from(size).unwrap_or(usize::MAX);
-    let has_more = rows.len() > shown;
-    rows.truncate(shown);
+    let pager = Pager::cut(&query, &mut rows, size, |claim| claim.account.id.to_string());
     let page = ConflictsPage {
         accounts: ACCOUNTS,
         form_word: &staff.0.form_word,
         may_act: staff.0.account.is_superuser,
-        first: (!query.is_first()).then(|| query.first()),
-        next: rows.last().filter(|_| has_more).map(|last| query.next(&last.account.id.to_string())),
+        pager,
         rows: rows.into_iter().map(Row::from).collect(),
         shell: Shell::new(Some(&staff.0), Section::Accounts),
     };

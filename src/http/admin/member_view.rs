@@ -8,7 +8,7 @@ use crate::domain::{DiscordId, MemberRow};
 use crate::http::pages::addresses::{ACCOUNTS, MEMBERS};
 use crate::http::pages::avatar::Avatar;
 use crate::http::pages::chips::{Chips, RoleNames};
-use crate::http::pages::query::Query;
+use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::shell::When;
 use crate::store::{MemberFilter, MemberOrder, MemberPlace, Search, SortBy, Span};
@@ -83,8 +83,8 @@ pub(super) fn order(query: &Query) -> Result<MemberOrder, Refusal> {
     Ok(query.choice("sort", &SORTS)?.unwrap_or_default())
 }
 
-/// Where a page begins, as [`key`] wrote it.
-pub(super) fn after(query: &Query) -> Result<Option<MemberPlace>, Refusal> {
+/// Where a page lies, as [`key`] wrote it.
+pub(super) fn place(query: &Query) -> Result<Place<MemberPlace>, Refusal> {
     let read = |key: &str| {
         let (at, id) = key.split_once('.')?;
         let at = match at {
@@ -93,8 +93,7 @@ pub(super) fn after(query: &Query) -> Result<Option<MemberPlace>, Refusal> {
         };
         Some(MemberPlace { at, id: id.parse().ok()? })
     };
-    let Some(key) = query.after()? else { return Ok(None) };
-    read(key).map(Some).ok_or_else(|| Refusal::Query("“after” cannot be read; begin at the first page of this list.".into()))
+    query.place(read)
 }
 
 /// A place as it stands in an address.

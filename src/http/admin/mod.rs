@@ -15,6 +15,7 @@ mod conflicts;
 mod login;
 mod member;
 mod member_export;
+mod member_pages;
 mod member_sync;
 mod member_view;
 mod members;

@@ -20,6 +20,7 @@ pub(in crate::http) mod filters;
 pub(in crate::http) mod forms;
 pub(in crate::http) mod login_word;
 pub(in crate::http) mod not_taken;
+pub(in crate::http) mod pager;
 pub(in crate::http) mod query;
 pub(in crate::http) mod question;
 pub(in crate::http) mod refusal;

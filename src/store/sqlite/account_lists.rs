@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{Sqlite, micros};
 use crate::store::account_lists::Search;
 use crate::store::account_statements::{Dialect, listed};
-use crate::store::columns::{self, Columns as _};
+use crate::store::columns::{self, Columns as _, turned};
 use crate::store::member_statements::Dialect as Members;
 use crate::store::{AccountPage, AccountRow, AccountTotals, SessionLimits, StoreError};
 
@@ -66,7 +66,7 @@ impl Sqlite {
             Some(search) => bind(query, search),
         };
         let rows = query.fetch_all(&self.read).await?;
-        rows.iter().map(columns::account_row).collect()
+        turned(page.is_backwards, &rows, columns::account_row)
     }
 
     pub(in crate::store) async fn account_by_id(&self, id: i64) -> Result<Option<AccountRow>, StoreError> {

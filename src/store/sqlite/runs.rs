@@ -10,10 +10,11 @@ use crate::store::{RunList, RunWork, StoreError};
 impl Sqlite {
     pub(in crate::store) async fn runs_listed(&self, list: &RunList) -> Result<Vec<Run>, StoreError> {
         let shown = if list.deltas { "" } else { "AND (mode <> 'delta' OR act IS NOT NULL)" };
+        let way = if list.after.is_some() { "ASC" } else { "DESC" };
         // 'g' comes after every id.
         let which = format!(
-            "WHERE id < COALESCE(?1, 'g') AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR source = ?3) AND (?4 IS NULL OR mode = ?4)
-                 {shown} ORDER BY id DESC LIMIT ?5"
+            "WHERE id < COALESCE(?1, 'g') AND id > COALESCE(?6, '') AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR source = ?3) AND (?4 IS NULL OR mode = ?4)
+                 {shown} ORDER BY id {way} LIMIT ?5"
         );
         let rows = sqlx::query(run_sql(&which))
             .bind(list.before.map(|run| run.to_string()))
@@ -21,8 +22,10 @@ impl Sqlite {
             .bind(list.source.map(Source::as_str))
             .bind(list.mode.map(Mode::as_str))
             .bind(list.limit)
+            .bind(list.after.map(|run| run.to_string()))
             .fetch_all(&self.read)
             .await?;
+        // The newest stands first, whichever way they were looked for.
         rows.iter().map(columns::run).collect()
     }
 

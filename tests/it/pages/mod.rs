@@ -13,6 +13,7 @@ mod member;
 mod member_sync;
 mod members;
 mod overview;
+mod paging;
 mod runs;
 mod seed;
 mod staff_log;
@@ -167,7 +168,9 @@ impl Site {
             rest,
             hurry: CancellationToken::new(),
             clock: Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>,
-            random: Arc::new(move || [Some(drawn.fetch_add(1, Ordering::Relaxed)).filter(|drawn| *drawn > 0).unwrap_or(0xee); 32]),
+            random: Arc::new(move || {
+                [Some(drawn.fetch_add(1, Ordering::Relaxed)).filter(|drawn| *drawn > 0).unwrap_or(0xee); 32]
+            }),
             login: guildsync::config::Login { require_member, ..login },
             discord,
             proxies: TrustedProxies::default(),

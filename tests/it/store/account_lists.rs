@@ -103,10 +103,27 @@ async fn every_order_shows_everybody_once_page_by_page(ledger: &Ledger) {
                         seen.extend(rows);
                     }
                     assert_eq!(seen, expected, "{list:?} by {order:?}, {limit} a page");
+                    back(ledger, &list, order, limit, &expected).await;
                 }
             }
         }
     }
+}
+
+/// Goes back from the last account to the first.
+async fn back(ledger: &Ledger, list: &AccountPage, order: AccountOrder, limit: i64, expected: &[AccountRow]) {
+    let Some((last, mut rest)) = expected.split_last() else { return };
+    let mut page = AccountPage { order, limit, is_backwards: true, ..list.clone() };
+    page.after = Some(AccountPlace::of(&last.account, order));
+    loop {
+        let rows = ledger.account_lists.accounts(&page).await.unwrap();
+        let Some(first) = rows.first() else { break };
+        let shown = usize::try_from(limit).unwrap().min(rest.len());
+        assert_eq!(rows, rest[rest.len() - shown..], "{page:?}");
+        page.after = Some(AccountPlace::of(&first.account, order));
+        rest = &rest[..rest.len() - shown];
+    }
+    assert_eq!(rest, [], "{page:?}");
 }
 
 /// More than are sorted for a search.
@@ -148,6 +165,7 @@ async fn a_search_that_most_accounts_fit_is_sorted_and_paged_like_others(ledger:
                     seen.extend(rows);
                 }
                 assert!(seen.iter().eq(expected), "{list:?} by {order:?}");
+                back(ledger, list, order, 2_000, &seen).await;
             }
         }
     }

@@ -42,6 +42,11 @@ async fn runs_are_listed_by_what_is_asked_and_paged_by_key(ledger: &Ledger) {
     assert_eq!(listed(ledger, RunList { limit: 2, ..all }).await, [failed, dry]);
     assert_eq!(listed(ledger, RunList { before: Some(dry), ..all }).await, [first]);
     assert_eq!(listed(ledger, RunList { before: Some(first), ..all }).await, []);
+    // Those next to it, the newest first.
+    assert_eq!(listed(ledger, RunList { after: Some(first), limit: 1, ..all }).await, [dry]);
+    assert_eq!(listed(ledger, RunList { after: Some(first), ..all }).await, [failed, dry]);
+    assert_eq!(listed(ledger, RunList { after: Some(first), deltas: true, limit: 2, ..all }).await, [single, dry]);
+    assert_eq!(listed(ledger, RunList { after: Some(failed), ..all }).await, []);
 }
 
 async fn phases_and_shares_of_a_run_are_told(ledger: &Ledger) {

@@ -87,6 +87,15 @@ async fn acts_are_filtered_and_paged(ledger: &Ledger) {
         seen.extend(found.into_iter().map(|entry| entry.target));
     }
     assert_eq!(seen, ["4", "2", "0"]);
+
+    // Back from the oldest, the nearest first.
+    let all = acts(ledger, page()).await;
+    let after = |id| StaffLogPage { after: Some(id), limit: 2, ..page() };
+    assert_eq!(acts(ledger, after(all[5].id)).await, all[3..5]);
+    assert_eq!(acts(ledger, after(all[1].id)).await, all[..1]);
+    assert_eq!(acts(ledger, after(all[0].id)).await, []);
+    let of_anna = acts(ledger, StaffLogPage { account: Some(anna), ..after(all[5].id) }).await;
+    assert_eq!(targets(&of_anna), ["4", "2"]);
 }
 
 async fn acts_go_by_their_age(ledger: &Ledger) {
