@@ -14,8 +14,8 @@ use super::{
     Dropped, Due, Duty, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, Fleet, ImportRow, Imported,
     Landmarks, Lease, MemberLists, MemberPage, MemberTally, MemberTotals, MemberView, MembersFound, NewRun, NewStaff,
     NewStaffEntry, OpenConflicts, Overview, Problem, Problems, Process, Read, Replies, Reply, Retention, Retried, Retry, Roles,
-    RunClaim, RunList, RunWork, Runs, SessionLimits, Sessions, Settlement, StaffLog, StaffLogPage, StagedBatch, StoreError,
-    Swept, UnmetClaim, Upkeep, Work,
+    RunClaim, RunList, RunWork, Runs, SessionLimits, Sessions, Settlement, StaffLog, StaffLogPage, StaffNote, StagedBatch,
+    StoreError, Swept, UnmetClaim, Upkeep, Work,
 };
 use crate::domain::{
     Account, AccountChange, Action, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId,
@@ -50,7 +50,7 @@ macro_rules! handle {
 handle!(Filing {
     stage_batch(run: RunId, batch: &StagedBatch, now: DateTime<Utc>) -> () = stage;
     file_run(run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Filed = file;
-    cancel_run(run: RunId, requested_by: &str, now: DateTime<Utc>) -> Cancelled = cancel;
+    cancel_run(run: RunId, requested_by: &str, noted: Option<&StaffNote>, now: DateTime<Utc>) -> Cancelled = cancel;
     retry_run(retry: &Retry, now: DateTime<Utc>) -> Retried = retry;
     is_filed(run: RunId) -> bool = has_run;
     discard_staged(run: RunId) -> () = discard;
@@ -158,8 +158,8 @@ handle!(AccountLists {
 });
 
 handle!(AccountDesk {
-    change_account(account: i64, change: AccountChange, by: i64) -> Changed = change_rights;
-    settle_conflict(account: i64, decided: Decided, now: DateTime<Utc>) -> Settlement = settle_claim;
+    change_account(account: i64, change: AccountChange, by: i64, now: DateTime<Utc>) -> Changed = change_rights;
+    settle_conflict(account: i64, decided: Decided, noted: NewStaffEntry<'_>, now: DateTime<Utc>) -> Settlement = settle_claim;
 });
 
 handle!(Sessions {

@@ -167,8 +167,8 @@ pub(super) async fn alter(
         if !acting.has_agreed() {
             return acting.ask(&question(&row.account, change));
         }
-        match app.state.account_desk.change_account(id, change, by).await? {
-            Changed::Done => acting.note(&app, change.act(), &id.to_string(), &row.account.username).await?,
+        match app.state.account_desk.change_account(id, change, by, app.state.clock.now()).await? {
+            Changed::Done => {}
             Changed::Unknown => return Err(Refusal::NoAccount),
             Changed::MayNotAct => return Err(Refusal::MayNotAct),
             Changed::OwnAccount => return Err(own_account(id)),

@@ -22,7 +22,7 @@ use crate::http::pages::question::Question;
 use crate::http::pages::refusal::{Refusal, Told};
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html};
-use crate::store::{Decided, Settlement, UnmetClaim};
+use crate::store::{Decided, NewStaffEntry, Settlement, UnmetClaim};
 
 /// A claim as the template shows it.
 struct Row {
@@ -118,11 +118,16 @@ pub(super) async fn settle(staff: Staff, app: Data<&Arc<App>>, request: &Request
             format!("{} gets {claimed}{from}", open.account.username)
         }
     };
-    match app.state.account_desk.settle_conflict(account, decided, app.state.clock.now()).await? {
-        Settlement::Done { .. } => {
-            acting.note(&app, StaffAct::SettleConflict, &account.to_string(), &detail).await?;
-            Ok(see_other(CONFLICTS))
-        }
+    let (by, target) = (&acting.viewer.account, account.to_string());
+    let note = NewStaffEntry {
+        account: Some(by.id),
+        name: &by.username,
+        act: StaffAct::SettleConflict,
+        target: &target,
+        detail: &detail,
+    };
+    match app.state.account_desk.settle_conflict(account, decided, note, app.state.clock.now()).await? {
+        Settlement::Done { .. } => Ok(see_other(CONFLICTS)),
         Settlement::Gone => Err(gone()),
         Settlement::Moved => Err(moved()),
     }

@@ -1,7 +1,7 @@
 //! What staff do: who may, with which form, and the note in the log.
 //!
 //! Enters: a form that a member of staff sent. Leaves: an [`Acting`], by which an act is noted; or a refusal, and nothing was done. What
-//! files a run is noted with it, in one transaction; anything else once it came about.
+//! changes the ledger is noted in the same transaction, so that no act is without its note; what only asks or shows is noted before.
 
 use poem::{Body, Request};
 

@@ -9,7 +9,11 @@ use crate::store::columns::{self, turned};
 use crate::store::{NewStaffEntry, StaffLogPage, StaffNote, StoreError};
 
 /// Notes an act.
-async fn insert(connection: &mut SqliteConnection, entry: NewStaffEntry<'_>, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub(super) async fn insert(
+    connection: &mut SqliteConnection,
+    entry: NewStaffEntry<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO staff_log (at, account, name, act, target, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
         .bind(micros(now))
         .bind(entry.account)

@@ -84,7 +84,7 @@ async fn a_second_wish_joins_the_first_but_not_one_of_another_mode(ledger: &Ledg
     assert_eq!(ledger.filing.file_run(&wish(2, Mode::DryRun), &[], &[]).await.unwrap(), Filed::New);
     // A posted list joins nobody.
     file(ledger, at(3), &members(1..=1)).await;
-    ledger.filing.cancel_run(first.id, "", at(4)).await.unwrap();
+    ledger.filing.cancel_run(first.id, "", None, at(4)).await.unwrap();
     assert_eq!(ledger.filing.file_run(&wish(5, Mode::Full), &[], &[]).await.unwrap(), Filed::New);
 }
 
@@ -127,7 +127,7 @@ async fn who_lost_the_fetch_changes_nothing(ledger: &Ledger) {
     // The same page again, by the same claim: its answer was lost.
     lost(ledger.work.stage_page(&second, &page(0, 1..=3), at(9)).await);
     assert_eq!(read(ledger, first.run).await.counts.total_received, 3);
-    ledger.filing.cancel_run(first.run, "", at(10)).await.unwrap();
+    ledger.filing.cancel_run(first.run, "", None, at(10)).await.unwrap();
     lost(ledger.work.stage_page(&second, &page(1, 4..=5), at(11)).await);
 }
 
@@ -219,7 +219,7 @@ async fn a_tick_is_one_run(ledger: &Ledger) {
     let first = key(wish(0, Mode::Full));
     assert_eq!(ledger.filing.file_run(&first, &[], &[]).await.unwrap(), Filed::New);
     assert_eq!(ledger.filing.file_run(&key(wish(1, Mode::Full)), &[], &[]).await.unwrap(), Filed::Repeat(first.id));
-    ledger.filing.cancel_run(first.id, "", at(2)).await.unwrap();
+    ledger.filing.cancel_run(first.id, "", None, at(2)).await.unwrap();
     assert_eq!(ledger.filing.file_run(&key(wish(3, Mode::Full)), &[], &[]).await.unwrap(), Filed::Repeat(first.id));
     // A tick that joined a sync was met by it, also for those who come late with it.
     let asked = wish(10, Mode::Full);
@@ -229,7 +229,7 @@ async fn a_tick_is_one_run(ledger: &Ledger) {
         ..wish(seconds, Mode::Full)
     };
     assert_eq!(ledger.filing.file_run(&tick(11), &[], &[]).await.unwrap(), Filed::Joined(asked.id));
-    ledger.filing.cancel_run(asked.id, "", at(12)).await.unwrap();
+    ledger.filing.cancel_run(asked.id, "", None, at(12)).await.unwrap();
     assert_eq!(ledger.filing.file_run(&tick(13), &[], &[]).await.unwrap(), Filed::Repeat(asked.id));
 }
 
@@ -254,7 +254,7 @@ async fn a_reply_is_kept_with_the_run_that_fulfils_the_wish_or_not_at_all(ledger
     let open = ledger.replies.open_replies(10).await.unwrap();
     let kept: Vec<_> = open.iter().map(|reply| (reply.run, reply.to.token.expose_secret(), reply.to.expires_at)).collect();
     assert_eq!(kept, [(first.id, "one", at(900)), (first.id, "two", at(901))]);
-    ledger.filing.cancel_run(first.id, "", at(2)).await.unwrap();
+    ledger.filing.cancel_run(first.id, "", None, at(2)).await.unwrap();
 
     ledger.execute("DROP TABLE replies").await;
     let last = asked(3, "three");
