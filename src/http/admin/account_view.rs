@@ -76,7 +76,7 @@ impl From<AccountRow> for Row {
         Self {
             address: format!("{ACCOUNTS}{}/", account.id),
             rights: rights(account.is_staff, account.is_superuser),
-            name: account.username,
+            name: account.shown_name().into_owned(),
             email: account.email,
             is_active: account.is_active,
             discord: account.discord_id.map(|id| Discord {

@@ -112,7 +112,7 @@ impl From<Account> for AbsentRow {
     fn from(account: Account) -> Self {
         Self {
             address: format!("{ACCOUNTS}{}/", account.id),
-            username: account.username,
+            username: account.shown_name().into_owned(),
             email: account.email,
             discord_id: account.discord_id.map(|id| id.to_string()).unwrap_or_default(),
             joined: account.date_joined.into(),

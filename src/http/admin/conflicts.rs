@@ -48,7 +48,7 @@ impl From<UnmetClaim> for Row {
             is_id: conflict.claimed_id().is_some(),
             id: conflict.account.id,
             address: format!("{ACCOUNTS}{}/", conflict.account.id),
-            name: conflict.account.username,
+            name: conflict.account.shown_name().into_owned(),
             has: conflict.account.discord_id.map(|id| id.to_string()),
             is_staff: conflict.account.is_staff,
             why: match (conflict.kind, &conflict.holder) {

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 
-use crate::domain::{DiscordId, MemberRow};
+use crate::domain::{DiscordId, MemberRow, account_name};
 use crate::http::pages::addresses::{ACCOUNTS, MEMBERS};
 use crate::http::pages::avatar::Avatar;
 use crate::http::pages::chips::{Chips, RoleNames};
@@ -130,7 +130,7 @@ impl Row {
             name: member.shown_name().into_owned(),
             username: member.username,
             is_bot: member.is_bot,
-            account: row.account.map(|(number, name)| (format!("{ACCOUNTS}{number}/"), name)),
+            account: row.account.map(|(number, name)| (format!("{ACCOUNTS}{number}/"), account_name(&name, number).into_owned())),
             joined: member.joined_at.map(When::from),
             left: row.date_left.map(When::from),
             modified: row.date_modified.into(),

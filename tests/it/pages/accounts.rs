@@ -79,6 +79,19 @@ async fn a_search_and_filters_narrow_it_down_and_stay_in_the_address() {
 }
 
 #[tokio::test]
+async fn an_account_whose_name_cannot_be_seen_is_listed_by_its_number() {
+    let mut site = Site::as_staff().await;
+    let login = DiscordLogin { id: id(7), username: "\u{3164}\u{200b}".into(), email: None };
+    let blank = site.stores.accounts.log_in_with_discord(&login, start()).await.unwrap();
+    let name = format!("account {}", blank.id);
+    assert!(names(&site.get(ACCOUNTS).await.body).contains(&name));
+    let page = site.get(&format!("{ACCOUNTS}{}/", blank.id)).await;
+    assert!(page.body.contains(&format!("<title>{name}")), "{}", page.body);
+    let absent = site.get("/admin/accounts/guildmember/comparison/?status=no_guild").await;
+    assert!(absent.body.contains(&format!(">{name}</bdi>")), "{}", absent.body);
+}
+
+#[tokio::test]
 async fn following_next_shows_everybody_once() {
     let mut site = Site::as_staff().await;
     for number in 0..60 {
