@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use guildsync::discord::{InventedGuild, write_roster};
-use guildsync::domain::{Clock as _, SystemClock};
+use guildsync::domain::{Clock as _, DiscordId, SystemClock};
 use guildsync::store::{Claim, Connect, ImportRow, NewStaff, Stores, open};
 use sqlx::Connection as _;
 use support::forms::LoginForm;
@@ -78,7 +78,10 @@ async fn fill(site: &Site, url: &str, guild: &InventedGuild, now: DateTime<Utc>)
     site.post_roster(json).await;
     let stores = stores(url).await;
     stores.roles.replace_roles(&guild.guild_roles()).await.unwrap();
-    let account = |username: String, id| ImportRow { username, email: String::new(), discord_id: Claim::Id(id) };
+    let account = |username: String, id: DiscordId| {
+        let email = format!("{}@{}.example.org", id.get() % 1_000_003, if id.get() % 500 == 0 { "few" } else { "most" });
+        ImportRow { username, email, discord_id: Claim::Id(id) }
+    };
     let mut rows = Vec::new();
     let mut away = 1..=AWAY;
     for (place, member) in guild.roster().iter().step_by(5).enumerate() {

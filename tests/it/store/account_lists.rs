@@ -112,9 +112,9 @@ async fn every_order_shows_everybody_once_page_by_page(ledger: &Ledger) {
 
 /// Goes back from the last account to the first.
 async fn back(ledger: &Ledger, list: &AccountPage, order: AccountOrder, limit: i64, expected: &[AccountRow]) {
-    let Some((last, mut rest)) = expected.split_last() else { return };
+    let Some((end, mut rest)) = expected.split_last() else { return };
     let mut page = AccountPage { order, limit, is_backwards: true, ..list.clone() };
-    page.after = Some(AccountPlace::of(&last.account, order));
+    page.after = Some(AccountPlace::of(&end.account, order));
     loop {
         let rows = ledger.account_lists.accounts(&page).await.unwrap();
         let Some(first) = rows.first() else { break };

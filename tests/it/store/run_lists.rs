@@ -126,8 +126,8 @@ async fn why_a_step_was_tried_again_is_told(ledger: &Ledger) {
         let mine = claim("one", batch, 22).await.unwrap().unwrap();
         ledger.work.release_batch(&mine, "away", true, at(23)).await.unwrap();
     }
-    let (troubled, troubles) = told().await;
-    assert_eq!((troubled, troubles.len(), troubles[1].as_str()), (11, 10, "4 0 false away"));
+    let (all, some) = told().await;
+    assert_eq!((all, some.len(), some[1].as_str()), (11, 10, "4 0 false away"));
 }
 
 async fn whom_a_run_holds_is_listed_by_id(ledger: &Ledger) {

@@ -163,7 +163,7 @@ async fn what_is_changed_is_noted_with_the_change_or_not_changed(ledger: &Ledger
     assert!(ledger.filing.cancel_run(run, "root", Some(&note), at(3)).await.is_err());
     ledger.execute("ALTER TABLE elsewhere RENAME TO staff_log").await;
     assert!(ledger.account_lists.account(anna).await.unwrap().unwrap().account.is_active);
-    assert_eq!(ledger.account_lists.unmet_claims(None, 9).await.unwrap(), [claim.clone()]);
+    assert_eq!(ledger.account_lists.unmet_claims(None, 9).await.unwrap(), std::slice::from_ref(&claim));
     assert!(!read(ledger, run).await.state.has_ended());
     assert_eq!(acts(ledger, StaffLogPage::default()).await, []);
 
