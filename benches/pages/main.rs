@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use guildsync::discord::{InventedGuild, write_roster};
-use guildsync::domain::{Clock as _, SystemClock};
+use guildsync::domain::{Clock as _, DiscordId, SystemClock};
 use guildsync::store::{Claim, Connect, ImportRow, NewStaff, Stores, open};
 use sqlx::Connection as _;
+use support::forms::LoginForm;
 use support::postgres::PrivatePostgres;
 use support::process::Guildsync;
 
@@ -77,7 +78,10 @@ async fn fill(site: &Site, url: &str, guild: &InventedGuild, now: DateTime<Utc>)
     site.post_roster(json).await;
     let stores = stores(url).await;
     stores.roles.replace_roles(&guild.guild_roles()).await.unwrap();
-    let account = |username: String, id| ImportRow { username, email: String::new(), discord_id: Claim::Id(id) };
+    let account = |username: String, id: DiscordId| {
+        let email = format!("{}@{}.example.org", id.get() % 1_000_003, if id.get() % 500 == 0 { "few" } else { "most" });
+        ImportRow { username, email, discord_id: Claim::Id(id) }
+    };
     let mut rows = Vec::new();
     let mut away = 1..=AWAY;
     for (place, member) in guild.roster().iter().step_by(5).enumerate() {
@@ -163,16 +167,7 @@ impl Site {
         let line = process.wait_for_line("serving on http://").await;
         let address = line.split("http://").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let login = client
-            .post(format!("http://{address}/admin/login/"))
-            .header("Content-Type", "application/x-www-form-urlencoded")
-            .header("Sec-Fetch-Site", "same-origin")
-            .body("name=bench&password=correct+horse+battery")
-            .send()
-            .await
-            .unwrap();
-        let cookie = login.headers().get("set-cookie").expect("the login is taken").to_str().unwrap();
-        let cookie = cookie.split(';').next().unwrap().to_owned();
+        let cookie = LoginForm::ask(&client, &format!("http://{address}")).await.log_in("bench", PASSWORD).await;
         Self { _process: process, address, client, cookie, guild: guild.id().to_string() }
     }
 

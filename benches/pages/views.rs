@@ -3,6 +3,7 @@
 use guildsync::discord::InventedGuild;
 
 const LIST: &str = "/admin/accounts/guildmember/";
+const ACCOUNTS: &str = "/admin/accounts/user/";
 const COMPARISON: &str = "/admin/accounts/guildmember/comparison/";
 
 /// Each view with its address.
@@ -47,7 +48,18 @@ pub fn views(guild: &InventedGuild) -> Vec<(String, String)> {
     let list = list.into_iter().map(|(view, query)| (view.to_owned(), address(LIST, &query)));
     let tabs = comparison.into_iter().map(|(tab, query)| (format!("comparison, {tab}"), address(COMPARISON, &query)));
     let searched = searched.into_iter().map(|(tab, query)| (format!("comparison, {tab}, search"), address(COMPARISON, &query)));
-    list.chain(tabs).chain(searched).collect()
+    let accounts = [
+        ("accounts", String::new()),
+        ("accounts by -last_login", "sort=-last_login".into()),
+        ("accounts, part of most e-mails", "q=most.ex".into()),
+        ("accounts, part of most e-mails by -date_joined", "q=most.ex&sort=-date_joined".into()),
+        ("accounts, part of few e-mails", "q=few.ex".into()),
+        ("accounts, part of no e-mail", "q=qqzzqq".into()),
+        ("accounts, beginning of a name", "q=away19".into()),
+        ("accounts, beginning of an id", format!("q={}", &somebody.id.to_string()[..8])),
+    ];
+    let accounts = accounts.into_iter().map(|(view, query)| (view.to_owned(), address(ACCOUNTS, &query)));
+    list.chain(tabs).chain(searched).chain(accounts).collect()
 }
 
 fn address(path: &str, query: &str) -> String {

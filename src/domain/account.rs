@@ -1,11 +1,14 @@
 //! Accounts of the website.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::DiscordId;
 use super::StaffAct;
 use super::run::words;
+use super::visible::has_visible;
 
 words! {
     /// Why the Discord id that an import claims for an account could not be given to it.
@@ -38,6 +41,20 @@ pub struct Account {
     pub date_joined: DateTime<Utc>,
     /// When its owner last logged in.
     pub last_login: Option<DateTime<Utc>>,
+}
+
+impl Account {
+    /// What it is called where it is listed: its name, if anything of that can be seen, else its number.
+    #[must_use]
+    pub fn shown_name(&self) -> Cow<'_, str> {
+        account_name(&self.username, self.id)
+    }
+}
+
+/// As [`Account::shown_name`], of an account of which no more is known.
+#[must_use]
+pub fn account_name(username: &str, id: i64) -> Cow<'_, str> {
+    if has_visible(username) { username.into() } else { format!("account {id}").into() }
 }
 
 words! {

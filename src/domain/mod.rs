@@ -18,7 +18,9 @@ mod run;
 mod staff_act;
 mod visible;
 
-pub use account::{Account, AccountChange, AccountNameError, ConflictKind, MAX_USERNAME, check_username, username_key};
+pub use account::{
+    Account, AccountChange, AccountNameError, ConflictKind, MAX_USERNAME, account_name, check_username, username_key,
+};
 pub use chance::Random;
 pub use change::{Action, Change, Event, Fields};
 pub use clock::{Clock, ManualClock, SetBackClock, SystemClock, TIME_RULE, parse_time, to_micros};

@@ -9,7 +9,8 @@ use poem::{Endpoint, EndpointExt as _, Request, Response, Route, RouteMethod, ge
 
 use super::pages::acting::HeadOnly;
 use super::pages::addresses::{redirect, see_other};
-use super::pages::session::{Person, Token, landing};
+use super::pages::cookies::Cookies;
+use super::pages::session::{Person, landing};
 use super::pages::{App, PagesState, assets, refusal};
 use super::{account, admin};
 
@@ -59,7 +60,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Pages<E> {
         if *request.method() == Method::HEAD {
             request.set_data(HeadOnly);
         }
-        let token = Token::of(request.headers());
+        let token = self.app.token(request.headers());
         let path = request.uri().path().to_owned();
         let mut response = match self.inner.call(request).await {
             Ok(response) => response,
@@ -75,7 +76,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Pages<E> {
             headers.insert(name, HeaderValue::from_static(value));
         }
         // Also browsers that typed no https come back with it for a year.
-        if self.app.secure_cookies() {
+        if self.app.cookies == Cookies::OfHost {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
         }
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

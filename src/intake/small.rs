@@ -73,8 +73,9 @@ impl Intake {
     ///
     /// # Errors
     /// [`StoreError`] if the database cannot be reached.
-    pub async fn cancel(&self, run: RunId, requested_by: &str) -> Result<Option<bool>, StoreError> {
-        match self.filing.cancel_run(run, requested_by, self.clock.now()).await? {
+    pub async fn cancel(&self, run: RunId, asked: impl Into<Asked>) -> Result<Option<bool>, StoreError> {
+        let Asked { by: requested_by, note } = asked.into();
+        match self.filing.cancel_run(run, &requested_by, note.as_ref(), self.clock.now()).await? {
             Cancelled::Unknown => Ok(None),
             Cancelled::Ended => Ok(Some(false)),
             Cancelled::Done(next) => {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::StoreError;
+use super::{NewStaffEntry, StoreError};
 use crate::domain::{Account, AccountChange, DiscordId};
 
 /// What became of a change of an account.
@@ -52,12 +52,36 @@ pub enum Settlement {
 /// Changes accounts at the wish of staff.
 #[async_trait]
 pub trait AccountDesk: Send + Sync + 'static {
-    /// Changes what an account may do, in one transaction with the look at whether `by`, the account of who wants it, may still act.
-    /// Sessions of an account that is deactivated end.
-    async fn change_account(&self, account: i64, change: AccountChange, by: i64) -> Result<Changed, StoreError>;
+    /// Changes what an account may do, in one transaction with the look at whether `by`, the account of who wants it, may still act, and with
+    /// the note of it in the log of staff. Sessions of an account that is deactivated end.
+    async fn change_account(
+        &self,
+        account: i64,
+        change: AccountChange,
+        by: i64,
+        now: DateTime<Utc>,
+    ) -> Result<Changed, StoreError>;
 
-    /// Settles what `account` claims. Links follow in the same transaction.
-    async fn settle_conflict(&self, account: i64, decided: Decided, now: DateTime<Utc>) -> Result<Settlement, StoreError>;
+    /// Settles what `account` claims. Links and the note in the log of staff follow in the same transaction.
+    async fn settle_conflict(
+        &self,
+        account: i64,
+        decided: Decided,
+        noted: NewStaffEntry<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Settlement, StoreError>;
+}
+
+/// The note of a change that is made, for the log of staff. `target` is the account's number.
+pub(super) fn note_of<'a>(
+    accounts: &'a [Account],
+    change: AccountChange,
+    account: i64,
+    by: i64,
+    target: &'a str,
+) -> NewStaffEntry<'a> {
+    let name = |id| accounts.iter().find(|one| one.id == id).map_or("", |one| one.username.as_str());
+    NewStaffEntry { account: Some(by), name: name(by), act: change.act(), target, detail: name(account) }
 }
 
 /// The account after a change, or why it is not to be. `accounts` are the two, as they are now. Whoever may act stays so, and so there is

@@ -9,7 +9,8 @@ use crate::domain::{Account, ConflictKind, DiscordId, username_key};
 /// Which part of the list of accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountPage {
-    /// What a name, an address or a name at Discord begins with, or a whole Discord id; empty for all.
+    /// What a name, a name at Discord or a Discord id begins with, a part of an address of three characters and more, or a number; empty
+    /// for all.
     pub search: String,
     /// What they may do.
     pub rights: Option<Rights>,
@@ -21,6 +22,8 @@ pub struct AccountPage {
     pub order: AccountOrder,
     /// Only accounts after this.
     pub after: Option<AccountPlace>,
+    /// Those before that place instead, next to it; still in the order of the list.
+    pub is_backwards: bool,
     /// At most this many.
     pub limit: i64,
 }
@@ -171,21 +174,32 @@ pub trait AccountLists: Send + Sync + 'static {
     async fn unmet_claims(&self, after: Option<i64>, limit: i64) -> Result<Vec<UnmetClaim>, StoreError>;
 }
 
-/// What a search looks for: texts from one to the other, which are those that begin like it, where texts are ordered by their code points.
+/// What a search looks for. The beginnings are texts from one to the other, which are those that begin like it, where texts are ordered by
+/// their code points.
+#[derive(Clone)]
 pub(super) struct Search {
     /// Among keys of names.
     pub key: (String, String),
     /// Among texts in ASCII's lower case, the only one that databases agree on.
     pub ascii: (String, String),
-    /// Among Discord ids.
-    pub id: Option<i64>,
+    /// The same text as a part, if it is long enough for one.
+    pub part: Option<String>,
 }
+
+/// Fewest characters of a part: the indexes know three in a row.
+const SHORTEST_PART: usize = 3;
 
 impl Search {
     /// `None` of an empty text, which every text begins with.
     pub fn of(text: &str) -> Option<Self> {
         let range = |prefix: String| (prefix.clone(), format!("{prefix}{}", char::MAX));
-        let id = text.parse::<DiscordId>().ok().map(DiscordId::get);
-        (!text.is_empty()).then(|| Self { key: range(username_key(text)), ascii: range(text.to_ascii_lowercase()), id })
+        let lower = text.to_ascii_lowercase();
+        let part = is_part(text).then(|| lower.clone());
+        (!text.is_empty()).then(|| Self { key: range(username_key(text)), ascii: range(lower), part })
     }
+}
+
+/// Whether a text is long enough to be looked for as a part.
+pub(super) fn is_part(text: &str) -> bool {
+    text.chars().count() >= SHORTEST_PART
 }

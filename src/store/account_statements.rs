@@ -1,34 +1,78 @@
 //! The statements of the list of accounts, where the two databases agree; what they differ in is a [`Dialect`].
 //!
 //! Enters: a page. Leaves: SQL. Times and numbers stand in it as they are; what a person wrote is never in the text, but an argument.
+//!
+//! # How a search comes about in time
+//!
+//! No index serves every search in every order. So each way of the search finds what fits by an index of its own, but no more than
+//! [`FEW`]: those are filtered and sorted. Where a way finds more, many fit, and going along the order fills the page soon.
 
 use chrono::{DateTime, Utc};
 
-use super::account_lists::{AccountPage, AccountPlace, AccountSort, Membership, Rights};
+use super::account_lists::{AccountPage, AccountPlace, AccountSort, Membership, Rights, is_part};
+use super::member_lists::Search as MemberSearch;
+
+/// Accounts that one way of a search may find to be filtered and sorted.
+const FEW: i64 = 5_000;
 
 /// What the databases say differently.
 pub(super) struct Dialect {
-    /// The key of the name of the account `u`, by code points.
+    /// The key of the name of the account `u`, its address and its name at Discord in ASCII's lower case, each by code points.
     pub name: &'static str,
-    /// Where a search looks: its first two arguments are what begins like its key, from and to, the next two what begins like it in ASCII's
-    /// lower case, the fifth is it as an id. Each way has an index of its own.
-    pub ways: [&'static str; 4],
+    pub email: &'static str,
+    pub discord_name: &'static str,
+    /// That the address has the fifth argument in it, as an index finds it and as a row is asked. The arguments before it are what begins
+    /// like the search's key, from and to, and what does in ASCII's lower case.
+    pub has_part: [&'static str; 2],
     /// A time as a literal.
     pub time: fn(DateTime<Utc>) -> String,
 }
 
 impl Dialect {
-    /// The numbers of the accounts of a page: whatever else is read of them is read of so few.
+    /// The numbers of the accounts of a page without a search: whatever else is read of them is read of so few.
     pub(super) fn numbers(&self, page: &AccountPage) -> String {
+        self.along(page, "")
+    }
+
+    /// The accounts of a page with a search, as `n.id`. Where `f.is_cut`, a way of the search found more than [`FEW`], and the page is to be read by
+    /// [`many`](Self::many).
+    pub(super) fn few(&self, page: &AccountPage) -> String {
+        let ways = self.ways(page);
+        let each = ways.iter().enumerate().map(|(n, way)| {
+            format!(
+                "w{n} AS MATERIALIZED (
+                     SELECT u.id, u.username_key, u.date_joined, u.last_login, u.discord_id, u.is_staff, u.is_superuser, u.is_active
+                     FROM users u WHERE {way} LIMIT {}
+                 )",
+                FEW + 1
+            )
+        });
+        let of_ways = |text: fn(usize) -> String, between: &str| (0..ways.len()).map(text).collect::<Vec<_>>().join(between);
+        let found = of_ways(|n| format!("SELECT * FROM w{n}"), " UNION ");
+        let is_cut = of_ways(|n| format!("(SELECT count(*) FROM w{n}) > {FEW}"), " OR ");
+        let (each, conditions, order) = (each.collect::<Vec<_>>().join(", "), page.conditions(), self.order(page));
+        let after = page.after.map_or("true".to_owned(), |place| self.after(page, place));
+        format!(
+            "WITH {each}, found AS MATERIALIZED ({found})
+             SELECT f.is_cut, n.id FROM (SELECT {is_cut} AS is_cut) f
+                 LEFT JOIN (SELECT u.id FROM found u WHERE {after}{conditions} ORDER BY {order} LIMIT {}) n ON true",
+            page.limit
+        )
+    }
+
+    /// As [`numbers`](Self::numbers), where so many fit a search that they are met along the order.
+    pub(super) fn many(&self, page: &AccountPage) -> String {
+        self.along(page, &format!(" AND ({})", self.fits(page)))
+    }
+
+    /// The numbers of a page, read along its order; of a filter that leaves few, by its index.
+    fn along(&self, page: &AccountPage, fits: &str) -> String {
         let (conditions, order, limit) = (page.conditions(), self.order(page), page.limit);
-        if !page.search.is_empty() || (page.is_of_few() && page.order.by != AccountSort::Name) {
-            let ways = if page.search.is_empty() { &["true"][..] } else { &self.ways };
-            let rows = "SELECT u.id, u.username_key, u.date_joined, u.last_login FROM users u";
-            let found = ways.iter().map(|way| format!("{rows} WHERE {way}{conditions}")).collect::<Vec<_>>().join("\n UNION\n ");
+        if page.is_of_few() && page.order.by != AccountSort::Name {
             let after = page.after.map_or("true".to_owned(), |place| self.after(page, place));
             return format!(
                 "WITH found AS MATERIALIZED (
-                     {found}
+                     SELECT u.id, u.username_key, u.date_joined, u.last_login FROM users u WHERE true{conditions}{fits}
                  )
                  SELECT u.id FROM found u WHERE {after} ORDER BY {order} LIMIT {limit}"
             );
@@ -36,7 +80,7 @@ impl Dialect {
         // The length stands there itself, because the plan depends on its being short.
         let parts = self.parts(page).into_iter().map(|(part, order)| {
             format!(
-                "SELECT * FROM (SELECT u.id, u.last_login FROM users u WHERE {part}{conditions} ORDER BY {order} LIMIT {limit}) p"
+                "SELECT * FROM (SELECT u.id, u.last_login FROM users u WHERE {part}{conditions}{fits} ORDER BY {order} LIMIT {limit}) p"
             )
         });
         let parts = parts.collect::<Vec<_>>();
@@ -46,13 +90,32 @@ impl Dialect {
         }
     }
 
-    /// The order of the whole list.
+    /// Where a search looks, each way with an index of its own.
+    fn ways(&self, page: &AccountPage) -> Vec<String> {
+        let begins = |text: &str, [from, to]: [u8; 2]| format!("{text} >= ${from} AND {text} < ${to}");
+        let email = if is_part(&page.search) { self.has_part[0].to_owned() } else { begins(self.email, [3, 4]) };
+        let texts = [begins(self.name, [1, 2]), email, begins(self.discord_name, [3, 4])];
+        texts.into_iter().chain(page.ids("u.discord_id")).chain(page.number()).collect()
+    }
+
+    /// The same of a row that is at hand: nothing in it is as an index has it, so that none is gone through for it.
+    fn fits(&self, page: &AccountPage) -> String {
+        let begins = |text: &str, [from, to]: [u8; 2]| format!("({text} || '') >= ${from} AND ({text} || '') < ${to}");
+        let email = if is_part(&page.search) { self.has_part[1].to_owned() } else { begins(self.email, [3, 4]) };
+        let texts = [begins(self.name, [1, 2]), email, begins(self.discord_name, [3, 4])];
+        texts.into_iter().chain(page.ids("u.discord_id + 0")).chain(page.number()).collect::<Vec<_>>().join(" OR ")
+    }
+
+    /// The order in which the list is read.
     pub(super) fn order(&self, page: &AccountPage) -> String {
         let way = page.way();
         match page.order.by {
             AccountSort::Name => format!("{}{way}", self.name),
             AccountSort::Joined => format!("u.date_joined{way}, u.id{way}"),
-            AccountSort::LastLogin => format!("(u.last_login IS NULL), u.last_login{way}, u.id{way}"),
+            AccountSort::LastLogin => {
+                let never = if page.is_backwards { " DESC" } else { "" };
+                format!("(u.last_login IS NULL){never}, u.last_login{way}, u.id{way}")
+            }
         }
     }
 
@@ -67,30 +130,46 @@ impl Dialect {
         let order = || format!("u.last_login{way}, u.id{way}");
         let comparison = page.comparison();
         let (with, without) = match page.after {
-            None => (Some(String::new()), String::new()),
-            Some(AccountPlace { at: None, id }) => (None, format!(" AND u.id {comparison} {id}")),
+            None => (Some(String::new()), Some(String::new())),
+            Some(AccountPlace { at: None, id }) => {
+                (page.is_backwards.then(String::new), Some(format!(" AND u.id {comparison} {id}")))
+            }
             Some(AccountPlace { at: Some(at), id }) => {
                 let at = (self.time)(at);
-                (Some(format!(" AND (u.last_login, u.id) {comparison} ({at}, {id})")), String::new())
+                let with = format!(" AND (u.last_login, u.id) {comparison} ({at}, {id})");
+                (Some(with), (!page.is_backwards).then(String::new))
             }
         };
         let with = with.map(|after| (format!("u.last_login IS NOT NULL{after}"), order()));
-        with.into_iter().chain([(format!("u.last_login IS NULL{without}"), order())]).collect()
+        let without = without.map(|after| (format!("u.last_login IS NULL{after}"), order()));
+        with.into_iter().chain(without).collect()
     }
 
-    /// Whether the account `u` comes after a place.
+    /// Whether the account `u` comes after a place, in the direction of the page.
     fn after(&self, page: &AccountPage, AccountPlace { at, id }: AccountPlace) -> String {
         let comparison = page.comparison();
         match (page.order.by, at.map(self.time)) {
             (AccountSort::Name, _) => format!("{} {comparison} (SELECT username_key FROM users WHERE id = {id})", self.name),
             (AccountSort::Joined, Some(at)) => format!("(u.date_joined, u.id) {comparison} ({at}, {id})"),
             (AccountSort::Joined, None) => format!("u.id {comparison} {id}"),
-            (AccountSort::LastLogin, Some(at)) => {
-                format!("((u.last_login, u.id) {comparison} ({at}, {id}) OR u.last_login IS NULL)")
-            }
-            (AccountSort::LastLogin, None) => format!("u.last_login IS NULL AND u.id {comparison} {id}"),
+            // Who was never logged in with comes last, and first on the way back.
+            (AccountSort::LastLogin, at) => match (at, page.is_backwards) {
+                (Some(at), false) => format!("((u.last_login, u.id) {comparison} ({at}, {id}) OR u.last_login IS NULL)"),
+                (Some(at), true) => format!("(u.last_login, u.id) {comparison} ({at}, {id})"),
+                (None, false) => format!("u.last_login IS NULL AND u.id {comparison} {id}"),
+                (None, true) => format!("(u.last_login IS NOT NULL OR u.id {comparison} {id})"),
+            },
         }
     }
+}
+
+/// These numbers as a statement that finds them.
+pub(super) fn listed(numbers: &[i64]) -> String {
+    if numbers.is_empty() {
+        return "SELECT 0 AS id WHERE 1 = 0".to_owned();
+    }
+    let rows: Vec<String> = numbers.iter().map(|number| format!("({number})")).collect();
+    format!("SELECT column1 AS id FROM (VALUES {}) v", rows.join(", "))
 }
 
 impl AccountPage {
@@ -99,12 +178,25 @@ impl AccountPage {
         matches!(self.rights, Some(Rights::Look | Rights::Act)) || self.is_active == Some(false)
     }
 
+    /// Whether a Discord id begins like the search, if that is a number.
+    fn ids(&self, id: &str) -> Option<String> {
+        let ranges = MemberSearch::new(&self.search).map(|search| search.ids()).unwrap_or_default();
+        let ranges: Vec<String> = ranges.into_iter().map(|(from, to)| format!("{id} BETWEEN {from} AND {to}")).collect();
+        (!ranges.is_empty()).then(|| format!("({})", ranges.join(" OR ")))
+    }
+
+    /// The account whose number the search is.
+    fn number(&self) -> Option<String> {
+        let number: i64 = self.search.parse().ok().filter(|number| *number > 0)?;
+        Some(format!("u.id = {number}"))
+    }
+
     fn way(&self) -> &'static str {
-        if self.order.is_descending { " DESC" } else { "" }
+        if self.order.is_descending == self.is_backwards { "" } else { " DESC" }
     }
 
     fn comparison(&self) -> &'static str {
-        if self.order.is_descending { "<" } else { ">" }
+        if self.order.is_descending == self.is_backwards { ">" } else { "<" }
     }
 
     /// The filters as conditions on the account `u`.

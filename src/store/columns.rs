@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     AccountConflict, AccountRow, Credentials, Holder, Interaction, Jobs, MemberPlace, MemberTally, Membership, Problem, Process,
-    Reply, Share, StoreError, UnmetClaim,
+    Reply, Share, StoreError, Trouble, UnmetClaim,
 };
 use crate::domain::{
     Account, Action, Change, ConflictKind, Counts, DiscordId, Event, Fields, GuildRole, Member, MemberRow, Progress, Roles, Run,
@@ -28,6 +28,15 @@ pub(super) trait Columns {
     fn opt_json(&self, name: &str) -> Result<Option<String>, StoreError>;
     fn run_id(&self, name: &str) -> Result<RunId, StoreError>;
     fn opt_run_id(&self, name: &str) -> Result<Option<RunId>, StoreError>;
+}
+
+/// Rows as what they hold; turned round if they were read from the end of a page to its beginning.
+pub(super) fn turned<R, T>(
+    is_backwards: bool,
+    rows: &[R],
+    read: impl Fn(&R) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    if is_backwards { rows.iter().rev().map(read).collect() } else { rows.iter().map(read).collect() }
 }
 
 fn unreadable(what: &str) -> impl Fn() -> StoreError + '_ {
@@ -249,6 +258,16 @@ pub(super) fn share(row: &impl Columns) -> Result<Share, StoreError> {
         applied: row.int("applied")?,
         members: row.int("members")?,
         repeats: row.int("repeats")?,
+    })
+}
+
+pub(super) fn trouble(row: &impl Columns) -> Result<Trouble, StoreError> {
+    Ok(Trouble {
+        batch: row.int("batch")?,
+        attempts: row.int("attempts")?,
+        worker: row.opt_text("worker")?,
+        is_applied: row.flag("is_applied")?,
+        error: row.text("last_error")?,
     })
 }
 

@@ -151,8 +151,15 @@ pub trait Filing: Send + Sync + 'static {
     /// Files a failed run anew.
     async fn retry_run(&self, retry: &Retry, now: DateTime<Utc>) -> Result<Retried, StoreError>;
 
-    /// Ends a run that has not ended: what it had applied stays, nobody is marked as left. The run says who wanted it, if that is told.
-    async fn cancel_run(&self, run: RunId, requested_by: &str, now: DateTime<Utc>) -> Result<Cancelled, StoreError>;
+    /// Ends a run that has not ended: what it had applied stays, nobody is marked as left. The run says who wanted it, if that is told; an act
+    /// of staff is noted in the same transaction.
+    async fn cancel_run(
+        &self,
+        run: RunId,
+        requested_by: &str,
+        noted: Option<&StaffNote>,
+        now: DateTime<Utc>,
+    ) -> Result<Cancelled, StoreError>;
 
     /// Whether the run has been filed: for who asked for it and never heard the answer.
     async fn is_filed(&self, run: RunId) -> Result<bool, StoreError>;

@@ -14,8 +14,8 @@ use super::{
     Dropped, Due, Duty, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, Fleet, ImportRow, Imported,
     Landmarks, Lease, MemberLists, MemberPage, MemberTally, MemberTotals, MemberView, MembersFound, NewRun, NewStaff,
     NewStaffEntry, OpenConflicts, Overview, Problem, Problems, Process, Read, Replies, Reply, Retention, Retried, Retry, Roles,
-    RunClaim, RunList, RunWork, Runs, SessionLimits, Sessions, Settlement, StaffLog, StaffLogPage, StagedBatch, StoreError,
-    Swept, UnmetClaim, Upkeep, Work,
+    RunClaim, RunList, RunWork, Runs, SessionLimits, Sessions, Settlement, StaffLog, StaffLogPage, StaffNote, StagedBatch,
+    StoreError, Swept, UnmetClaim, Upkeep, Work,
 };
 use crate::domain::{
     Account, AccountChange, Action, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId,
@@ -50,7 +50,7 @@ macro_rules! handle {
 handle!(Filing {
     stage_batch(run: RunId, batch: &StagedBatch, now: DateTime<Utc>) -> () = stage;
     file_run(run: &NewRun, last: &[StagedBatch], dropped: &[Dropped]) -> Filed = file;
-    cancel_run(run: RunId, requested_by: &str, now: DateTime<Utc>) -> Cancelled = cancel;
+    cancel_run(run: RunId, requested_by: &str, noted: Option<&StaffNote>, now: DateTime<Utc>) -> Cancelled = cancel;
     retry_run(retry: &Retry, now: DateTime<Utc>) -> Retried = retry;
     is_filed(run: RunId) -> bool = has_run;
     discard_staged(run: RunId) -> () = discard;
@@ -61,7 +61,8 @@ handle!(Work {
     claim_batch(run: RunId, batch: i32, worker: &str, now: DateTime<Utc>, lease_until: DateTime<Utc>) -> Option<BatchClaim> = claim_one;
     renew_batch(claim: &BatchClaim, lease_until: DateTime<Utc>) -> bool = renew_one;
     apply_batch(claim: &BatchClaim, members: &[Member], now: DateTime<Utc>) -> BatchApplied = apply_one;
-    release_batch(claim: &BatchClaim, blameless: bool, now: DateTime<Utc>) -> () = release_one;
+    release_batch(claim: &BatchClaim, why: &str, blameless: bool, now: DateTime<Utc>) -> () = release_one;
+    blame_batch(claim: &BatchClaim, why: &str, lease_until: DateTime<Utc>) -> bool = blame_one;
     claim_finish(run: RunId, now: DateTime<Utc>, lease_until: DateTime<Utc>) -> Option<FinishClaim> = claim_end;
     renew_finish(claim: &FinishClaim, lease_until: DateTime<Utc>) -> bool = renew_end;
     finish_run(claim: &FinishClaim, guard: Guard, now: DateTime<Utc>) -> Finished = finish;
@@ -72,7 +73,7 @@ handle!(Work {
     expect_members(claim: &FetchClaim, expected: u64) -> () = note_expected;
     stage_page(claim: &FetchClaim, page: &FetchedPage, now: DateTime<Utc>) -> () = stage_fetched;
     end_fetch(claim: &FetchClaim, now: DateTime<Utc>) -> i64 = end_list;
-    release_fetch(claim: &FetchClaim, blameless: bool, now: DateTime<Utc>) -> () = release_list;
+    release_fetch(claim: &FetchClaim, why: &str, blameless: bool, now: DateTime<Utc>) -> () = release_list;
     release_finish(claim: &FinishClaim, blameless: bool, now: DateTime<Utc>) -> () = release_end;
     fail_run(run: RunId, error: &RunError, now: DateTime<Utc>) -> Vec<RunId> = fail;
     set_aside(run: RunId, error: &RunError, now: DateTime<Utc>) -> Vec<RunId> = set_exhausted_aside;
@@ -157,8 +158,8 @@ handle!(AccountLists {
 });
 
 handle!(AccountDesk {
-    change_account(account: i64, change: AccountChange, by: i64) -> Changed = change_rights;
-    settle_conflict(account: i64, decided: Decided, now: DateTime<Utc>) -> Settlement = settle_claim;
+    change_account(account: i64, change: AccountChange, by: i64, now: DateTime<Utc>) -> Changed = change_rights;
+    settle_conflict(account: i64, decided: Decided, noted: NewStaffEntry<'_>, now: DateTime<Utc>) -> Settlement = settle_claim;
 });
 
 handle!(Sessions {

@@ -206,6 +206,8 @@ pub struct AbsentView {
     pub search: Option<Search>,
     /// Only accounts with a number above this.
     pub after: Option<i64>,
+    /// Those with a number below it instead, the greatest first.
+    pub is_backwards: bool,
     /// At most this many.
     pub limit: i64,
 }

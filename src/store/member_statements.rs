@@ -332,7 +332,8 @@ pub(super) fn absent(view: &AbsentView) -> Statement {
         "u.discord_id IS NOT NULL".to_owned(),
         "NOT EXISTS (SELECT 1 FROM guild_members m WHERE m.discord_id = u.discord_id LIMIT 1 OFFSET 0)".to_owned(),
     ];
-    conditions.extend(view.after.map(|after| format!("u.id > {after}")));
+    let (comparison, way) = if view.is_backwards { ("<", " DESC") } else { (">", "") };
+    conditions.extend(view.after.map(|after| format!("u.id {comparison} {after}")));
     if let Some(search) = &view.search {
         // Apart, so that where no index finds them the names alone are read.
         let pattern = argument(&mut arguments, search.in_account());
@@ -341,7 +342,7 @@ pub(super) fn absent(view: &AbsentView) -> Statement {
         ways.extend(has_id(search, "u.discord_id"));
         conditions.push(format!("({})", ways.join(" OR ")));
     }
-    let sql = format!("SELECT u.* FROM users u{} ORDER BY u.id LIMIT {}", all(&conditions), view.limit);
+    let sql = format!("SELECT u.* FROM users u{} ORDER BY u.id{way} LIMIT {}", all(&conditions), view.limit);
     Statement { sql, arguments }
 }
 

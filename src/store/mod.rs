@@ -64,7 +64,7 @@ pub use member_lists::{
 pub use overview::{DayCounts, Landmarks, OpenConflicts, Overview};
 pub use payload::{decode as decode_payload, encode as encode_payload};
 pub use read::{ChangeCursor, MemberPage, MemberTotals, Read};
-pub use runs::{RunList, RunWork, Runs, Share};
+pub use runs::{RunList, RunWork, Runs, Share, Trouble};
 pub use serving::ServingLock;
 pub use sessions::{SessionLimits, Sessions};
 pub use small_payload::{encode_ids, encode_sightings};

@@ -19,6 +19,8 @@ pub struct RunList {
     pub deltas: bool,
     /// Runs older than this.
     pub before: Option<RunId>,
+    /// Runs newer than this: those next to it, the newest of them first.
+    pub after: Option<RunId>,
     /// At most this many.
     pub limit: i64,
 }
@@ -32,6 +34,30 @@ pub struct RunWork {
     pub applied_at: Option<DateTime<Utc>>,
     /// Its batches, by who claimed them last.
     pub shares: Vec<Share>,
+    /// Batches that were tried again, those that are not applied first; at most [`TROUBLES`] of them.
+    pub troubles: Vec<Trouble>,
+    /// How many there are.
+    pub troubled: i64,
+    /// Why the fetch of its list was tried again last.
+    pub fetch_error: Option<String>,
+}
+
+/// How many batches with troubles are told of a run.
+pub(super) const TROUBLES: i64 = 10;
+
+/// A batch of which a claim came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// Its place in the run.
+    pub batch: i64,
+    /// Its claims so far, but for those whose end was no fault of the batch.
+    pub attempts: i64,
+    /// The process that claimed it last.
+    pub worker: Option<String>,
+    /// It is applied by now.
+    pub is_applied: bool,
+    /// Why the last claim that came to nothing did.
+    pub error: String,
 }
 
 /// The batches of a run that one process claimed last.

@@ -49,6 +49,8 @@ pub struct StaffLogPage {
     pub until: Option<DateTime<Utc>>,
     /// Only entries with an id below this.
     pub before: Option<i64>,
+    /// Only entries with an id above this: those next to it, the newest of them first.
+    pub after: Option<i64>,
     /// At most this many.
     pub limit: i64,
 }

@@ -10,6 +10,11 @@ use crate::domain::{Counts, Guard, HeldReason, Member, Mode, RunError, RunId, Ru
 pub const MAX_CLAIMS: i32 = 3;
 /// How far the clocks of two machines may be apart: what is given back counts as free since so long ago, so that the other takes it at once.
 pub(super) const CLOCKS: TimeDelta = TimeDelta::minutes(1);
+/// Why a step was tried again whose worker said nothing.
+pub(super) const LEASE_RAN_OUT: &str =
+    "the worker's lease ran out: it ended, broke down over this, or could not reach the database";
+/// Longest error that is kept of a step. Characters.
+const MAX_ERROR: usize = 300;
 
 /// What became of the attempt to take up a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,8 +121,11 @@ pub trait Work: Send + Sync + 'static {
     /// Applies a claimed batch: rows, counts and mark in one transaction. `members` are distinct and sorted by id.
     async fn apply_batch(&self, claim: &BatchClaim, members: &[Member], now: DateTime<Utc>) -> Result<BatchApplied, StoreError>;
 
-    /// Gives a claimed batch back after an error. The claim still counts towards [`MAX_CLAIMS`] unless `blameless`.
-    async fn release_batch(&self, claim: &BatchClaim, blameless: bool, now: DateTime<Utc>) -> Result<(), StoreError>;
+    /// Gives a claimed batch back after an error, which is kept. The claim still counts towards [`MAX_CLAIMS`] unless `blameless`.
+    async fn release_batch(&self, claim: &BatchClaim, why: &str, blameless: bool, now: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// As [`renew_batch`](Self::renew_batch), with why the batch cannot be applied.
+    async fn blame_batch(&self, claim: &BatchClaim, why: &str, lease_until: DateTime<Utc>) -> Result<bool, StoreError>;
 
     /// Claims the finish of a run whose batches are all applied, or of a small run.
     async fn claim_finish(
@@ -165,8 +173,8 @@ pub trait Work: Send + Sync + 'static {
     /// All pages have come. Answers how many batches are not applied yet.
     async fn end_fetch(&self, claim: &FetchClaim, now: DateTime<Utc>) -> Result<i64, StoreError>;
 
-    /// Gives a claimed fetch back. The claim still counts towards [`MAX_CLAIMS`] unless `blameless`.
-    async fn release_fetch(&self, claim: &FetchClaim, blameless: bool, now: DateTime<Utc>) -> Result<(), StoreError>;
+    /// Gives a claimed fetch back and keeps why. The claim still counts towards [`MAX_CLAIMS`] unless `blameless`.
+    async fn release_fetch(&self, claim: &FetchClaim, why: &str, blameless: bool, now: DateTime<Utc>) -> Result<(), StoreError>;
 
     /// Gives a claimed finish back after an error. The claim still counts towards [`MAX_CLAIMS`] unless `blameless`.
     async fn release_finish(&self, claim: &FinishClaim, blameless: bool, now: DateTime<Utc>) -> Result<(), StoreError>;
@@ -192,6 +200,11 @@ pub trait Work: Send + Sync + 'static {
 
     /// Runs with a step whose [`MAX_CLAIMS`] claims have all ended without an outcome.
     async fn exhausted(&self, now: DateTime<Utc>) -> Result<Vec<RunId>, StoreError>;
+}
+
+/// Why a step came to nothing, as it is kept: one short line. An error of the store has no secrets in it.
+pub(super) fn kept_error(why: &str) -> String {
+    why.chars().map(|one| if one.is_control() { ' ' } else { one }).take(MAX_ERROR).collect()
 }
 
 /// A roster whose batches are all applied, as it stands before its departures are judged.

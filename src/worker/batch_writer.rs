@@ -115,20 +115,21 @@ async fn give_up(tools: &Tools, claim: &BatchClaim, error: &StoreError) {
         return;
     }
     tools.tally.note_failure();
+    let why = error.to_string();
     let result = match error {
         transient if transient.is_transient() => {
             tracing::warn!(%run, batch, %error, "the batch could not be applied just now; it will be tried again");
-            tools.work.release_batch(claim, true, now).await
+            tools.work.release_batch(claim, &why, true, now).await
         }
         StoreError::Newer(_) => {
             tracing::warn!(%run, batch, %error, "the batch is left to a newer worker; upgrade this one, or cancel the run");
-            tools.work.release_batch(claim, true, now).await
+            tools.work.release_batch(claim, &why, true, now).await
         }
         StoreError::Unreadable(_) => fail(tools, claim, error).await,
         _ if claim.attempt >= MAX_CLAIMS => fail(tools, claim, error).await,
         _ => {
             tracing::warn!(%run, batch, attempt = claim.attempt, %error, "the batch could not be applied; it will be tried again");
-            tools.work.release_batch(claim, false, now).await
+            tools.work.release_batch(claim, &why, false, now).await
         }
     };
     if let Err(error) = result {
@@ -138,7 +139,7 @@ async fn give_up(tools: &Tools, claim: &BatchClaim, error: &StoreError) {
 
 async fn fail(tools: &Tools, claim: &BatchClaim, error: &StoreError) -> Result<(), StoreError> {
     // Only while it is ours: another worker may be able to do what this one cannot.
-    if !tools.work.renew_batch(claim, tools.clock.now() + tools.pace.lease).await? {
+    if !tools.work.blame_batch(claim, &error.to_string(), tools.clock.now() + tools.pace.lease).await? {
         return Ok(());
     }
     let error = RunError {

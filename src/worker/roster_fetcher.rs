@@ -214,7 +214,7 @@ async fn give_up(tools: &Tools, claim: &FetchClaim, broken: Broken) {
         }
         Broken::Store(error) => {
             tracing::warn!(%run, %error, "the list could not be kept just now; the fetch goes on later");
-            tools.work.release_fetch(claim, error.is_transient(), tools.clock.now()).await
+            tools.work.release_fetch(claim, &error.to_string(), error.is_transient(), tools.clock.now()).await
         }
         Broken::Stopping => hand_on(tools, claim).await,
         Broken::Discord(cause) => {
@@ -236,7 +236,7 @@ async fn give_up(tools: &Tools, claim: &FetchClaim, broken: Broken) {
 /// Gives the fetch to another worker, which goes on at once. That this process ends is no fault of the fetch.
 async fn hand_on(tools: &Tools, claim: &FetchClaim) -> Result<(), StoreError> {
     tracing::info!(run = %claim.run, "this process stops; another worker goes on with the fetch");
-    tools.work.release_fetch(claim, true, tools.clock.now()).await?;
+    tools.work.release_fetch(claim, "its worker was stopped", true, tools.clock.now()).await?;
     tools.ring.ring(&[Job::Run(claim.run)]).await;
     Ok(())
 }

@@ -3,18 +3,18 @@
 //! Enters: what the login was begun with. Leaves: a cookie, and the same again when the browser is back. It lives in the browser alone,
 //! so whoever begins logins fills nothing of ours, and a login that was begun in one browser is worth nothing in another.
 
-use cookie::{Cookie, SameSite};
+use cookie::time::Duration;
 use poem::http::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 use url::form_urlencoded::{Serializer, parse};
 
-use crate::http::pages::addresses::{DISCORD_LOGIN, own_path};
-use crate::http::pages::session::cookie;
+use crate::http::pages::addresses::own_path;
+use crate::http::pages::cookies::Cookies;
 
 const COOKIE: &str = "guildsync_discord_login";
 /// How long a person may take at Discord.
-const LIFETIME: cookie::time::Duration = cookie::time::Duration::minutes(10);
+const LIFETIME: Duration = Duration::minutes(10);
 /// Longest value of the cookie; browsers drop those with more than 4 KiB in all. Bytes.
 const MAX_VALUE: usize = 3_500;
 
@@ -32,8 +32,8 @@ impl Begun {
     }
 
     /// The login that a browser says it has begun.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
-        let value = cookie(headers, COOKIE)?;
+    pub(super) fn of(cookies: Cookies, headers: &HeaderMap) -> Option<Self> {
+        let value = cookies.sent(headers, COOKIE)?;
         let field = |wanted: &str| parse(value.as_bytes()).find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned());
         let word = |name| field(name).filter(|word| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let next = field("next").filter(|next| own_path(next).is_some());
@@ -46,24 +46,19 @@ impl Begun {
     }
 
     /// The `Set-Cookie` that leaves it with the browser.
-    pub(super) fn set(&self, secure: bool) -> String {
+    pub(super) fn set(&self, cookies: Cookies) -> String {
         let words = [("state", self.state.expose_secret()), ("verifier", self.verifier.expose_secret())];
         let bare = Serializer::new(String::new()).extend_pairs(words).finish();
         let full = self.next.as_ref().map(|next| Serializer::new(bare.clone()).append_pair("next", next).finish());
         // Better to arrive somewhere else than not at all.
         let value = full.filter(|full| full.len() <= MAX_VALUE).unwrap_or(bare);
-        base(value, secure).max_age(LIFETIME).build().to_string()
+        cookies.set(COOKIE, &value, Some(LIFETIME))
     }
 
     /// The `Set-Cookie` that makes the browser forget it.
-    pub(super) fn forget(secure: bool) -> String {
-        base(String::new(), secure).max_age(cookie::time::Duration::ZERO).build().to_string()
+    pub(super) fn forget(cookies: Cookies) -> String {
+        cookies.forget(COOKIE)
     }
-}
-
-/// `Lax`: the browser comes back from another site, and must bring it along.
-fn base(value: String, secure: bool) -> cookie::CookieBuilder<'static> {
-    Cookie::build((COOKIE, value)).http_only(true).same_site(SameSite::Lax).path(DISCORD_LOGIN).secure(secure)
 }
 
 #[cfg(test)]
@@ -75,12 +70,12 @@ mod tests {
     fn sent(value: &str) -> Option<Begun> {
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, format!("theme=dark; {COOKIE}={value}").parse().unwrap());
-        Begun::of(&headers)
+        Begun::of(Cookies::Plain, &headers)
     }
 
     /// The value as the browser sends it back.
     fn kept(begun: &Begun) -> String {
-        let set = begun.set(false);
+        let set = begun.set(Cookies::Plain);
         set.strip_prefix(&format!("{COOKIE}=")).and_then(|rest| rest.split(';').next()).unwrap().to_owned()
     }
 
@@ -105,7 +100,7 @@ mod tests {
     fn a_browser_can_hold_it_whatever_was_wanted() {
         let long = format!("/{}", "\"".repeat(1_900));
         assert_eq!(own_path(&long), Some(long.as_str()));
-        let set = begun(Some(&long)).set(true);
+        let set = begun(Some(&long)).set(Cookies::OfHost);
         assert!(set.len() < 4_096, "{}", set.len());
         assert_eq!(sent(&kept(&begun(Some(&long)))).unwrap().next, None);
     }

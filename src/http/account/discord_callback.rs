@@ -14,8 +14,8 @@ use super::refused::{NotLoggedIn, Why};
 use crate::discord::{DiscordUser, OAuth, OAuthError};
 use crate::domain::Account;
 use crate::http::pages::App;
+use crate::http::pages::cookies::set_cookie;
 use crate::http::pages::refusal::{self, Refusal};
-use crate::http::pages::session::{Token, set_cookie};
 use crate::store::DiscordLogin;
 
 /// Longest code that is passed on; Discord's have 30 characters. Bytes.
@@ -44,16 +44,16 @@ pub(super) async fn arrive(app: Data<&Arc<App>>, request: &Request) -> Result<Re
     let brought = Brought::read(request.uri().query().unwrap_or_default());
     // A login that was begun here and is not this one stays as it is: another tab may yet come back for it, and no link on another site
     // can end it.
-    let begun = Begun::of(request.headers()).filter(|begun| begun.has_state(&brought.state));
+    let begun = Begun::of(app.cookies, request.headers()).filter(|begun| begun.has_state(&brought.state));
     let begun = begun.ok_or_else(|| refuse(Why::Foreign))?;
     let mut response = match finish(&app, oauth, request, &app.state.proxies.key(request), &begun, &brought).await {
         Ok(response) => response,
         Err(error) => {
-            let token = Token::of(request.headers());
+            let token = app.token(request.headers());
             refusal::answer(&app, error.into(), token, request.uri().path()).await
         }
     };
-    set_cookie(&mut response, &Begun::forget(app.secure_cookies()));
+    set_cookie(&mut response, &Begun::forget(app.cookies));
     Ok(response)
 }
 

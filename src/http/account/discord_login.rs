@@ -12,8 +12,8 @@ use super::begun::Begun;
 use super::refused::{NotLoggedIn, Why};
 use crate::http::pages::App;
 use crate::http::pages::addresses::{own_path, see_other};
+use crate::http::pages::cookies::set_cookie;
 use crate::http::pages::refusal::Refusal;
-use crate::http::pages::session::set_cookie;
 
 /// Sends the browser to Discord.
 #[handler]
@@ -27,6 +27,6 @@ pub(super) fn begin(Data(app): Data<&Arc<App>>, request: &Request) -> Result<Res
     begun.map_err(|wait| refuse(Why::TooMany(wait)))?;
     let login = oauth.authorize(&app.state.random);
     let mut response = see_other(login.url.as_str());
-    set_cookie(&mut response, &Begun::new(login.state.into(), login.verifier, next).set(app.secure_cookies()));
+    set_cookie(&mut response, &Begun::new(login.state.into(), login.verifier, next).set(app.cookies));
     Ok(response)
 }

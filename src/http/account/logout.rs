@@ -11,15 +11,16 @@ use poem::{Body, Request, Response, handler};
 use crate::domain::StaffAct;
 use crate::http::pages::App;
 use crate::http::pages::addresses::{LOGIN, see_other};
+use crate::http::pages::cookies::set_cookie;
 use crate::http::pages::forms::Form;
 use crate::http::pages::refusal::Refusal;
-use crate::http::pages::session::{Token, set_cookie};
+use crate::http::pages::session::Token;
 
 /// Takes the form.
 #[handler]
 pub(super) async fn leave(app: Data<&Arc<App>>, request: &Request, body: Body) -> Result<Response, Refusal> {
     let form = Form::read(request.headers(), body, &app.state.public_url).await?;
-    if let Some(token) = Token::of(request.headers()) {
+    if let Some(token) = app.token(request.headers()) {
         if !token.owns_form(form.field("form_word")) {
             return Err(Refusal::StaleForm);
         }
@@ -30,6 +31,6 @@ pub(super) async fn leave(app: Data<&Arc<App>>, request: &Request, body: Body) -
         }
     }
     let mut response = see_other(LOGIN);
-    set_cookie(&mut response, &Token::forget(app.secure_cookies()));
+    set_cookie(&mut response, &Token::forget(app.cookies));
     Ok(response)
 }

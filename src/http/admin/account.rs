@@ -10,7 +10,7 @@ use poem::http::StatusCode;
 use poem::web::{Data, Path};
 use poem::{Body, Request, Response, handler};
 
-use super::accounts::{membership, rights};
+use super::account_view::{membership, rights};
 use super::staff_log::{address, words};
 use crate::domain::{Account, AccountChange, DiscordId, StaffEntry};
 use crate::http::pages::App;
@@ -167,8 +167,8 @@ pub(super) async fn alter(
         if !acting.has_agreed() {
             return acting.ask(&question(&row.account, change));
         }
-        match app.state.account_desk.change_account(id, change, by).await? {
-            Changed::Done => acting.note(&app, change.act(), &id.to_string(), &row.account.username).await?,
+        match app.state.account_desk.change_account(id, change, by, app.state.clock.now()).await? {
+            Changed::Done => {}
             Changed::Unknown => return Err(Refusal::NoAccount),
             Changed::MayNotAct => return Err(Refusal::MayNotAct),
             Changed::OwnAccount => return Err(own_account(id)),

@@ -64,5 +64,5 @@ fn cells(row: AccountRow) -> Vec<String> {
 
 /// In the words of the filter.
 fn membership(membership: Membership) -> &'static str {
-    super::accounts::MEMBERSHIPS.iter().find(|(_, one)| *one == membership).map_or("", |(word, _)| word)
+    super::account_view::MEMBERSHIPS.iter().find(|(_, one)| *one == membership).map_or("", |(word, _)| word)
 }

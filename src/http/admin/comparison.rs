@@ -10,12 +10,14 @@ use poem::web::Data;
 use poem::{Request, Response, handler};
 
 use super::member_export::{Absent, Members};
-use super::member_view::{Head, Row, Size, Sought, after, heads, key, search, sizes, sought};
+use super::member_pages;
+use super::member_view::{Head, Row, Size, Sought, heads, key, place, search, sizes, sought};
 use crate::domain::Account;
 use crate::http::pages::addresses::{ACCOUNTS, COMPARISON, COMPARISON_EXPORT};
 use crate::http::pages::chips::RoleNames;
 use crate::http::pages::filters;
-use crate::http::pages::query::Query;
+use crate::http::pages::pager::Pager;
+use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shares::Shares;
@@ -110,7 +112,7 @@ impl From<Account> for AbsentRow {
     fn from(account: Account) -> Self {
         Self {
             address: format!("{ACCOUNTS}{}/", account.id),
-            username: account.username,
+            username: account.shown_name().into_owned(),
             email: account.email,
             discord_id: account.discord_id.map(|id| id.to_string()).unwrap_or_default(),
             joined: account.date_joined.into(),
@@ -141,33 +143,37 @@ struct ComparisonPage<'a> {
     sizes: Vec<Size>,
     export: String,
     all: String,
-    first: Option<String>,
-    next: Option<String>,
+    pager: Pager,
 }
 
 /// What is on the page, members or accounts.
-#[derive(Default)]
 struct Found {
     members: MembersFound,
     absent: Vec<Account>,
-    next: Option<String>,
+    pager: Pager,
     total: Option<i64>,
 }
 
 #[handler]
 pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
-    let query = Query::read(request, KEYS)?;
+    let query = Query::read_both_ways(request, KEYS)?;
     let category = query.choice("status", &CATEGORIES)?.unwrap_or(Category::GuildOnly);
     let size = query.page_size()?;
     let (counted, roles) = tokio::try_join!(app.tally(), app.state.read.roles())?;
     let (is_too_little, found) = match sought(&query) {
-        Sought::TooLittle => (true, Found::default()),
+        Sought::TooLittle => {
+            let pager = Pager::of(&query, &[], false, String::clone);
+            (true, Found { members: MembersFound::default(), absent: Vec::new(), pager, total: None })
+        }
         Sought::Nothing => {
             let found = find(&app, category, None, &query, size).await?;
             (false, Found { total: Some(category.count(&counted.tally)), ..found })
         }
         Sought::Search(search) => (false, find(&app, category, Some(search), &query, size).await?),
     };
+    if let Some(first) = found.pager.back_at_first(&query) {
+        return Ok(first);
+    }
     let names = RoleNames::new(roles);
     let page = ComparisonPage {
         shell: Shell::new(Some(&staff.0), Section::Comparison),
@@ -188,8 +194,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         sizes: sizes(&query, size),
         export: query.at(COMPARISON_EXPORT),
         all: query.with("q", ""),
-        first: (!query.is_first()).then(|| query.first()),
-        next: found.next,
+        pager: found.pager,
     };
     Ok(html(StatusCode::OK, page.render()?))
 }
@@ -209,7 +214,7 @@ pub(super) async fn export_csv(staff: Staff, app: Data<&Arc<App>>, request: &Req
             let names = RoleNames::new(app.state.read.roles().await?);
             export::answer(&app, name, Members::new(view, names)).await
         }
-        None => export::answer(&app, name, Absent(AbsentView { search, after: None, limit })).await,
+        None => export::answer(&app, name, Absent(AbsentView { search, limit, ..AbsentView::default() })).await,
     }
 }
 
@@ -217,20 +222,23 @@ async fn find(app: &App, category: Category, search: Option<Search>, query: &Que
     let lists = &app.state.member_lists;
     if let Some(filter) = category.filter(search.clone()) {
         let order = category.order();
-        let members = lists.list_members(&MemberView { filter, order, after: after(query)?, limit: size }).await?;
-        let next = members.rows.last().filter(|_| members.has_more);
-        let next = next.map(|last| query.next(&key(MemberPlace::of(last, order))));
-        return Ok(Found { next, total: members.total, members, absent: Vec::new() });
+        let view = MemberView { filter, order, after: None, limit: size };
+        let members = member_pages::find(app, view, place(query)?).await?;
+        let pager = Pager::of(query, &members.rows, members.has_more, |row| key(MemberPlace::of(row, order)));
+        return Ok(Found { pager, total: members.total, members, absent: Vec::new() });
     }
-    let place = |text: &str| text.parse().map_err(|_| Refusal::Query("“after” cannot be read; begin at the first page.".into()));
-    let after = query.after()?.map(place).transpose()?;
-    let mut absent = lists.list_absent(&AbsentView { search, after, limit: size + 1 }).await?;
-    let shown = usize::try_from(size).unwrap_or(usize::MAX);
-    let has_more = absent.len() > shown;
-    absent.truncate(shown);
-    let next = absent.last().filter(|_| has_more).map(|last| query.next(&last.id.to_string()));
-    let total = (after.is_none() && !has_more).then(|| i64::try_from(absent.len()).unwrap_or(i64::MAX));
-    Ok(Found { next, total, absent, members: MembersFound::default() })
+    let (after, is_backwards) = match query.place(|key| key.parse().ok())? {
+        Place::Start => (None, false),
+        Place::After(id) => (Some(id), false),
+        Place::Before(id) => (Some(id), true),
+    };
+    let mut absent = lists.list_absent(&AbsentView { search, after, is_backwards, limit: size + 1 }).await?;
+    if is_backwards {
+        absent.reverse();
+    }
+    let pager = Pager::cut(query, &mut absent, size, |account| account.id.to_string());
+    let total = (query.is_first() && !pager.has_more).then(|| i64::try_from(absent.len()).unwrap_or(i64::MAX));
+    Ok(Found { pager, total, absent, members: MembersFound::default() })
 }
 
 fn results(found: &Found, is_first: bool, size: i64, category: Category) -> Option<String> {

@@ -16,12 +16,13 @@ use crate::http::pages::acting::Acting;
 use crate::http::pages::addresses::{ACCOUNTS, CONFLICTS, see_other};
 use crate::http::pages::filters;
 use crate::http::pages::forms::Form;
+use crate::http::pages::pager::Pager;
 use crate::http::pages::query::Query;
 use crate::http::pages::question::Question;
 use crate::http::pages::refusal::{Refusal, Told};
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html};
-use crate::store::{Decided, Settlement, UnmetClaim};
+use crate::store::{Decided, NewStaffEntry, Settlement, UnmetClaim};
 
 /// A claim as the template shows it.
 struct Row {
@@ -47,7 +48,7 @@ impl From<UnmetClaim> for Row {
             is_id: conflict.claimed_id().is_some(),
             id: conflict.account.id,
             address: format!("{ACCOUNTS}{}/", conflict.account.id),
-            name: conflict.account.username,
+            name: conflict.account.shown_name().into_owned(),
             has: conflict.account.discord_id.map(|id| id.to_string()),
             is_staff: conflict.account.is_staff,
             why: match (conflict.kind, &conflict.holder) {
@@ -72,8 +73,7 @@ struct ConflictsPage<'a> {
     form_word: &'a str,
     may_act: bool,
     rows: Vec<Row>,
-    first: Option<String>,
-    next: Option<String>,
+    pager: Pager,
 }
 
 /// The list.
@@ -83,15 +83,12 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
     let number = |text: &str| text.parse().map_err(|_| Refusal::Query("“after” must be a number.".to_owned()));
     let (after, size) = (query.after()?.map(number).transpose()?, query.page_size()?);
     let mut rows = app.state.account_lists.unmet_claims(after, size + 1).await?;
-    let shown = usize::try_from(size).unwrap_or(usize::MAX);
-    let has_more = rows.len() > shown;
-    rows.truncate(shown);
+    let pager = Pager::cut(&query, &mut rows, size, |claim| claim.account.id.to_string());
     let page = ConflictsPage {
         accounts: ACCOUNTS,
         form_word: &staff.0.form_word,
         may_act: staff.0.account.is_superuser,
-        first: (!query.is_first()).then(|| query.first()),
-        next: rows.last().filter(|_| has_more).map(|last| query.next(&last.account.id.to_string())),
+        pager,
         rows: rows.into_iter().map(Row::from).collect(),
         shell: Shell::new(Some(&staff.0), Section::Accounts),
     };
@@ -121,11 +118,16 @@ pub(super) async fn settle(staff: Staff, app: Data<&Arc<App>>, request: &Request
             format!("{} gets {claimed}{from}", open.account.username)
         }
     };
-    match app.state.account_desk.settle_conflict(account, decided, app.state.clock.now()).await? {
-        Settlement::Done { .. } => {
-            acting.note(&app, StaffAct::SettleConflict, &account.to_string(), &detail).await?;
-            Ok(see_other(CONFLICTS))
-        }
+    let (by, target) = (&acting.viewer.account, account.to_string());
+    let note = NewStaffEntry {
+        account: Some(by.id),
+        name: &by.username,
+        act: StaffAct::SettleConflict,
+        target: &target,
+        detail: &detail,
+    };
+    match app.state.account_desk.settle_conflict(account, decided, note, app.state.clock.now()).await? {
+        Settlement::Done { .. } => Ok(see_other(CONFLICTS)),
         Settlement::Gone => Err(gone()),
         Settlement::Moved => Err(moved()),
     }

@@ -1,13 +1,13 @@
 //! The login with a password, and the way to the one with Discord.
 //!
-//! Enters: a name and a password. Leaves: a session under a token of its own, and the way to where the visitor wanted to go. Says the
-//! same, after the same work, whether the name, the password or both are wrong.
+//! Enters: a name and a password, in a form that this browser was given. Leaves: a session under a token of its own, and the way to where
+//! the visitor wanted to go. Says the same, after the same work, whether the name, the password or both are wrong.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
-use poem::http::{StatusCode, header};
+use poem::http::{HeaderMap, StatusCode, header};
 use poem::web::Data;
 use poem::{Body, Request, Response, handler};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -18,17 +18,23 @@ use crate::http::pages::App;
 use crate::http::pages::addresses::{DISCORD_LOGIN, ENDED, LOGIN, own_path, see_other, with_next};
 use crate::http::pages::attempts::in_words;
 use crate::http::pages::forms::Form;
+use crate::http::pages::login_word::LoginWord;
 use crate::http::pages::refusal::Refusal;
-use crate::http::pages::session::{Token, landing};
+use crate::http::pages::session::landing;
 use crate::http::pages::shell::{Section, Shell, html};
 
 /// No account has a longer name. Characters.
 const MAX_NAME: usize = 200;
 
+/// Said of a form without this browser's word. It is no wrong password.
+const STALE: &str = "This form had been open for too long, or your browser keeps no cookies of this site. You were not logged in; log in again \
+                     here.";
+
 #[derive(Template)]
 #[template(path = "login.html")]
 struct LoginPage<'a> {
     shell: Shell<'static>,
+    word: LoginWord,
     next: &'a str,
     name: &'a str,
     problem: Option<String>,
@@ -40,9 +46,10 @@ struct LoginPage<'a> {
 }
 
 impl<'a> LoginPage<'a> {
-    fn new(app: &App, next: Option<&'a str>) -> Self {
+    fn new(app: &App, headers: &HeaderMap, next: Option<&'a str>) -> Self {
         Self {
             shell: Shell::new(None, Section::None),
+            word: LoginWord::for_form(app, headers),
             next: next.unwrap_or_default(),
             name: "",
             problem: None,
@@ -52,8 +59,12 @@ impl<'a> LoginPage<'a> {
         }
     }
 
-    fn answer(&self, status: StatusCode) -> Result<Response, Refusal> {
-        Ok(html(status, self.render()?))
+    fn answer(&self, app: &App, status: StatusCode) -> Result<Response, Refusal> {
+        let mut response = html(status, self.render()?);
+        if !self.no_staff {
+            self.word.hand_over(app, &mut response);
+        }
+        Ok(response)
     }
 }
 
@@ -64,12 +75,12 @@ pub(super) async fn show(app: Data<&Arc<App>>, request: &Request) -> Result<Resp
     let field = |wanted| parse(query.as_bytes()).find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned());
     let (next, ended) = (field("next"), field(ENDED).is_some());
     let next = next.as_deref().and_then(own_path);
-    let viewer = app.viewer(Token::of(request.headers()).as_ref()).await?;
+    let viewer = app.viewer(app.token(request.headers()).as_ref()).await?;
     if let Some(viewer) = viewer.filter(|viewer| viewer.account.is_staff) {
         return Ok(see_other(landing(&viewer.account, next)));
     }
     let no_staff = app.state.accounts.staff().await?.is_empty();
-    LoginPage { no_staff, ended, ..LoginPage::new(&app, next) }.answer(StatusCode::OK)
+    LoginPage { no_staff, ended, ..LoginPage::new(&app, request.headers(), next) }.answer(&app, StatusCode::OK)
 }
 
 /// Takes the form.
@@ -77,11 +88,15 @@ pub(super) async fn show(app: Data<&Arc<App>>, request: &Request) -> Result<Resp
 pub(super) async fn enter(app: Data<&Arc<App>>, request: &Request, body: Body) -> Result<Response, Refusal> {
     let form = Form::read(request.headers(), body, &app.state.public_url).await?;
     let (name, next) = (form.field("name").trim(), own_path(form.field("next")));
-    let page = LoginPage { name, ..LoginPage::new(&app, next) };
+    let page = LoginPage { name, ..LoginPage::new(&app, request.headers(), next) };
+    if !LoginWord::of(&app, request.headers()).is_some_and(|word| word.is(form.field("form_word"))) {
+        let problem = Some(STALE.to_owned());
+        return LoginPage { problem, ..page }.answer(&app, StatusCode::FORBIDDEN);
+    }
     let keys = Keys { name: name.to_lowercase(), address: app.state.proxies.key(request) };
     if let Err(wait) = keys.take(&app) {
         tracing::warn!(address = keys.address, "a login was put off after too many wrong passwords");
-        return too_many(page, wait);
+        return too_many(&app, page, wait);
     }
     let proven = match account_of(&app, name, form.field("password")).await {
         Ok(Some(proven)) => proven,
@@ -89,7 +104,7 @@ pub(super) async fn enter(app: Data<&Arc<App>>, request: &Request, body: Body) -
             // Without the name: people type passwords there.
             tracing::warn!(address = keys.address, "a login failed");
             let problem = Some("This name and password do not belong together. Check both and try again.".to_owned());
-            return LoginPage { problem, ..page }.answer(StatusCode::UNAUTHORIZED);
+            return LoginPage { problem, ..page }.answer(&app, StatusCode::UNAUTHORIZED);
         }
         Err(refusal) => {
             // Not the visitor's fault.
@@ -142,10 +157,10 @@ async fn account_of(app: &App, name: &str, password: &str) -> Result<Option<Prov
     Ok(account.filter(|account| fits && account.is_active).map(|account| Proven { account, hash }))
 }
 
-fn too_many(page: LoginPage<'_>, wait: Duration) -> Result<Response, Refusal> {
+fn too_many(app: &App, page: LoginPage<'_>, wait: Duration) -> Result<Response, Refusal> {
     let (seconds, rest) = in_words(wait);
     let problem = Some(format!("Too many wrong passwords. Nobody can log in like this for now; try again in {rest}."));
-    let mut response = LoginPage { problem, ..page }.answer(StatusCode::TOO_MANY_REQUESTS)?;
+    let mut response = LoginPage { problem, ..page }.answer(app, StatusCode::TOO_MANY_REQUESTS)?;
     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     Ok(response)
 }

@@ -4,11 +4,11 @@
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 
-use crate::domain::{DiscordId, MemberRow};
+use crate::domain::{DiscordId, MemberRow, account_name};
 use crate::http::pages::addresses::{ACCOUNTS, MEMBERS};
 use crate::http::pages::avatar::Avatar;
 use crate::http::pages::chips::{Chips, RoleNames};
-use crate::http::pages::query::Query;
+use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::shell::When;
 use crate::store::{MemberFilter, MemberOrder, MemberPlace, Search, SortBy, Span};
@@ -83,8 +83,8 @@ pub(super) fn order(query: &Query) -> Result<MemberOrder, Refusal> {
     Ok(query.choice("sort", &SORTS)?.unwrap_or_default())
 }
 
-/// Where a page begins, as [`key`] wrote it.
-pub(super) fn after(query: &Query) -> Result<Option<MemberPlace>, Refusal> {
+/// Where a page lies, as [`key`] wrote it.
+pub(super) fn place(query: &Query) -> Result<Place<MemberPlace>, Refusal> {
     let read = |key: &str| {
         let (at, id) = key.split_once('.')?;
         let at = match at {
@@ -93,8 +93,7 @@ pub(super) fn after(query: &Query) -> Result<Option<MemberPlace>, Refusal> {
         };
         Some(MemberPlace { at, id: id.parse().ok()? })
     };
-    let Some(key) = query.after()? else { return Ok(None) };
-    read(key).map(Some).ok_or_else(|| Refusal::Query("“after” cannot be read; begin at the first page of this list.".into()))
+    query.place(read)
 }
 
 /// A place as it stands in an address.
@@ -131,7 +130,7 @@ impl Row {
             name: member.shown_name().into_owned(),
             username: member.username,
             is_bot: member.is_bot,
-            account: row.account.map(|(number, name)| (format!("{ACCOUNTS}{number}/"), name)),
+            account: row.account.map(|(number, name)| (format!("{ACCOUNTS}{number}/"), account_name(&name, number).into_owned())),
             joined: member.joined_at.map(When::from),
             left: row.date_left.map(When::from),
             modified: row.date_modified.into(),

@@ -10,11 +10,13 @@ use poem::web::Data;
 use poem::{Request, Response, handler};
 
 use super::member_export::Members;
-use super::member_view::{Head, KEYS, NARROWING, Row, Size, Sought, after, filter, heads, key, order, search, sizes, sought};
+use super::member_pages::find;
+use super::member_view::{Head, KEYS, NARROWING, Row, Size, Sought, filter, heads, key, order, place, search, sizes, sought};
 use crate::domain::GuildRole;
 use crate::http::pages::addresses::{MEMBERS, MEMBERS_EXPORT};
 use crate::http::pages::chips::RoleNames;
 use crate::http::pages::filters;
+use crate::http::pages::pager::Pager;
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
@@ -74,27 +76,28 @@ struct MembersPage<'a> {
     unsorted: Option<String>,
     export: String,
     all: &'static str,
-    /// Where the first page is, unless this is it.
-    first: Option<String>,
-    /// Where the next page is, if there is one.
-    next: Option<String>,
+    pager: Pager,
     public_url: &'a str,
 }
 
 /// A page of the list.
 #[handler]
 pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
-    let query = Query::read(request, KEYS)?;
-    let (order, size) = (order(&query)?, query.page_size()?);
-    let mut view = MemberView { filter: filter(&query)?, order, after: after(&query)?, limit: size };
+    let query = Query::read_both_ways(request, KEYS)?;
+    let (order, size, place) = (order(&query)?, query.page_size()?, place(&query)?);
+    let mut view = MemberView { filter: filter(&query)?, order, after: None, limit: size };
     let sought = sought(&query);
     let is_too_little = matches!(sought, Sought::TooLittle);
     if let Sought::Search(search) = sought {
         view.filter.search = Some(search);
     }
     let (counted, roles) = tokio::try_join!(app.tally(), app.state.read.roles())?;
-    let found = if is_too_little { MembersFound::default() } else { app.state.member_lists.list_members(&view).await? };
-    let results = results(&found, &view, &counted.tally).filter(|_| !is_too_little);
+    let found = if is_too_little { MembersFound::default() } else { find(&app, view.clone(), place).await? };
+    let pager = Pager::of(&query, &found.rows, found.has_more, |row| key(MemberPlace::of(row, order)));
+    if let Some(first) = pager.back_at_first(&query) {
+        return Ok(first);
+    }
+    let results = results(&found, &view, query.is_first(), &counted.tally).filter(|_| !is_too_little);
     let selects = selects(&query, &counted, &roles);
     let names = RoleNames::new(roles);
     let page = MembersPage {
@@ -113,13 +116,12 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         results,
         as_of: counted.as_of.map(When::from),
         heads: heads(Some((&query, order))),
-        next: found.rows.last().filter(|_| found.has_more).map(|last| query.next(&key(MemberPlace::of(last, order)))),
         rows: found.rows.into_iter().map(|row| Row::new(row, &names, app.guild())).collect(),
         sizes: sizes(&query, size),
         unsorted: (!query.text("sort").is_empty()).then(|| query.with("sort", "")),
         export: query.at(MEMBERS_EXPORT),
         all: MEMBERS,
-        first: (!query.is_first()).then(|| query.first()),
+        pager,
         public_url: &app.state.public_url,
     };
     Ok(html(StatusCode::OK, page.render()?))
@@ -137,12 +139,12 @@ pub(super) async fn export_csv(staff: Staff, app: Data<&Arc<App>>, request: &Req
 }
 
 /// How many fit: found with the page, or counted for all pages, or at least as many as are shown.
-fn results(found: &MembersFound, view: &MemberView, tally: &MemberTally) -> Option<String> {
+fn results(found: &MembersFound, view: &MemberView, is_first: bool, tally: &MemberTally) -> Option<String> {
     let total = found.total.or_else(|| kept(&view.filter, tally));
     match total {
         Some(1) => Some("1 member".into()),
         Some(total) => Some(format!("{} members", number(total))),
-        None if view.after.is_none() => Some(format!("More than {} members", number(view.limit))),
+        None if is_first => Some(format!("More than {} members", number(view.limit))),
         None => None,
     }
 }

@@ -7,6 +7,7 @@
 
 mod account;
 mod account_export;
+mod account_view;
 mod accounts;
 mod change_bar;
 mod comparison;
@@ -14,6 +15,7 @@ mod conflicts;
 mod login;
 mod member;
 mod member_export;
+mod member_pages;
 mod member_sync;
 mod member_view;
 mod members;

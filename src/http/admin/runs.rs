@@ -17,7 +17,8 @@ use crate::http::pages::App;
 use crate::http::pages::addresses::{MEMBERS, RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE};
 use crate::http::pages::assets::RUN_SCRIPT;
 use crate::http::pages::filters;
-use crate::http::pages::query::{PAGE_SIZES, Query};
+use crate::http::pages::pager::Pager;
+use crate::http::pages::query::{PAGE_SIZES, Place, Query};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Badge, Section, Shell, When, html, number, source, time_taken};
@@ -144,8 +145,7 @@ struct RunsPage<'a> {
     page_size: String,
     sizes: Vec<Size>,
     rows: Vec<Row>,
-    first: Option<String>,
-    next: Option<String>,
+    pager: Pager,
 }
 
 /// The forms that start a sync, for those who may act.
@@ -172,22 +172,29 @@ fn start(app: &App, staff: &Staff) -> Option<Start> {
 /// The list.
 #[handler]
 pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
-    let query = Query::read(request, &["state", "source", "mode", "deltas"])?;
-    let place = |text: &str| text.parse::<RunId>().map_err(|_| Refusal::Query("“after” is no place in this list.".into()));
+    let query = Query::read_both_ways(request, &["state", "source", "mode", "deltas"])?;
     let size = query.page_size()?;
+    // Newer runs stand before older ones.
+    let (before, after) = match query.place(|key| key.parse::<RunId>().ok())? {
+        Place::Start => (None, None),
+        Place::After(run) => (Some(run), None),
+        Place::Before(run) => (None, Some(run)),
+    };
     let list = RunList {
         state: query.choice("state", &STATES)?,
         source: query.choice("source", &SOURCES.map(|(word, _, source)| (word, source)))?,
         mode: query.choice("mode", &MODES.map(|(word, _, mode)| (word, mode)))?,
         deltas: query.choice("deltas", &[("1", ())])?.is_some(),
-        before: query.after()?.map(place).transpose()?,
-        // One row more than is shown says whether there is a next page.
+        before,
+        after,
+        // One row more than is shown says whether there is another page.
         limit: size + 1,
     };
     let mut found = app.state.runs.list_runs(&list).await?;
-    let shown = usize::try_from(size).unwrap_or(usize::MAX);
-    let has_more = found.len() > shown;
-    found.truncate(shown);
+    let pager = Pager::cut(&query, &mut found, size, |run| run.id.to_string());
+    if let Some(first) = pager.back_at_first(&query) {
+        return Ok(first);
+    }
     let askers = asked_by(&app, &found).await?;
     let now = app.state.clock.now();
     let page = RunsPage {
@@ -202,8 +209,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         is_narrowed: query.is_narrowed(NARROWS),
         page_size: query.text("page_size").to_owned(),
         sizes: PAGE_SIZES.map(|rows| Size { rows, address: query.with_page_size(rows), is_chosen: rows == size }).into(),
-        first: (!query.is_first()).then(|| query.first()),
-        next: found.last().filter(|_| has_more).map(|run| query.next(&run.id.to_string())),
+        pager,
         rows: found.iter().map(|run| Row::new(run, &askers, now)).collect(),
     };
     Ok(html(StatusCode::OK, page.render()?))

@@ -15,7 +15,8 @@ use crate::http::pages::App;
 use crate::http::pages::addresses::{ACCOUNTS, MEMBERS, RUNS, STAFF_LOG, STAFF_LOG_EXPORT, own_path};
 use crate::http::pages::export;
 use crate::http::pages::filters;
-use crate::http::pages::query::Query;
+use crate::http::pages::pager::Pager;
+use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html};
@@ -138,8 +139,7 @@ struct StaffLogPageView<'a> {
     /// Only some acts are asked for.
     is_narrowed: bool,
     rows: Vec<Row>,
-    first: Option<String>,
-    next: Option<String>,
+    pager: Pager,
 }
 
 /// What an address may ask of the log.
@@ -160,6 +160,7 @@ fn page(query: &Query) -> Result<StaffLogPage, Refusal> {
         // The whole last day.
         until: query.date("to")?.and_then(|last| last.succ_opt()).map(day),
         before: None,
+        after: None,
         limit: export::ROWS,
     })
 }
@@ -211,16 +212,22 @@ pub(super) async fn export_csv(staff: Staff, app: Data<&Arc<App>>, request: &Req
 /// The log.
 #[handler]
 pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
-    let query = Query::read(request, KEYS)?;
+    let query = Query::read_both_ways(request, KEYS)?;
     let size = query.page_size()?;
-    let before = query.after()?.map(|text| number(text, "after")).transpose()?;
-    // One row more than is shown says whether there is a next page.
-    let asked = StaffLogPage { before, limit: size + 1, ..page(&query)? };
+    // Newer acts stand before older ones.
+    let (before, after) = match query.place(|key| key.parse().ok())? {
+        Place::Start => (None, None),
+        Place::After(id) => (Some(id), None),
+        Place::Before(id) => (None, Some(id)),
+    };
+    // One row more than is shown says whether there is another page.
+    let asked = StaffLogPage { before, after, limit: size + 1, ..page(&query)? };
     let mut acts = app.state.staff_log.acts(&asked).await?;
     let whose = whose(&app, asked.account, &acts).await?;
-    let shown = usize::try_from(size).unwrap_or(usize::MAX);
-    let has_more = acts.len() > shown;
-    acts.truncate(shown);
+    let pager = Pager::cut(&query, &mut acts, size, |act| act.id.to_string());
+    if let Some(first) = pager.back_at_first(&query) {
+        return Ok(first);
+    }
     let page = StaffLogPageView {
         shell: Shell::new(Some(&staff.0), Section::StaffLog),
         choices: ACTS
@@ -234,8 +241,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         to: query.text("to").to_owned(),
         export: query.at(STAFF_LOG_EXPORT),
         is_narrowed: query.is_narrowed(KEYS),
-        first: (!query.is_first()).then(|| query.first()),
-        next: acts.last().filter(|_| has_more).map(|last| query.next(&last.id.to_string())),
+        pager,
         rows: acts.into_iter().map(|entry| Row::new(entry, &query)).collect(),
     };
     Ok(html(StatusCode::OK, page.render()?))

@@ -48,7 +48,7 @@ pub(super) async fn from_discord(staff: Staff, app: Data<&Arc<App>>, request: &R
 pub(super) async fn from_file(staff: Staff, app: Data<&Arc<App>>, request: &Request, body: Body) -> Result<Response, Refusal> {
     let viewer = Acting::may_act(staff)?;
     let intake = app.state.intake.as_ref().ok_or_else(no_guild)?;
-    let form = FileForm::read(request.headers(), body, &app.state.public_url).await?;
+    let form = FileForm::read(&app, request.headers(), body).await?;
     match take(intake, &viewer, request.headers(), form).await {
         Ok(address) => Ok(see_other(&address)),
         Err(refusal) => not_taken(&viewer, refusal),

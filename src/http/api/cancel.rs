@@ -21,7 +21,7 @@ async fn end(api: &Api, request: &Request, id: &str) -> Result<Response, Problem
     let intake = api.admit(request)?;
     let run: RunId = id.parse().map_err(|_| Problem::no_run())?;
     let requested_by = requested_by(request.headers()).map_err(|fault| Problem::faulty(vec![fault], 1))?;
-    match intake.cancel(run, &requested_by).await? {
+    match intake.cancel(run, requested_by).await? {
         None => Err(Problem::no_run()),
         Some(false) => {
             Err(Problem::conflict("The run has ended", "A run that has ended cannot be cancelled; nothing was changed."))

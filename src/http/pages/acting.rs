@@ -1,14 +1,14 @@
 //! What staff do: who may, with which form, and the note in the log.
 //!
 //! Enters: a form that a member of staff sent. Leaves: an [`Acting`], by which an act is noted; or a refusal, and nothing was done. What
-//! files a run is noted with it, in one transaction; anything else once it came about.
+//! changes the ledger is noted in the same transaction, so that no act is without its note; what only asks or shows is noted before.
 
 use poem::{Body, Request};
 
 use super::App;
 use super::forms::Form;
 use super::refusal::Refusal;
-use super::session::{Staff, Token, Viewer};
+use super::session::{Staff, Viewer};
 use crate::domain::{Account, RunId, StaffAct};
 use crate::store::{NewStaffEntry, StaffNote, StoreError};
 
@@ -23,7 +23,7 @@ impl Acting {
     pub(in crate::http) async fn read(app: &App, staff: Staff, request: &Request, body: Body) -> Result<Self, Refusal> {
         let viewer = Self::may_act(staff)?;
         let form = Form::read(request.headers(), body, &app.state.public_url).await?;
-        let is_theirs = Token::of(request.headers()).is_some_and(|token| token.owns_form(form.field("form_word")));
+        let is_theirs = app.token(request.headers()).is_some_and(|token| token.owns_form(form.field("form_word")));
         if is_theirs { Ok(Self { viewer, form }) } else { Err(Refusal::StaleForm) }
     }
 

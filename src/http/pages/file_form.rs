@@ -16,9 +16,9 @@ use poem::http::{HeaderMap, header};
 use tokio::io::AsyncBufReadExt as _;
 use tokio_util::bytes::Bytes;
 
+use super::App;
 use super::forms::is_our_own;
 use super::refusal::Refusal;
-use super::session::Token;
 use crate::http::inflate::{Encoding, Reader, inflate, raw};
 use crate::http::unread::Unread;
 
@@ -45,24 +45,24 @@ pub(in crate::http) struct FileForm {
 
 impl FileForm {
     /// Reads a form of this session up to its file. The form's word comes first, so that nothing is read for whoever has none.
-    pub(in crate::http) async fn read(headers: &HeaderMap, body: Body, public_url: &str) -> Result<Self, Refusal> {
-        if !is_our_own(headers, public_url) {
+    pub(in crate::http) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Self, Refusal> {
+        if !is_our_own(headers, &app.state.public_url) {
             return Err(Refusal::ForeignForm);
         }
         let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let boundary = multer::parse_boundary(kind).map_err(|_| Refusal::NoForm)?;
-        let read = Self::read_parts(headers, Unread::new(body, true), boundary);
+        let read = Self::read_parts(app, headers, Unread::new(body, true), boundary);
         tokio::time::timeout(PATIENCE, read).await.unwrap_or(Err(Refusal::BrokenForm))
     }
 
-    async fn read_parts(headers: &HeaderMap, body: Unread, boundary: String) -> Result<Self, Refusal> {
+    async fn read_parts(app: &App, headers: &HeaderMap, body: Unread, boundary: String) -> Result<Self, Refusal> {
         let left = Arc::new(AtomicU64::new(MAX_HEAD));
         let chunks = OneByOne { body, rest: Bytes::new(), has_given: false, left: Arc::clone(&left) };
         let limits = SizeLimit::new().per_field(MAX_FIELD).for_field(FILE, u64::MAX);
         let mut parts = Multipart::with_constraints(chunks, boundary, Constraints::new().size_limit(limits));
         let word = next(&mut parts).await?.filter(|part| part.name() == Some("form_word")).ok_or(Refusal::StaleForm)?;
         let word = text(word).await?;
-        if !Token::of(headers).is_some_and(|token| token.owns_form(&word)) {
+        if !app.token(headers).is_some_and(|token| token.owns_form(&word)) {
             return Err(Refusal::StaleForm);
         }
         let mut ticked = Vec::new();

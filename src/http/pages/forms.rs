@@ -3,9 +3,9 @@
 //! Enters: headers and the body of a POST. Leaves: the fields of the form, or a refusal.
 //!
 //! Against forms on foreign sites stand two things. Every POST is judged by what browsers themselves say of its origin
-//! (`Sec-Fetch-Site`, else `Origin` against the host asked and the public address), which no page can forge; that alone guards the login
-//! form, which has no session to lean on. A caller that says neither is no browser and carries nobody's cookies. Every form of a
-//! logged-in page besides carries the word of its session (see `session`).
+//! (`Sec-Fetch-Site`, else `Origin` against the host asked and the public address), which no page can forge. A caller that says neither is
+//! no browser and carries nobody's cookies. And every form carries a word: that of its session (see `session`), or, as the login form has
+//! no session to lean on, one from a cookie of its own (see `login_word`).
 
 use std::collections::HashMap;
 use std::time::Duration;

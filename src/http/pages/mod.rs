@@ -1,8 +1,8 @@
 //! What all pages stand on.
 //!
 //! Enters: a browser's request, and what a page found out. Leaves: an answer. `session` says who is asking, `forms` judges what is
-//! posted, `refusal` shows what went wrong, `shell` is the frame around every page, `attempts` bounds logins, `addresses` says where
-//! everything is.
+//! posted, `refusal` shows what went wrong, `shell` is the frame around every page, `cookies` says what they are
+//! called, `attempts` bounds logins, `addresses` says where everything is.
 //!
 //! The pages themselves stand in `admin` and `account`, which import this; it must not import them.
 
@@ -13,11 +13,14 @@ pub(in crate::http) mod attempts;
 pub(in crate::http) mod avatar;
 pub(in crate::http) mod board;
 pub(in crate::http) mod chips;
+pub(in crate::http) mod cookies;
 pub(in crate::http) mod export;
 pub(in crate::http) mod file_form;
 pub(in crate::http) mod filters;
 pub(in crate::http) mod forms;
+pub(in crate::http) mod login_word;
 pub(in crate::http) mod not_taken;
+pub(in crate::http) mod pager;
 pub(in crate::http) mod query;
 pub(in crate::http) mod question;
 pub(in crate::http) mod refusal;
@@ -43,6 +46,7 @@ use crate::store::{
 };
 use attempts::Attempts;
 use board::ProgressBoard;
+use cookies::Cookies;
 use tally::Tally;
 
 /// What the pages need.
@@ -92,7 +96,7 @@ pub struct PagesState {
     pub discord: Option<OAuth>,
     /// Who may say where requests come from.
     pub proxies: TrustedProxies,
-    /// The address people reach the pages under, without a slash at its end. With `https:` cookies are marked `Secure`.
+    /// The address people reach the pages under, without a slash at its end. With `https:` cookies are this host's alone.
     pub public_url: String,
 }
 
@@ -102,6 +106,7 @@ pub(in crate::http) struct App {
     pub(in crate::http) passwords: PasswordCheck,
     pub(in crate::http) attempts: Attempts,
     pub(in crate::http) board: ProgressBoard,
+    pub(in crate::http) cookies: Cookies,
     tally: Tally,
 }
 
@@ -112,12 +117,9 @@ impl App {
             attempts: Attempts::new(&state.login),
             tally: Tally::default(),
             board: ProgressBoard::new(state.live_viewers),
+            cookies: Cookies::of_site(&state.public_url),
             state,
         }
-    }
-
-    pub(in crate::http) fn secure_cookies(&self) -> bool {
-        self.state.public_url.starts_with("https:")
     }
 
     /// The guild, once the program knows it; pictures of members stand under its id.

@@ -3,8 +3,8 @@
 //! Enters: the query of an address. Leaves: its values, and addresses of neighbouring views. The whole state of a view is in its address,
 //! so that it can be kept and shared; a form that is sent with GET and leaves a field empty means the default.
 //!
-//! A list is paged by key: `after` names the last row of the page before, under a mark of the view it belongs to, so that a cursor
-//! cannot be carried over into another view, where it would silently skip rows.
+//! A list is paged by key: `after` names the last row of the page before, or `before` the first row of the page after, under a mark of the view
+//! it belongs to, so that a cursor cannot be carried over into another view, where it would silently skip rows.
 
 use chrono::NaiveDate;
 use poem::Request;
@@ -21,12 +21,27 @@ const DEFAULT_SIZE: i64 = 100;
 const MAX_VALUE: usize = 200;
 
 const AFTER: &str = "after";
+const BEFORE: &str = "before";
+const PLACES: [&str; 2] = [AFTER, BEFORE];
 const PAGE_SIZE: &str = "page_size";
+
+/// Where a page lies in its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::http) enum Place<T> {
+    /// At its start.
+    Start,
+    /// After this.
+    After(T),
+    /// Before this.
+    Before(T),
+}
 
 /// What an address asks, every key of it known and there once. Two that ask the same are equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::http) struct Query {
     path: String,
+    /// The list can be gone through both ways.
+    has_way_back: bool,
     /// By the order in which the list knows its keys.
     values: Vec<(&'static str, String)>,
 }
@@ -34,12 +49,18 @@ pub(in crate::http) struct Query {
 impl Query {
     /// Reads the query of a request. `known` are the list's own keys; `after` and `page_size` every list knows.
     pub(in crate::http) fn read(request: &Request, known: &'static [&'static str]) -> Result<Self, Refusal> {
-        Self::of(request.uri().path(), request.uri().query().unwrap_or_default(), known)
+        Self::of(request.uri().path(), request.uri().query().unwrap_or_default(), known, false)
     }
 
-    fn of(path: &str, query: &str, known: &'static [&'static str]) -> Result<Self, Refusal> {
+    /// As [`read`](Self::read), of a list that can be gone through both ways.
+    pub(in crate::http) fn read_both_ways(request: &Request, known: &'static [&'static str]) -> Result<Self, Refusal> {
+        Self::of(request.uri().path(), request.uri().query().unwrap_or_default(), known, true)
+    }
+
+    fn of(path: &str, query: &str, known: &'static [&'static str], has_way_back: bool) -> Result<Self, Refusal> {
+        let places = [PAGE_SIZE, AFTER].into_iter().chain(has_way_back.then_some(BEFORE));
         let mut values: Vec<(&'static str, String)> =
-            known.iter().copied().chain([PAGE_SIZE, AFTER]).map(|name| (name, String::new())).collect();
+            known.iter().copied().chain(places).map(|name| (name, String::new())).collect();
         let mut seen = Vec::new();
         for (name, value) in parse(query.as_bytes()) {
             let Some((name, place)) = values.iter_mut().find(|(known, _)| *known == name) else {
@@ -52,7 +73,7 @@ impl Query {
             }
             seen.push(*name);
             // A cursor is ours, and may name a row whose name has anything in it; its mark vouches for it.
-            if *name == AFTER {
+            if PLACES.contains(name) {
                 value.as_ref().clone_into(place);
                 continue;
             }
@@ -65,7 +86,10 @@ impl Query {
             value.clone_into(place);
         }
         values.retain(|(_, value)| !value.is_empty());
-        Ok(Self { path: path.to_owned(), values })
+        if PLACES.iter().all(|place| values.iter().any(|(name, _)| name == place)) {
+            return Err(Refusal::Query(format!("“{AFTER}” and “{BEFORE}” cannot both be given.")));
+        }
+        Ok(Self { path: path.to_owned(), has_way_back, values })
     }
 
     /// A value, or empty.
@@ -105,7 +129,21 @@ impl Query {
 
     /// Whether this is the first page.
     pub(in crate::http) fn is_first(&self) -> bool {
-        self.text(AFTER).is_empty()
+        PLACES.iter().all(|place| self.text(place).is_empty())
+    }
+
+    /// Whether this page is reached from the one after it.
+    pub(in crate::http) fn is_backwards(&self) -> bool {
+        !self.text(BEFORE).is_empty()
+    }
+
+    /// Where this page lies, of a list that can be gone through both ways. `read` reads the key of a row.
+    pub(in crate::http) fn place<T>(&self, read: impl Fn(&str) -> Option<T>) -> Result<Place<T>, Refusal> {
+        let name = if self.is_backwards() { BEFORE } else { AFTER };
+        let Some(key) = self.key(name)? else { return Ok(Place::Start) };
+        let unreadable = || Refusal::Query(format!("“{name}” cannot be read; begin at the first page of this list."));
+        let key = read(key).ok_or_else(unreadable)?;
+        Ok(if name == BEFORE { Place::Before(key) } else { Place::After(key) })
     }
 
     /// Whether the view shows less than all there is: something is searched for or filtered by.
@@ -115,7 +153,11 @@ impl Query {
 
     /// The key of the row this page begins after.
     pub(in crate::http) fn after(&self) -> Result<Option<&str>, Refusal> {
-        let text = self.text(AFTER);
+        self.key(AFTER)
+    }
+
+    fn key(&self, name: &str) -> Result<Option<&str>, Refusal> {
+        let text = self.text(name);
         if text.is_empty() {
             return Ok(None);
         }
@@ -132,6 +174,11 @@ impl Query {
         self.with(AFTER, &format!("{}.{key}", self.mark()))
     }
 
+    /// The address of the page before the row with this key, where there is a way back.
+    pub(in crate::http) fn previous(&self, key: &str) -> Option<String> {
+        self.has_way_back.then(|| self.with(BEFORE, &format!("{}.{key}", self.mark())))
+    }
+
     /// The address of the first page of this view.
     pub(in crate::http) fn first(&self) -> String {
         self.with(AFTER, "")
@@ -145,7 +192,7 @@ impl Query {
     /// The address of the first page of the view in which one key has another value; empty leaves it open. `name` must be one that
     /// [`read`](Self::read) was told of.
     pub(in crate::http) fn with(&self, name: &'static str, value: &str) -> String {
-        let others = self.values.iter().filter(|(known, _)| *known != name && *known != AFTER);
+        let others = self.values.iter().filter(|(known, _)| *known != name && !PLACES.contains(known));
         let mut pairs: Vec<(&str, &str)> = others.map(|(known, value)| (*known, value.as_str())).collect();
         if !value.is_empty() {
             pairs.push((name, value));
@@ -155,13 +202,13 @@ impl Query {
 
     /// What another address is to be asked to speak of the same rows, such as an export: all but the paging.
     pub(in crate::http) fn at(&self, path: &str) -> String {
-        let rows = self.values.iter().filter(|(known, _)| ![AFTER, PAGE_SIZE].contains(known));
+        let rows = self.values.iter().filter(|(known, _)| ![AFTER, BEFORE, PAGE_SIZE].contains(known));
         address(path, &rows.map(|(known, value)| (*known, value.as_str())).collect::<Vec<_>>())
     }
 
     /// Tells this view from others, whatever its page.
     fn mark(&self) -> String {
-        let mut pairs: Vec<_> = self.values.iter().filter(|(known, _)| ![AFTER, PAGE_SIZE].contains(known)).collect();
+        let mut pairs: Vec<_> = self.values.iter().filter(|(known, _)| ![AFTER, BEFORE, PAGE_SIZE].contains(known)).collect();
         pairs.sort_unstable();
         hex(&Sha256::digest(format!("{}{pairs:?}", self.path).as_bytes())[..4])
     }
@@ -181,7 +228,7 @@ mod tests {
     const KNOWN: &[&str] = &["q", "status", "since"];
 
     fn read(query: &str) -> Result<Query, String> {
-        Query::of("/list/", query, KNOWN).map_err(|refusal| refusal.to_string())
+        Query::of("/list/", query, KNOWN, true).map_err(|refusal| refusal.to_string())
     }
 
     #[test]
@@ -216,6 +263,25 @@ mod tests {
         {
             assert!(read(&other).unwrap().after().is_err(), "{other}");
         }
+    }
+
+    #[test]
+    fn a_cursor_says_its_direction() {
+        let query = read("status=left&page_size=25").unwrap();
+        let [next, previous] = [query.next("17"), query.previous("17").unwrap()].map(|address| {
+            let page = read(address.split_once('?').unwrap().1).unwrap();
+            (page.place(|key| key.parse().ok()).unwrap(), page.is_first(), page.is_backwards(), page.first())
+        });
+        let first = "/list/?status=left&page_size=25".to_owned();
+        assert_eq!(next, (Place::After(17), false, false, first.clone()));
+        assert_eq!(previous, (Place::Before(17), false, true, first));
+        assert_eq!(query.place(|_| Some(())).unwrap(), Place::Start);
+        let place = query.previous("x").unwrap();
+        assert!(read(place.split_once('?').unwrap().1).unwrap().place(|key| key.parse::<i64>().ok()).is_err());
+        assert!(read("before=1.2&after=1.2").is_err());
+        let one_way = Query::of("/list/", "", KNOWN, false).unwrap();
+        assert_eq!(one_way.previous("17"), None);
+        assert!(Query::of("/list/", "before=1.2", KNOWN, false).is_err());
     }
 
     #[test]

@@ -9,8 +9,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use cookie::{Cookie, SameSite};
-use poem::http::{HeaderMap, Method, header};
+use poem::http::{HeaderMap, Method};
 use poem::web::Data;
 use poem::{FromRequest, Request, RequestBody, Response};
 use sha2::{Digest as _, Sha256};
@@ -18,6 +17,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::App;
 use super::addresses::{ADMIN, ME, allowed, see_other};
+use super::cookies::{Cookies, set_cookie};
 use super::forms::page_of_form;
 use super::refusal::Refusal;
 use crate::domain::{Account, StaffAct};
@@ -36,10 +36,8 @@ impl Token {
     }
 
     /// The token a browser sent, if it has the shape of one.
-    pub(in crate::http) fn of(headers: &HeaderMap) -> Option<Self> {
-        let token = cookie(headers, COOKIE)?;
-        let shaped = token.len() == 64 && token.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        shaped.then_some(Self(token))
+    pub(in crate::http) fn of(cookies: Cookies, headers: &HeaderMap) -> Option<Self> {
+        cookies.sent(headers, COOKIE).filter(|token| is_token(token)).map(Self)
     }
 
     /// What the ledger knows the session by.
@@ -58,32 +56,19 @@ impl Token {
     }
 
     /// The `Set-Cookie` that hands the token to the browser.
-    pub(in crate::http) fn set(&self, secure: bool) -> String {
-        base(self.0.clone(), secure).build().to_string()
+    fn set(&self, cookies: Cookies) -> String {
+        cookies.set(COOKIE, &self.0, None)
     }
 
     /// The `Set-Cookie` that makes the browser forget it.
-    pub(in crate::http) fn forget(secure: bool) -> String {
-        base(String::new(), secure).max_age(cookie::time::Duration::ZERO).build().to_string()
+    pub(in crate::http) fn forget(cookies: Cookies) -> String {
+        cookies.forget(COOKIE)
     }
 }
 
-/// The value of a cookie that a browser sent.
-pub(in crate::http) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let sent = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut ours = sent.flat_map(Cookie::split_parse).flatten().filter(|cookie| cookie.name() == name);
-    ours.next().map(|cookie| cookie.value().to_owned())
-}
-
-/// Hands a cookie over with a response.
-pub(in crate::http) fn set_cookie(response: &mut Response, cookie: &str) {
-    if let Ok(cookie) = cookie.parse() {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-}
-
-fn base(value: String, secure: bool) -> cookie::CookieBuilder<'static> {
-    Cookie::build((COOKIE, value)).http_only(true).same_site(SameSite::Lax).path("/").secure(secure)
+/// Whether this looks like 32 bytes as [`hex`].
+pub(in crate::http) fn is_token(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Bytes as lower-case hex.
@@ -103,6 +88,11 @@ pub(in crate::http) struct Viewer {
 }
 
 impl App {
+    /// The token a browser sent.
+    pub(in crate::http) fn token(&self, headers: &HeaderMap) -> Option<Token> {
+        Token::of(self.cookies, headers)
+    }
+
     /// Whose session `token` is.
     pub(in crate::http) async fn viewer(&self, token: Option<&Token>) -> Result<Option<Viewer>, StoreError> {
         let Some(token) = token else { return Ok(None) };
@@ -119,7 +109,7 @@ impl App {
 
     /// Opens a session under a new token, and ends the one the browser had.
     pub(in crate::http) async fn open_session(&self, headers: &HeaderMap, account: &Account) -> Result<Token, StoreError> {
-        if let Some(old) = Token::of(headers) {
+        if let Some(old) = self.token(headers) {
             self.state.sessions.close_session(&old.session_id()).await?;
         }
         let token = Token::new((self.state.random)());
@@ -135,7 +125,7 @@ impl App {
     /// Hands a session to the browser and sends it on: staff to where they wanted to go, anybody else to the page about themselves.
     pub(in crate::http) fn welcome(&self, token: &Token, account: &Account, next: Option<&str>) -> Response {
         let mut response = see_other(landing(account, next));
-        set_cookie(&mut response, &token.set(self.secure_cookies()));
+        set_cookie(&mut response, &token.set(self.cookies));
         response
     }
 }
@@ -151,7 +141,7 @@ pub(in crate::http) struct Person(pub(in crate::http) Viewer);
 impl<'a> FromRequest<'a> for Person {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
         let app = Data::<&Arc<App>>::from_request_without_body(request).await?;
-        let viewer = app.viewer(Token::of(request.headers()).as_ref()).await.map_err(Refusal::from)?;
+        let viewer = app.viewer(app.token(request.headers()).as_ref()).await.map_err(Refusal::from)?;
         viewer.map(Self).ok_or_else(|| stranger(request, &app.state.public_url).into())
     }
 }
@@ -180,12 +170,14 @@ impl<'a> FromRequest<'a> for Staff {
 
 #[cfg(test)]
 mod tests {
+    use poem::http::header;
+
     use super::*;
 
     fn sent(cookies: &str) -> Option<Token> {
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, cookies.parse().unwrap());
-        Token::of(&headers)
+        Token::of(Cookies::Plain, &headers)
     }
 
     #[test]

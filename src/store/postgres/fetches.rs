@@ -8,7 +8,7 @@ use super::{Postgres, guild_members, sync_batches};
 use crate::domain::{DiscordId, Guard, Mode, RunId};
 use crate::store::columns::{self, Columns as _, word};
 use crate::store::fetching::{Departing, FetchClaim, FetchedPage, MAX_WARNINGS};
-use crate::store::work::CLOCKS;
+use crate::store::work::{CLOCKS, LEASE_RAN_OUT, kept_error};
 use crate::store::{FinishClaim, MAX_CLAIMS, StoreError};
 
 impl Postgres {
@@ -19,7 +19,8 @@ impl Postgres {
         lease_until: DateTime<Utc>,
     ) -> Result<Option<FetchClaim>, StoreError> {
         let row = sqlx::query(
-            "UPDATE sync_runs SET attempts = attempts + 1, lease_until = $3
+            "UPDATE sync_runs SET attempts = attempts + 1, lease_until = $3, given_back = false,
+                 fetch_error = CASE WHEN lease_until IS NOT NULL AND NOT given_back THEN $5 ELSE fetch_error END
              WHERE id = $1 AND state = 'fetching' AND attempts < $4 AND (lease_until IS NULL OR lease_until < $2)
              RETURNING attempts, observed_at, mode, fetched_to, batches_total, members_total",
         )
@@ -27,6 +28,7 @@ impl Postgres {
         .bind(now)
         .bind(lease_until)
         .bind(MAX_CLAIMS)
+        .bind(LEASE_RAN_OUT)
         .fetch_optional(&self.pool)
         .await?;
         let Some(row) = row else { return Ok(None) };
@@ -54,11 +56,12 @@ impl Postgres {
     pub(in crate::store) async fn release_list(
         &self,
         claim: &FetchClaim,
+        why: &str,
         blameless: bool,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE sync_runs SET lease_until = $4, rung_at = $5, attempts = attempts - $3
+            "UPDATE sync_runs SET lease_until = $4, rung_at = $5, attempts = attempts - $3, given_back = true, fetch_error = $6
              WHERE id = $1 AND state = 'fetching' AND attempts = $2",
         )
         .bind(claim.run.uuid())
@@ -66,6 +69,7 @@ impl Postgres {
         .bind(i32::from(blameless))
         .bind(now - CLOCKS)
         .bind(now)
+        .bind(kept_error(why))
         .execute(&self.pool)
         .await?;
         Ok(())

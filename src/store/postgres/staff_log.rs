@@ -5,10 +5,15 @@ use sqlx::{PgConnection, QueryBuilder};
 
 use super::Postgres;
 use crate::domain::{RunId, StaffEntry};
-use crate::store::{NewStaffEntry, StaffLogPage, StaffNote, StoreError, columns};
+use crate::store::columns::{self, turned};
+use crate::store::{NewStaffEntry, StaffLogPage, StaffNote, StoreError};
 
 /// Notes an act.
-async fn insert(connection: &mut PgConnection, entry: NewStaffEntry<'_>, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub(super) async fn insert(
+    connection: &mut PgConnection,
+    entry: NewStaffEntry<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO staff_log (at, account, name, act, target, detail) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(now)
         .bind(entry.account)
@@ -58,8 +63,12 @@ impl Postgres {
         if let Some(before) = page.before {
             query.push(" AND id < ").push_bind(before);
         }
-        query.push(" ORDER BY id DESC LIMIT ").push_bind(page.limit);
+        if let Some(after) = page.after {
+            query.push(" AND id > ").push_bind(after);
+        }
+        let way = if page.after.is_some() { "ASC" } else { "DESC" };
+        query.push(format!(" ORDER BY id {way} LIMIT ")).push_bind(page.limit);
         let rows = query.build().fetch_all(&self.pool).await?;
-        rows.iter().map(columns::staff_entry).collect()
+        turned(page.after.is_some(), &rows, columns::staff_entry)
     }
 }

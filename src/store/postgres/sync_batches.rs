@@ -8,6 +8,7 @@ use crate::domain::{Counts, Member, Mode, RunId};
 use crate::store::changes::Effect;
 use crate::store::columns::{self, Columns as _};
 use crate::store::payload;
+use crate::store::work::{LEASE_RAN_OUT, kept_error};
 use crate::store::{BatchApplied, BatchClaim, Dropped, MAX_CLAIMS, StagedBatch, StoreError};
 
 /// How often a batch is compared anew when others write its rows between comparison and write.
@@ -115,7 +116,8 @@ impl Postgres {
         lease_until: DateTime<Utc>,
     ) -> Result<Option<BatchClaim>, StoreError> {
         let row = sqlx::query(
-            "UPDATE sync_batches b SET state = 'running', attempts = b.attempts + 1, lease_until = $4, worker = $6
+            "UPDATE sync_batches b SET state = 'running', attempts = b.attempts + 1, lease_until = $4, worker = $6,
+                 last_error = CASE WHEN b.state = 'running' THEN $7 ELSE b.last_error END
              FROM sync_runs r
              WHERE b.run_id = $1 AND b.batch = $2 AND r.id = b.run_id AND r.state IN ('fetching', 'applying')
                  AND (b.state = 'pending' OR b.state = 'running' AND b.lease_until < $3) AND b.attempts < $5
@@ -127,6 +129,7 @@ impl Postgres {
         .bind(lease_until)
         .bind(MAX_CLAIMS)
         .bind(worker)
+        .bind(LEASE_RAN_OUT)
         .fetch_optional(&self.pool)
         .await?;
         let Some(row) = row else { return Ok(None) };
@@ -188,11 +191,12 @@ impl Postgres {
     pub(in crate::store) async fn release_one(
         &self,
         claim: &BatchClaim,
+        why: &str,
         blameless: bool,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE sync_batches SET state = 'pending', lease_until = NULL, rung_at = $5, attempts = attempts - $4
+            "UPDATE sync_batches SET state = 'pending', lease_until = NULL, rung_at = $5, attempts = attempts - $4, last_error = $6
              WHERE run_id = $1 AND batch = $2 AND state = 'running' AND attempts = $3",
         )
         .bind(claim.run.uuid())
@@ -200,9 +204,31 @@ impl Postgres {
         .bind(claim.attempt)
         .bind(i32::from(blameless))
         .bind(now)
+        .bind(kept_error(why))
         .execute(&self.pool)
         .await?;
         Ok(())
+    }
+
+    pub(in crate::store) async fn blame_one(
+        &self,
+        claim: &BatchClaim,
+        why: &str,
+        lease_until: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE sync_batches SET lease_until = $4, last_error = $5
+             WHERE run_id = $1 AND batch = $2 AND state = 'running' AND attempts = $3
+                 AND EXISTS (SELECT FROM sync_runs WHERE id = $1 AND finished_at IS NULL)",
+        )
+        .bind(claim.run.uuid())
+        .bind(claim.batch)
+        .bind(claim.attempt)
+        .bind(lease_until)
+        .bind(kept_error(why))
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
     }
 
     /// The ids that a run lists, over all its batches, those of unusable entries too, and how many batches that are.

@@ -6,11 +6,11 @@ use sqlx::{PgConnection, Row as _};
 
 use super::links::link_made;
 use super::sync_runs::may_go_on;
-use super::{Postgres, daily_counts, guild_members, lock_evidence, lock_guild, presence, sync_batches};
+use super::{Postgres, daily_counts, guild_members, lock_evidence, lock_guild, presence, staff_log, sync_batches};
 use crate::domain::{Counts, HeldReason, RunError, RunId, RunState};
 use crate::store::columns::Columns as _;
 use crate::store::work::CLOCKS;
-use crate::store::{Cancelled, FinishClaim, MAX_CLAIMS, StoreError};
+use crate::store::{Cancelled, FinishClaim, MAX_CLAIMS, StaffNote, StoreError};
 
 /// A run with a step whose claims are used up and have all ended without an outcome, at $1, with $2 claims.
 const EXHAUSTED: &str = "
@@ -240,6 +240,7 @@ impl Postgres {
         &self,
         run: RunId,
         requested_by: &str,
+        noted: Option<&StaffNote>,
         now: DateTime<Utc>,
     ) -> Result<Cancelled, StoreError> {
         let mut tx = self.pool.begin().await?;
@@ -254,6 +255,9 @@ impl Postgres {
         }
         if !requested_by.is_empty() {
             warn(&mut tx, run, &format!("Cancelled by {requested_by}.")).await?;
+        }
+        if let Some(note) = noted {
+            staff_log::insert_of_run(&mut tx, note, run, now).await?;
         }
         let next = may_go_on(&mut tx).await?;
         tx.commit().await?;

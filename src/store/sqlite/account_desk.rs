@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use sqlx::SqliteConnection;
 
 use super::links::{Scope, relink};
-use super::{Sqlite, account_conflicts};
+use super::{Sqlite, account_conflicts, staff_log};
 use crate::domain::{AccountChange, DiscordId};
-use crate::store::account_desk::judge;
+use crate::store::account_desk::{judge, note_of};
 use crate::store::columns::{self, Columns as _};
-use crate::store::{Changed, Decided, Settlement, StoreError};
+use crate::store::{Changed, Decided, NewStaffEntry, Settlement, StoreError};
 
 impl Sqlite {
     pub(in crate::store) async fn change_rights(
@@ -16,6 +16,7 @@ impl Sqlite {
         account: i64,
         change: AccountChange,
         by: i64,
+        now: DateTime<Utc>,
     ) -> Result<Changed, StoreError> {
         let mut tx = self.begin().await?;
         // Of two who take each other's rights the second is one who may not act any more.
@@ -39,6 +40,7 @@ impl Sqlite {
         if !after.is_active {
             sqlx::query("DELETE FROM sessions WHERE user_id = ?1").bind(account).execute(&mut *tx).await?;
         }
+        staff_log::insert(&mut tx, note_of(&accounts, change, account, by, &account.to_string()), now).await?;
         tx.commit().await?;
         Ok(Changed::Done)
     }
@@ -47,6 +49,7 @@ impl Sqlite {
         &self,
         account: i64,
         decided: Decided,
+        noted: NewStaffEntry<'_>,
         now: DateTime<Utc>,
     ) -> Result<Settlement, StoreError> {
         let mut tx = self.begin().await?;
@@ -60,6 +63,7 @@ impl Sqlite {
             links = relink(&mut tx, None, Scope::Of(&touched), now).await?;
         }
         account_conflicts::settle(&mut tx, account).await?;
+        staff_log::insert(&mut tx, noted, now).await?;
         tx.commit().await?;
         let (linked, unlinked) = links;
         Ok(Settlement::Done { linked, unlinked })

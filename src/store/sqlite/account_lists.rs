@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::{Sqlite, micros};
 use crate::store::account_lists::Search;
-use crate::store::account_statements::Dialect;
-use crate::store::columns::{self, Columns as _};
+use crate::store::account_statements::{Dialect, listed};
+use crate::store::columns::{self, Columns as _, turned};
 use crate::store::member_statements::Dialect as Members;
 use crate::store::{AccountPage, AccountRow, AccountTotals, SessionLimits, StoreError};
 
@@ -14,27 +14,59 @@ const WITH_MEMBER: &str = "LEFT JOIN guild_members m ON m.discord_id = u.discord
 
 const DIALECT: Dialect = Dialect {
     name: "u.username_key",
-    ways: [
-        "u.username_key >= ?1 AND u.username_key < ?2",
-        "lower(u.email) >= ?3 AND lower(u.email) < ?4",
-        "lower(u.discord_username) >= ?3 AND lower(u.discord_username) < ?4",
-        "u.discord_id = ?5",
+    email: "lower(u.email)",
+    discord_name: "lower(u.discord_username)",
+    has_part: [
+        // One more than are sorted, as this stops at nothing else.
+        "u.id IN (SELECT rowid FROM account_emails WHERE account_emails MATCH $6 LIMIT 5001) AND instr(lower(u.email), $5) > 0",
+        "instr(lower(u.email), $5) > 0",
     ],
     time: <Sqlite as Members>::time,
 };
 
+type Bound<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+/// The arguments of a search, as [`Dialect`] numbers them.
+fn bind(query: Bound<'_>, search: Search) -> Bound<'_> {
+    let query = query.bind(search.key.0).bind(search.key.1).bind(search.ascii.0).bind(search.ascii.1);
+    match search.part {
+        None => query,
+        Some(part) => {
+            let quoted = format!("\"{}\"", part.replace('"', "\"\""));
+            query.bind(part).bind(quoted)
+        }
+    }
+}
+
 impl Sqlite {
     pub(in crate::store) async fn account_page(&self, page: &AccountPage) -> Result<Vec<AccountRow>, StoreError> {
-        let (numbers, order) = (DIALECT.numbers(page), DIALECT.order(page));
-        let sql = format!("SELECT {COLUMNS} FROM ({numbers}) AS n JOIN users u ON u.id = n.id {WITH_MEMBER} ORDER BY {order}");
+        let Some(search) = Search::of(&page.search) else { return self.accounts_of(page, DIALECT.numbers(page), None).await };
         // Its text has the page in it, so keeping it prepared would not pay.
+        let few = sqlx::query(sqlx::AssertSqlSafe(DIALECT.few(page))).persistent(false);
+        let found = bind(few, search.clone()).fetch_all(&self.read).await?;
+        if found.first().map_or(Ok(false), |first| first.flag("is_cut"))? {
+            return self.accounts_of(page, DIALECT.many(page), Some(search)).await;
+        }
+        let numbers = found.iter().filter_map(|row| row.opt_int("id").transpose()).collect::<Result<Vec<_>, _>>()?;
+        self.accounts_of(page, listed(&numbers), None).await
+    }
+
+    /// The accounts with the numbers that a statement finds.
+    async fn accounts_of(
+        &self,
+        page: &AccountPage,
+        numbers: String,
+        search: Option<Search>,
+    ) -> Result<Vec<AccountRow>, StoreError> {
+        let order = DIALECT.order(page);
+        let sql = format!("SELECT {COLUMNS} FROM ({numbers}) AS n JOIN users u ON u.id = n.id {WITH_MEMBER} ORDER BY {order}");
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(false);
-        let query = match Search::of(&page.search) {
+        let query = match search {
             None => query,
-            Some(Search { key, ascii, id }) => query.bind(key.0).bind(key.1).bind(ascii.0).bind(ascii.1).bind(id),
+            Some(search) => bind(query, search),
         };
         let rows = query.fetch_all(&self.read).await?;
-        rows.iter().map(columns::account_row).collect()
+        turned(page.is_backwards, &rows, columns::account_row)
     }
 
     pub(in crate::store) async fn account_by_id(&self, id: i64) -> Result<Option<AccountRow>, StoreError> {

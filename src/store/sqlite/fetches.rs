@@ -7,7 +7,7 @@ use super::{Sqlite, guild_members, json_list, micros, sync_batches};
 use crate::domain::{DiscordId, Guard, Mode, RunId};
 use crate::store::columns::{self, Columns as _, word};
 use crate::store::fetching::{Departing, FetchClaim, FetchedPage, MAX_WARNINGS};
-use crate::store::work::CLOCKS;
+use crate::store::work::{CLOCKS, LEASE_RAN_OUT, kept_error};
 use crate::store::{FinishClaim, MAX_CLAIMS, StoreError};
 
 impl Sqlite {
@@ -18,7 +18,8 @@ impl Sqlite {
         lease_until: DateTime<Utc>,
     ) -> Result<Option<FetchClaim>, StoreError> {
         let row = sqlx::query(
-            "UPDATE sync_runs SET attempts = attempts + 1, lease_until = ?3
+            "UPDATE sync_runs SET attempts = attempts + 1, lease_until = ?3, given_back = 0,
+                 fetch_error = CASE WHEN lease_until IS NOT NULL AND given_back = 0 THEN ?5 ELSE fetch_error END
              WHERE id = ?1 AND state = 'fetching' AND attempts < ?4 AND (lease_until IS NULL OR lease_until < ?2)
              RETURNING attempts, observed_at, mode, fetched_to, batches_total, members_total",
         )
@@ -26,6 +27,7 @@ impl Sqlite {
         .bind(micros(now))
         .bind(micros(lease_until))
         .bind(MAX_CLAIMS)
+        .bind(LEASE_RAN_OUT)
         .fetch_optional(&self.write)
         .await?;
         let Some(row) = row else { return Ok(None) };
@@ -53,11 +55,12 @@ impl Sqlite {
     pub(in crate::store) async fn release_list(
         &self,
         claim: &FetchClaim,
+        why: &str,
         blameless: bool,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE sync_runs SET lease_until = ?4, rung_at = ?5, attempts = attempts - ?3
+            "UPDATE sync_runs SET lease_until = ?4, rung_at = ?5, attempts = attempts - ?3, given_back = 1, fetch_error = ?6
              WHERE id = ?1 AND state = 'fetching' AND attempts = ?2",
         )
         .bind(claim.run.to_string())
@@ -65,6 +68,7 @@ impl Sqlite {
         .bind(i32::from(blameless))
         .bind(micros(now - CLOCKS))
         .bind(micros(now))
+        .bind(kept_error(why))
         .execute(&self.write)
         .await?;
         Ok(())

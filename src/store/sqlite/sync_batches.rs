@@ -8,6 +8,7 @@ use crate::domain::{Counts, Member, Mode, RunId};
 use crate::store::changes::Effect;
 use crate::store::columns::{self, Columns as _};
 use crate::store::payload;
+use crate::store::work::{LEASE_RAN_OUT, kept_error};
 use crate::store::{BatchApplied, BatchClaim, Dropped, MAX_CLAIMS, StagedBatch, StoreError};
 
 pub(super) async fn insert(
@@ -121,7 +122,8 @@ impl Sqlite {
         lease_until: DateTime<Utc>,
     ) -> Result<Option<BatchClaim>, StoreError> {
         let row = sqlx::query(
-            "UPDATE sync_batches SET state = 'running', attempts = attempts + 1, lease_until = ?4, worker = ?6
+            "UPDATE sync_batches SET state = 'running', attempts = attempts + 1, lease_until = ?4, worker = ?6,
+                 last_error = CASE WHEN state = 'running' THEN ?7 ELSE last_error END
              WHERE run_id = ?1 AND batch = ?2 AND (state = 'pending' OR state = 'running' AND lease_until < ?3) AND attempts < ?5
                  AND EXISTS (SELECT 1 FROM sync_runs r WHERE r.id = ?1 AND r.state IN ('fetching', 'applying'))
              RETURNING attempts, payload, dropped, (SELECT r.observed_at FROM sync_runs r WHERE r.id = ?1) AS observed_at,
@@ -133,6 +135,7 @@ impl Sqlite {
         .bind(micros(lease_until))
         .bind(MAX_CLAIMS)
         .bind(worker)
+        .bind(LEASE_RAN_OUT)
         .fetch_optional(&self.write)
         .await?;
         let Some(row) = row else { return Ok(None) };
@@ -192,11 +195,12 @@ impl Sqlite {
     pub(in crate::store) async fn release_one(
         &self,
         claim: &BatchClaim,
+        why: &str,
         blameless: bool,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE sync_batches SET state = 'pending', lease_until = NULL, rung_at = ?5, attempts = attempts - ?4
+            "UPDATE sync_batches SET state = 'pending', lease_until = NULL, rung_at = ?5, attempts = attempts - ?4, last_error = ?6
              WHERE run_id = ?1 AND batch = ?2 AND state = 'running' AND attempts = ?3",
         )
         .bind(claim.run.to_string())
@@ -204,9 +208,31 @@ impl Sqlite {
         .bind(claim.attempt)
         .bind(i32::from(blameless))
         .bind(micros(now))
+        .bind(kept_error(why))
         .execute(&self.write)
         .await?;
         Ok(())
+    }
+
+    pub(in crate::store) async fn blame_one(
+        &self,
+        claim: &BatchClaim,
+        why: &str,
+        lease_until: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE sync_batches SET lease_until = ?4, last_error = ?5
+             WHERE run_id = ?1 AND batch = ?2 AND state = 'running' AND attempts = ?3
+                 AND EXISTS (SELECT 1 FROM sync_runs WHERE id = ?1 AND finished_at IS NULL)",
+        )
+        .bind(claim.run.to_string())
+        .bind(claim.batch)
+        .bind(claim.attempt)
+        .bind(micros(lease_until))
+        .bind(kept_error(why))
+        .execute(&self.write)
+        .await?;
+        Ok(done.rows_affected() == 1)
     }
 
     /// The ids that a run lists, over all its batches, those of unusable entries too, and how many batches that are.

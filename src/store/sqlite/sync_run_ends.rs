@@ -6,11 +6,11 @@ use sqlx::{Row as _, SqliteConnection};
 
 use super::links::link_made;
 use super::sync_runs::may_go_on;
-use super::{Sqlite, daily_counts, guild_members, micros, presence, sync_batches};
+use super::{Sqlite, daily_counts, guild_members, micros, presence, staff_log, sync_batches};
 use crate::domain::{Counts, HeldReason, RunError, RunId, RunState};
 use crate::store::columns::Columns as _;
 use crate::store::work::CLOCKS;
-use crate::store::{Cancelled, FinishClaim, MAX_CLAIMS, StoreError};
+use crate::store::{Cancelled, FinishClaim, MAX_CLAIMS, StaffNote, StoreError};
 
 /// A run with a step whose claims are used up and have all ended without an outcome, at ?1, with ?2 claims.
 const EXHAUSTED: &str = "
@@ -233,6 +233,7 @@ impl Sqlite {
         &self,
         run: RunId,
         requested_by: &str,
+        noted: Option<&StaffNote>,
         now: DateTime<Utc>,
     ) -> Result<Cancelled, StoreError> {
         let mut tx = self.begin().await?;
@@ -245,6 +246,9 @@ impl Sqlite {
         }
         if !requested_by.is_empty() {
             warn(&mut tx, run, &format!("Cancelled by {requested_by}.")).await?;
+        }
+        if let Some(note) = noted {
+            staff_log::insert_of_run(&mut tx, note, run, now).await?;
         }
         let next = may_go_on(&mut tx).await?;
         tx.commit().await?;

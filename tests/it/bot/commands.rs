@@ -8,7 +8,9 @@ use guildsync::bot::{Pace, Standing};
 use guildsync::discord::members_intent_off;
 use guildsync::domain::{Clock, DiscordId, Mode, RunId, RunState, Source, SystemClock};
 use guildsync::intake::Commanded;
-use guildsync::store::{Cancelled, Dropped, Filed, Filing, Interaction, NewRun, Retried, Retry, StagedBatch, StoreError, Stores};
+use guildsync::store::{
+    Cancelled, Dropped, Filed, Filing, Interaction, NewRun, Retried, Retry, StaffNote, StagedBatch, StoreError, Stores,
+};
 use guildsync::{app, queue};
 use serde_json::json;
 use sqlx::{Connection as _, SqliteConnection};
@@ -146,8 +148,14 @@ impl Filing for Mute {
         std::future::pending().await
     }
 
-    async fn cancel_run(&self, run: RunId, requested_by: &str, now: DateTime<Utc>) -> Result<Cancelled, StoreError> {
-        self.filing.cancel_run(run, requested_by, now).await
+    async fn cancel_run(
+        &self,
+        run: RunId,
+        requested_by: &str,
+        noted: Option<&StaffNote>,
+        now: DateTime<Utc>,
+    ) -> Result<Cancelled, StoreError> {
+        self.filing.cancel_run(run, requested_by, noted, now).await
     }
 
     async fn retry_run(&self, retry: &Retry, now: DateTime<Utc>) -> Result<Retried, StoreError> {

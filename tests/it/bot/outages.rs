@@ -10,7 +10,7 @@ use guildsync::bot::{Bot, BotOptions, BotTools, Standing};
 use guildsync::domain::{DiscordId, RunId, Source, SystemClock};
 use guildsync::intake::{Intake, IntakeLimits};
 use guildsync::queue;
-use guildsync::store::{Cancelled, Dropped, Filed, Filing, NewRun, Retried, Retry, StagedBatch, StoreError};
+use guildsync::store::{Cancelled, Dropped, Filed, Filing, NewRun, Retried, Retry, StaffNote, StagedBatch, StoreError};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -40,8 +40,14 @@ impl Filing for Flaky {
         self.filing.file_run(run, last, dropped).await
     }
 
-    async fn cancel_run(&self, run: RunId, requested_by: &str, now: DateTime<Utc>) -> Result<Cancelled, StoreError> {
-        self.filing.cancel_run(run, requested_by, now).await
+    async fn cancel_run(
+        &self,
+        run: RunId,
+        requested_by: &str,
+        noted: Option<&StaffNote>,
+        now: DateTime<Utc>,
+    ) -> Result<Cancelled, StoreError> {
+        self.filing.cancel_run(run, requested_by, noted, now).await
     }
 
     async fn retry_run(&self, retry: &Retry, now: DateTime<Utc>) -> Result<Retried, StoreError> {

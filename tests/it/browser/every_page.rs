@@ -122,6 +122,23 @@ async fn check_answers(width: u32) {
     browser.until_shows("h1", "This list breaks rules").await;
     assert_shown_well(&browser, 422).await;
 
+    // Questions that are asked before rights change and claims are settled.
+    site.command(["staff", "create", "bea", "--password-stdin", "--read-only"], "correct horse battery staple").await;
+    browser.open(&site.at("/admin/accounts/user/?q=bea")).await;
+    browser.click(".accounts [data-open]").await;
+    browser.push("Let it act…").await;
+    browser.until_shows("h1", "Let this account act?").await;
+    assert_shown_well(&browser, 200).await;
+    for name in ["claims", "claims.too"] {
+        site.import(&format!("username,email,discord_id\n{name},,{FIRST}\n")).await;
+    }
+    for button in ["button[value=give]", "button[value=keep]"] {
+        browser.open(&site.at("/admin/accounts/user/conflicts/")).await;
+        browser.click(button).await;
+        browser.until_shows(".question h1", "?").await;
+        assert_shown_well(&browser, 200).await;
+    }
+
     let visitor = Browser::start(width).await;
     let person = Person::new(FIRST).username("nelly");
     site.discord.world(|world| world.oauth.visitor = Some(Visitor { person, email: None, verified: false }));

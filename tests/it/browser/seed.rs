@@ -147,7 +147,7 @@ impl Site {
         assert_eq!(self.import(&format!("{HEAD}double,,{FIRST}\n")).await, 3);
     }
 
-    async fn import(&self, csv: &str) -> i32 {
+    pub async fn import(&self, csv: &str) -> i32 {
         let file = self.folder.path().join("users.csv");
         std::fs::write(&file, csv).unwrap();
         self.command(["users", "import", file.to_str().unwrap()], "").await

@@ -2,10 +2,11 @@
 
 use std::process::{Command, Output};
 
-use reqwest::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
+use reqwest::header::COOKIE;
 use reqwest::redirect::Policy;
 
 use super::Home;
+use crate::support::forms::LoginForm;
 use crate::support::process::{Guildsync, Stream};
 
 /// What a line says after this word.
@@ -64,14 +65,9 @@ async fn everything_it_prints_works_and_nothing_is_left() {
 async fn see_the_pages(demo: &Guildsync) {
     let (pages, name, word) = (after(demo, "Pages"), after(demo, "Login"), after(demo, "Password"));
     let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
-    let login = format!("{pages}login/");
-    let wrong =
-        client.post(&login).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(format!("name={name}&password=x"));
-    assert_eq!(wrong.send().await.unwrap().status(), 401);
-    let right = client.post(&login).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-    let entered = right.body(format!("name={name}&password={word}")).send().await.unwrap();
-    assert_eq!(entered.status(), 303);
-    let cookie = entered.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let form = LoginForm::ask(&client, pages.strip_suffix("/admin/").unwrap()).await;
+    assert_eq!(form.filled(&name, "x").send().await.unwrap().status(), 401);
+    let cookie = form.log_in(&name, &word).await;
     for page in ["accounts/guildmember/", "sync/"] {
         let answer = client.get(format!("{pages}{page}")).header(COOKIE, &cookie).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{page}");

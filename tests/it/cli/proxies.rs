@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use reqwest::{Client, RequestBuilder};
 
 use super::{Home, KEY};
+use crate::support::forms::LoginForm;
 
 /// Wrong passwords, and wrong keys, that one address may have here.
 const LIMIT: usize = 3;
@@ -29,14 +30,15 @@ async fn after_guesses(ask: impl Fn() -> RequestBuilder, strangers: &[&str], vis
 }
 
 /// Guesses a password, and a key of the API.
-fn guess(client: &Client, address: &str) -> [Box<dyn Fn() -> RequestBuilder>; 2] {
-    let (page, api) = (format!("http://{address}/admin/login/"), format!("http://{address}/api/dbot/members/1"));
-    let (one, other) = (client.clone(), client.clone());
+async fn guess(client: &Client, home: &Home, address: &str) -> [Box<dyn Fn() -> RequestBuilder>; 2] {
+    home.fed(["staff", "create", "anna", "--password-stdin"], "correct horse battery").await.exits(0);
+    let form = LoginForm::ask(client, &format!("http://{address}")).await;
+    let (api, other) = (format!("http://{address}/api/dbot/members/1"), client.clone());
     // A name for each, so that only the address is counted.
     let drawn = AtomicUsize::new(0);
     let login = move || {
         let name = format!("guess{}", drawn.fetch_add(1, Ordering::Relaxed));
-        one.post(&page).form(&[("name", name.as_str()), ("password", "wrong")])
+        form.filled(&name, "wrong")
     };
     [Box::new(login), Box::new(move || other.get(&api).header("X-API-Key", "wrong"))]
 }
@@ -45,7 +47,7 @@ fn guess(client: &Client, address: &str) -> [Box<dyn Fn() -> RequestBuilder>; 2]
 async fn a_stranger_locks_out_nobody_else_behind_the_proxy() {
     let home = behind("127.0.0.0/8, ::1");
     let (_service, address) = home.serve().await;
-    for ask in guess(&Client::new(), &address) {
+    for ask in guess(&Client::new(), &home, &address).await {
         assert_eq!(after_guesses(&ask, &["192.0.2.7"], "192.0.2.7").await, 429);
         assert_eq!(ask().header("X-Forwarded-For", "192.0.2.8").send().await.unwrap().status(), 401);
         // What stands before the address that the proxy wrote is the stranger's own invention.
@@ -65,7 +67,7 @@ async fn a_stranger_locks_out_nobody_else_behind_the_proxy() {
 async fn who_is_no_proxy_cannot_speak_for_others() {
     let home = behind("192.0.2.0/24");
     let (_service, address) = home.serve().await;
-    for ask in guess(&Client::new(), &address) {
+    for ask in guess(&Client::new(), &home, &address).await {
         let answered = after_guesses(&ask, &["198.51.100.1"], "198.51.100.2").await;
         assert_eq!(answered, 429, "the header was made up by whoever sends it");
     }

@@ -1,9 +1,10 @@
 //! The service and a Discord that will not have its bot: what the overview and the log say, what serves on, and what ends.
 
-use reqwest::header::{COOKIE, SET_COOKIE};
+use reqwest::header::COOKIE;
 
 use super::{Home, list};
 use crate::support::discord::{self, Fake, Route, TOKEN, Trouble, When, World};
+use crate::support::forms::LoginForm;
 use crate::support::{eventually, redis};
 
 const PASSWORD: &str = "correct horse battery";
@@ -30,15 +31,7 @@ async fn site(change: impl FnOnce(&mut World)) -> (Fake, Home) {
 async fn log_in(home: &Home, address: &str) -> String {
     home.fed(["staff", "create", "anna", "--password-stdin"], PASSWORD).await.exits(0);
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let body =
-        url::form_urlencoded::Serializer::new(String::new()).extend_pairs([("name", "anna"), ("password", PASSWORD)]).finish();
-    let login = client
-        .post(format!("http://{address}/admin/login/"))
-        .header("Sec-Fetch-Site", "same-origin")
-        .header("Content-Type", "application/x-www-form-urlencoded");
-    let answer = login.body(body).send().await.unwrap();
-    assert_eq!(answer.status(), 303);
-    answer.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned()
+    LoginForm::ask(&client, &format!("http://{address}")).await.log_in("anna", PASSWORD).await
 }
 
 async fn overview(address: &str, cookie: &str) -> String {

@@ -105,6 +105,21 @@ async fn a_run_is_watched_from_its_queue_to_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn why_a_batch_is_tried_again_is_told_while_the_run_goes_on_and_after() {
+    let desk = Desk::start().await;
+    desk.execute("CREATE TRIGGER full BEFORE INSERT ON guild_members BEGIN SELECT RAISE(ABORT, 'the disk said no'); END").await;
+    let run = desk.upload(&[], list(1..=3)).await.run();
+    let mut events = Events::of(&desk, run).await;
+    let told = |page: &str| page.contains("the disk said no") && page.contains("Tried again");
+    while !told(&events.next().await.expect("the run goes on").1) {}
+    desk.execute("DROP TRIGGER full").await;
+    let ended = desk.ended(run).await;
+    assert_eq!((ended.state.as_str(), ended.counts.created), ("succeeded", 3));
+    let page = desk.get(&format!("/admin/sync/{run}/")).await.body;
+    assert!(told(&page) && page.contains("applied since"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_comes_after_the_end_is_told_of_it_at_once() {
     let desk = Desk::start().await;
     let run = desk.push(1..=3).await;

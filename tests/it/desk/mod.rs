@@ -10,14 +10,14 @@ use guildsync::app::{self, Carrier, Role, Running};
 use guildsync::config::{Config, Environment, Flags};
 use guildsync::domain::{Clock as _, Run, RunId, SystemClock};
 use guildsync::store::{NewStaff, StaffLogPage};
-use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Body, Client, RequestBuilder, Response};
 use secrecy::SecretString;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
-use super::support::forms::hidden;
+use super::support::forms::{LoginForm, hidden};
 use super::support::sqlite::{TempSqlite, sqlite};
 
 const PASSWORD: &str = "correct horse battery";
@@ -124,10 +124,7 @@ impl Desk {
     }
 
     async fn log_in(&mut self, name: &str) {
-        let form = self.client.post(self.url("/admin/login/")).form(&[("name", name), ("password", PASSWORD)]);
-        let response = form.send().await.unwrap();
-        assert_eq!(response.status().as_u16(), 303);
-        header(&response, SET_COOKIE.as_str()).split(';').next().unwrap().clone_into(&mut self.cookie);
+        self.cookie = LoginForm::ask(&self.client, &self.url("")).await.log_in(name, PASSWORD).await;
         let body = self.get(SYNCS).await.body;
         let (_, rest) = body.split_once("name=\"form_word\" value=\"").unwrap();
         rest.split('"').next().unwrap().clone_into(&mut self.word);

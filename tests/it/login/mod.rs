@@ -277,6 +277,6 @@ impl Browser {
     }
 
     fn has_session(&self) -> bool {
-        self.cookies.contains_key("guildsync_session")
+        self.cookies.contains_key("__Host-guildsync_session")
     }
 }

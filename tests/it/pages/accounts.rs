@@ -59,6 +59,7 @@ async fn a_search_and_filters_narrow_it_down_and_stay_in_the_address() {
         ("q=anna", vec!["anna", "Annabel", "zoe"]),
         ("q=ANNA&staff=none", vec!["Annabel", "zoe"]),
         ("q=80351110224678912", vec!["nelly@home"]),
+        ("q=a.Z@exam", vec!["zoe"]),
         ("staff=look", vec!["anna", "root"]),
         ("staff=act", vec!["root"]),
         ("member=left", vec!["gone_too"]),
@@ -75,6 +76,19 @@ async fn a_search_and_filters_narrow_it_down_and_stay_in_the_address() {
     assert!(nobody.body.contains("No account fits") && nobody.body.contains("value=\"&#60;b&#62;nobody\""));
     let chosen = site.get(&format!("{ACCOUNTS}?staff=act")).await;
     assert!(chosen.body.contains("<option value=\"act\" selected>"));
+}
+
+#[tokio::test]
+async fn an_account_whose_name_cannot_be_seen_is_listed_by_its_number() {
+    let mut site = Site::as_staff().await;
+    let login = DiscordLogin { id: id(7), username: "\u{3164}\u{200b}".into(), email: None };
+    let blank = site.stores.accounts.log_in_with_discord(&login, start()).await.unwrap();
+    let name = format!("account {}", blank.id);
+    assert!(names(&site.get(ACCOUNTS).await.body).contains(&name));
+    let page = site.get(&format!("{ACCOUNTS}{}/", blank.id)).await;
+    assert!(page.body.contains(&format!("<title>{name}")), "{}", page.body);
+    let absent = site.get("/admin/accounts/guildmember/comparison/?status=no_guild").await;
+    assert!(absent.body.contains(&format!(">{name}</bdi>")), "{}", absent.body);
 }
 
 #[tokio::test]

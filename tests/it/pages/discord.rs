@@ -60,9 +60,9 @@ async fn a_login_begins_with_a_way_to_discord_and_a_cookie() {
     assert_eq!(answer.header("cache-control"), "no-store");
     let (pair, flags) = answer.header("set-cookie").split_once("; ").unwrap();
     let state = led_with(&answer, "state");
-    assert!(pair.starts_with(&format!("guildsync_discord_login=state={state}&verifier=")), "{pair}");
+    assert!(pair.starts_with(&format!("__Host-guildsync_discord_login=state={state}&verifier=")), "{pair}");
     assert!(pair.ends_with("&next=%2Fadmin%2Fsync%2F"), "{pair}");
-    assert_eq!(flags, "HttpOnly; SameSite=Lax; Secure; Path=/accounts/discord/login/; Max-Age=600");
+    assert_eq!(flags, "HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=600");
     assert_ne!(begin(&mut site).await, state, "every login has its own");
 
     let mut plain = Site::with_discord("http://127.0.0.1:8080", DISCORD, false).await;
@@ -107,7 +107,7 @@ async fn who_says_no_at_discord_is_told_that_nothing_happened() {
     let back = format!("{BACK}?error=access_denied&error_description=no&state={}", led_with(&answer, "state"));
     let answer = site.get(&back).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
-    assert!(answer.header("set-cookie").starts_with("guildsync_discord_login=; ") && site.begun.is_none());
+    assert!(answer.header("set-cookie").starts_with("__Host-guildsync_discord_login=; ") && site.begun.is_none());
     insta::assert_snapshot!("discord_cancelled", answer.page());
     assert_eq!(site.get(&back).await.status, StatusCode::BAD_REQUEST, "it has come to its end");
 }

@@ -5,6 +5,7 @@ use poem::http::{Method, StatusCode};
 
 use super::seed::start;
 use super::{ADMIN, LIST, LOGIN, ME, PASSWORD, Site, seed};
+use crate::support::forms::hidden;
 
 #[tokio::test]
 async fn the_first_visitor_is_told_how_to_make_a_staff_account() {
@@ -42,16 +43,24 @@ async fn a_login_opens_a_session_and_leads_on() {
 async fn who_is_not_staff_is_led_to_the_page_about_themselves() {
     let mut site = Site::with_people().await;
     let fields = [("next", "/admin/sync/"), ("name", "ben"), ("password", PASSWORD)];
-    assert_eq!(site.post(LOGIN, &[], &fields).await.header("location"), ME);
+    assert_eq!(site.enter(&[], &fields).await.header("location"), ME);
     assert_eq!(site.get("/").await.header("location"), ME);
 }
 
 #[tokio::test]
-async fn over_https_the_cookie_is_secure() {
+async fn over_https_the_cookie_is_this_hosts_alone() {
     let mut site = Site::at("https://members.example.org").await;
     seed::people(&site.ledger).await;
     let answer = site.log_in("anna", PASSWORD).await;
-    assert!(answer.header("set-cookie").ends_with("HttpOnly; SameSite=Lax; Secure; Path=/"), "{}", answer.header("set-cookie"));
+    let set = answer.header("set-cookie");
+    assert!(set.starts_with("__Host-guildsync_session=") && set.ends_with("HttpOnly; SameSite=Lax; Secure; Path=/"), "{set}");
+    assert_eq!(site.get(LIST).await.status, StatusCode::OK);
+    // A neighbour under the same domain could have planted it.
+    let bare = |cookie: &Option<String>| cookie.as_ref().map(|cookie| cookie.replace("__Host-", ""));
+    site.cookie = bare(&site.cookie);
+    assert_eq!(site.get(LIST).await.status, StatusCode::SEE_OTHER, "a bare name counts for nothing");
+    site.form = bare(&site.form);
+    assert_eq!(site.log_in("anna", PASSWORD).await.status, StatusCode::FORBIDDEN);
     assert_eq!(answer.header("strict-transport-security"), "max-age=31536000");
     assert_eq!(
         Site::empty().await.get(LOGIN).await.header("strict-transport-security"),
@@ -77,7 +86,7 @@ async fn wrong_names_and_wrong_passwords_look_the_same() {
     let mut site = Site::with_people().await;
     let wrong = site.log_in("anna", "wrong").await;
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(wrong.header("set-cookie"), "");
+    assert!(site.cookie.is_none());
     insta::assert_snapshot!("wrong_password", wrong.page());
     // PostgreSQL would refuse to be asked for this name; here it would be found.
     site.ledger.execute("UPDATE users SET username_key = 'root' || char(0) WHERE username = 'root'").await;
@@ -150,11 +159,11 @@ async fn a_form_that_comes_after_the_session_leads_back_to_its_page() {
 async fn after_the_login_nobody_is_led_to_another_site() {
     let mut site = Site::with_people().await;
     let good = [("next", "/admin/sync/"), ("name", "anna"), ("password", PASSWORD)];
-    assert_eq!(site.post(LOGIN, &[], &good).await.header("location"), "/admin/sync/");
+    assert_eq!(site.enter(&[], &good).await.header("location"), "/admin/sync/");
     for bad in ["https://evil.example/", "//evil.example/", "/\\evil.example", "/\t/evil.example", "javascript:alert(1)", "evil"]
     {
         let fields = [("next", bad), ("name", "anna"), ("password", PASSWORD)];
-        assert_eq!(site.post(LOGIN, &[], &fields).await.header("location"), ADMIN, "{bad:?}");
+        assert_eq!(site.enter(&[], &fields).await.header("location"), ADMIN, "{bad:?}");
         site.cookie = None;
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", bad).finish();
         let form = site.get(&format!("{LOGIN}?{query}")).await;
@@ -167,14 +176,55 @@ async fn a_form_of_another_site_logs_nobody_in() {
     let mut site = Site::with_people().await;
     let fields = [("name", "anna"), ("password", PASSWORD)];
     for headers in [[("sec-fetch-site", "cross-site")], [("sec-fetch-site", "same-site")], [("origin", "https://evil.example")]] {
-        let answer = site.post(LOGIN, &headers, &fields).await;
+        let answer = site.enter(&headers, &fields).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{headers:?}");
         assert_eq!(answer.header("set-cookie"), "");
         assert!(answer.body.contains("did not come from here"));
     }
     assert_eq!(site.open_sessions().await, 0);
     let own = [("origin", "http://127.0.0.1:8080")];
-    assert_eq!(site.post(LOGIN, &own, &fields).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(site.enter(&own, &fields).await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn a_login_form_of_another_browser_is_told_so_and_works_the_second_time() {
+    let mut site = Site::with_people().await;
+    let form = site.get("/admin/login/?next=%2Fadmin%2Fsync%2F").await;
+    let given = ["form_word", "next"].map(|field| hidden(&form.body).into_iter().find(|(name, _)| name == field).unwrap().1);
+    assert_eq!(given, [site.login_word().await, "/admin/sync/".to_owned()]);
+    let kept = site.form.clone();
+    for (cookie, word) in [(None, given[0].as_str()), (None, ""), (kept.clone(), ""), (kept, &"0".repeat(64))] {
+        site.form.clone_from(&cookie);
+        let fields = [("form_word", word), ("next", "/admin/sync/"), ("name", "anna"), ("password", PASSWORD)];
+        // More often than passwords may be wrong.
+        for _ in 0..11 {
+            let answer = site.post(LOGIN, &[], &fields).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN);
+            assert!(answer.body.contains("You were not logged in") && !answer.body.contains(PASSWORD), "{}", answer.body);
+            site.form.clone_from(&cookie);
+        }
+        assert_eq!(site.open_sessions().await, 0);
+        // The page that says so has a form that works as it stands.
+        let again = site.post(LOGIN, &[], &fields).await;
+        let mut sent = hidden(&again.body);
+        sent.extend([("name".to_owned(), "anna".to_owned()), ("password".to_owned(), PASSWORD.to_owned())]);
+        let sent: Vec<_> = sent.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(site.post(LOGIN, &[], &sent).await.header("location"), "/admin/sync/");
+        site.ledger.execute("DELETE FROM sessions").await;
+        site.cookie = None;
+    }
+    insta::assert_snapshot!("login_form_too_old", site.post(LOGIN, &[], &[("name", "anna")]).await.page());
+}
+
+#[tokio::test]
+async fn two_tabs_hold_the_same_form() {
+    let mut site = Site::with_people().await;
+    let words = [site.get(LOGIN).await, site.get(LOGIN).await].map(|page| hidden(&page.body));
+    assert_eq!(words[0], words[1]);
+    let other = site.log_in("ben", "wrong").await;
+    assert_eq!(hidden(&other.body), words[0], "a wrong password does not end it");
+    let flags = other.header("set-cookie").split_once("; ").unwrap().1;
+    assert_eq!(flags, "HttpOnly; SameSite=Lax; Path=/; Max-Age=3600");
 }
 
 #[tokio::test]

@@ -9,13 +9,14 @@ use guildsync::discord::{LocalBudget, Patience, Rest, RestOptions};
 use guildsync::domain::StaffAct;
 use guildsync::store::{Claim, ImportRow, NewStaff, StaffLogPage};
 use poem::http::StatusCode;
-use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
+use reqwest::header::{COOKIE, LOCATION};
 
 use super::seed::{HASH, id, member, members, start};
 use super::{LIST, ME, PASSWORD, Site};
 use crate::store::Ledger;
 use crate::support::DEADLINE;
 use crate::support::discord::{Fake, GUILD, Person, Route, TOKEN, Trouble, When};
+use crate::support::forms::LoginForm;
 use crate::support::sqlite::{TempSqlite, sqlite};
 
 const WHO: u64 = 80_351_110_224_678_912;
@@ -119,10 +120,7 @@ impl Program {
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let mut program = Self { running, discord, client, cookie: String::new(), _place: place };
         members(&program.running.stores, &[member(WHO.cast_signed(), "who"), member(1, "one")], &[]).await;
-        let login = program.url("/admin/login/");
-        let answer = program.client.post(login).form(&[("name", "root"), ("password", PASSWORD)]).send().await.unwrap();
-        let set = answer.headers()[SET_COOKIE].to_str().unwrap().to_owned();
-        set.split(';').next().unwrap().clone_into(&mut program.cookie);
+        program.cookie = LoginForm::ask(&program.client, &program.url("")).await.log_in("root", PASSWORD).await;
         program
     }
 

@@ -6,12 +6,14 @@ mod assets;
 mod comparison;
 mod conflicts;
 mod discord;
+mod every_page;
 mod login;
 mod me;
 mod member;
 mod member_sync;
 mod members;
 mod overview;
+mod paging;
 mod runs;
 mod seed;
 mod staff_log;
@@ -62,6 +64,8 @@ struct Site {
     cookie: Option<String>,
     /// That of a login with Discord.
     begun: Option<String>,
+    /// That of the login form.
+    form: Option<String>,
 }
 
 struct Answer {
@@ -143,8 +147,8 @@ impl Site {
         let stores = Stores::clone(&ledger);
         let clock = Arc::new(ManualClock::new(start()));
         let queue = guildsync::queue::local();
-        // Each draw differs from the 255 before.
-        let drawn = AtomicU8::new(1);
+        // Each draw differs from the 255 before. The first goes into a login form.
+        let drawn = AtomicU8::new(0);
         let state = PagesState {
             read: stores.read.clone(),
             runs: stores.runs.clone(),
@@ -164,13 +168,15 @@ impl Site {
             rest,
             hurry: CancellationToken::new(),
             clock: Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>,
-            random: Arc::new(move || [drawn.fetch_add(1, Ordering::Relaxed); 32]),
+            random: Arc::new(move || {
+                [Some(drawn.fetch_add(1, Ordering::Relaxed)).filter(|drawn| *drawn > 0).unwrap_or(0xee); 32]
+            }),
             login: guildsync::config::Login { require_member, ..login },
             discord,
             proxies: TrustedProxies::default(),
             public_url: public_url.to_owned(),
         };
-        Self { pages: Arc::new(page_routes(state).boxed()), ledger, stores, clock, cookie: None, begun: None }
+        Self { pages: Arc::new(page_routes(state).boxed()), ledger, stores, clock, cookie: None, begun: None, form: None }
     }
 
     /// With the people of [`seed::people`].
@@ -253,7 +259,23 @@ impl Site {
     }
 
     async fn log_in(&mut self, name: &str, password: &str) -> Answer {
-        self.post(LOGIN, &[("sec-fetch-site", "same-origin")], &[("name", name), ("password", password)]).await
+        self.enter(&[("sec-fetch-site", "same-origin")], &[("name", name), ("password", password)]).await
+    }
+
+    /// Sends the login form with the word it was given.
+    async fn enter(&mut self, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Answer {
+        let word = self.login_word().await;
+        self.post(LOGIN, headers, &[&[("form_word", word.as_str())], fields].concat()).await
+    }
+
+    /// The word of this browser's login form, which only those see who are not logged in.
+    async fn login_word(&mut self) -> String {
+        if self.form.is_none() {
+            let session = self.cookie.take();
+            self.get(LOGIN).await;
+            self.cookie = session;
+        }
+        self.form.as_ref().and_then(|pair| pair.split_once('=')).expect("the login page has a form").1.to_owned()
     }
 
     async fn send(&mut self, method: Method, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
@@ -261,7 +283,7 @@ impl Site {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        for cookie in self.cookie.iter().chain(self.begun.iter().filter(|_| path.starts_with("/accounts/discord/login/"))) {
+        for cookie in [&self.cookie, &self.begun, &self.form].into_iter().flatten() {
             request = request.header(COOKIE, cookie);
         }
         let response = self.pages.get_response(request.body(body)).await;
@@ -269,107 +291,13 @@ impl Site {
         for set in parts.headers.get_all(SET_COOKIE) {
             let set = set.to_str().unwrap();
             let pair = set.split(';').next().unwrap().to_owned();
-            let kept = if set.starts_with("guildsync_session=") { &mut self.cookie } else { &mut self.begun };
+            let kept = match set.strip_prefix("__Host-").unwrap_or(set).split('=').next() {
+                Some("guildsync_session") => &mut self.cookie,
+                Some("guildsync_login") => &mut self.form,
+                _ => &mut self.begun,
+            };
             *kept = (!set.contains("Max-Age=0")).then_some(pair);
         }
         Answer { status: parts.status, headers: parts.headers, body: body.into_string().await.unwrap() }
-    }
-}
-
-#[tokio::test]
-async fn every_page_of_staff_sends_strangers_to_the_login_and_others_away() {
-    let mut site = Site::with_people().await;
-    let paths = ["/admin/", "/admin/workers/", LIST, "/admin/sync/", "/admin/sync/0193554a-1b98-7000-8000-000000000000/"];
-    for path in paths {
-        let answer = site.get(path).await;
-        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}");
-        assert!(answer.header("location").starts_with(LOGIN), "{path}");
-    }
-    let wanted = site.get("/admin/accounts/guildmember/?page_size=25&after=7").await;
-    let next = "next=%2Fadmin%2Faccounts%2Fguildmember%2F%3Fpage_size%3D25%26after%3D7";
-    assert_eq!(wanted.header("location"), format!("{LOGIN}?{next}"));
-
-    site.log_in("ben", PASSWORD).await;
-    for path in paths {
-        let answer = site.get(path).await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
-        assert!(answer.body.contains("not a staff account") && answer.body.contains("Log out"), "{path}");
-        assert!(answer.body.contains(r#"<a class="button" href="/accounts/me/">"#), "{path}");
-        assert!(!answer.body.contains("<nav"), "{path}");
-    }
-}
-
-#[tokio::test]
-async fn who_may_act_may_look_too() {
-    let mut site = Site::as_superuser().await;
-    for path in [ADMIN, LIST, "/admin/sync/"] {
-        assert_eq!(site.get(path).await.status, StatusCode::OK, "{path}");
-    }
-}
-
-#[tokio::test]
-async fn every_page_has_the_headers_that_keep_it_safe() {
-    let mut site = Site::as_staff().await;
-    for path in [LIST, "/admin/sync/", LOGIN, "/admin/nothing/", "/admin/sync"] {
-        let answer = site.get(path).await;
-        let policy = answer.header("content-security-policy");
-        for rule in [
-            "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self'",
-            "form-action 'self'",
-            "base-uri 'none'",
-            "frame-ancestors 'none'",
-        ] {
-            assert!(policy.contains(rule), "{path}: {policy}");
-        }
-        assert_eq!(answer.header("x-frame-options"), "DENY", "{path}");
-        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
-        assert_eq!(answer.header("referrer-policy"), "same-origin", "{path}");
-        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
-        // Script comes from our own files and from nowhere else.
-        let scripts = answer.body.matches("<script").count();
-        assert_eq!(scripts, answer.body.matches("<script src=\"/static/").count(), "{path}");
-        assert_eq!(scripts, answer.body.matches(" defer></script>").count(), "{path}");
-        for inline in ["<style", " style=", "javascript:", " onclick="] {
-            assert!(!answer.body.contains(inline), "{path}: {inline}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn an_address_without_its_slash_leads_to_the_page() {
-    let mut site = Site::as_staff().await;
-    let answer = site.get("/admin/accounts/guildmember?page_size=25").await;
-    assert_eq!(answer.status, StatusCode::PERMANENT_REDIRECT);
-    assert_eq!(answer.header("location"), "/admin/accounts/guildmember/?page_size=25");
-    let answer = site.get("/admin/sync/abc").await;
-    assert_eq!(answer.header("location"), "/admin/sync/abc/");
-    assert_eq!(site.get("/").await.header("location"), ADMIN);
-}
-
-#[tokio::test]
-async fn what_does_not_exist_is_a_page_too() {
-    let mut site = Site::as_staff().await;
-    let answer = site.get("/admin/nothing/").await;
-    assert_eq!(answer.status, StatusCode::NOT_FOUND);
-    insta::assert_snapshot!("not_found", answer.page());
-
-    let answer = site.get("/accounts/logout/").await;
-    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(answer.header("allow"), "POST");
-    let head = site.send(Method::HEAD, LIST, &[], String::new()).await;
-    assert_eq!((head.status, head.body.as_str()), (StatusCode::OK, ""));
-}
-
-#[tokio::test]
-async fn with_the_database_away_pages_say_so() {
-    let mut site = Site::as_staff().await;
-    site.stores.upkeep.close().await.unwrap();
-    for path in [LIST, "/admin/sync/", LOGIN] {
-        let answer = site.get(path).await;
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
-        assert_eq!(answer.header("retry-after"), "5");
-        assert!(answer.body.contains("The database is away") && !answer.body.contains("connection was closed"), "{path}");
     }
 }

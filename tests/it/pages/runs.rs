@@ -40,6 +40,23 @@ async fn a_run_in_every_state() {
 }
 
 #[tokio::test]
+async fn why_batches_were_tried_again_is_told() {
+    let mut site = Site::as_staff().await;
+    let run = run(RunState::Applying);
+    seed::put_run(&site.ledger, &run).await;
+    site.ledger
+        .execute(
+            "UPDATE sync_batches SET worker = 'one', attempts = 2, last_error = 'the database refused a statement: <no> [1555]' WHERE batch = 0;
+             UPDATE sync_batches SET worker = 'two', attempts = 3, state = 'running', last_error = 'the lease ran out' WHERE batch = 2;
+             UPDATE sync_runs SET fetch_error = 'its worker was stopped'",
+        )
+        .await;
+    site.clock.advance(TimeDelta::milliseconds(2_500));
+    let answer = site.get(&format!("/admin/sync/{}/", run.id)).await;
+    insta::assert_snapshot!("run_with_troubles", answer.page());
+}
+
+#[tokio::test]
 async fn why_departures_were_held_is_said_in_words() {
     let mass = page_of(run(RunState::Held)).await;
     assert!(mass.body.contains("misses 4,000 present members") && mass.body.contains("nobody was marked as left"));

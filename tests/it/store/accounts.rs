@@ -1,9 +1,9 @@
 //! Accounts as staff look them through, what staff change about them, and the claims that wait for a decision.
 
-use guildsync::domain::{Account, AccountChange, ConflictKind};
+use guildsync::domain::{Account, AccountChange, ConflictKind, StaffAct};
 use guildsync::store::{
     AccountOrder, AccountPage, AccountPlace, AccountTotals, Changed, Claim, Decided, DiscordLogin, ImportRow, Membership,
-    NewStaff, Rights, SessionLimits, Settlement,
+    NewStaff, NewStaffEntry, Rights, SessionLimits, Settlement,
 };
 
 use super::Ledger;
@@ -11,7 +11,7 @@ use super::hand::{at, id, members, row, sync};
 
 on_both!(
     accounts_are_listed_by_name_page_by_page,
-    a_search_finds_what_begins_like_it_and_whole_ids,
+    a_search_finds_what_begins_like_it_parts_of_addresses_and_numbers,
     filters_narrow_the_list_down,
     one_account_tells_how_it_can_be_used,
     accounts_are_counted,
@@ -52,6 +52,11 @@ async fn found(ledger: &Ledger, search: &str) -> Vec<String> {
     names(ledger, AccountPage { search: search.into(), ..AccountPage::default() }).await
 }
 
+/// What the log is told of a decision.
+fn note() -> NewStaffEntry<'static> {
+    NewStaffEntry { account: None, name: "root", act: StaffAct::SettleConflict, target: "", detail: "" }
+}
+
 async fn accounts_are_listed_by_name_page_by_page(ledger: &Ledger) {
     for name in ["bea", "Zoë", "anna", "Äsa", "Bob", "an na", "_x", "жанна", "an-na", "9"] {
         import(ledger, name, "", Claim::None).await;
@@ -72,7 +77,7 @@ async fn accounts_are_listed_by_name_page_by_page(ledger: &Ledger) {
     assert_eq!(names(ledger, beyond).await, Vec::<String>::new(), "after nobody comes nobody");
 }
 
-async fn a_search_finds_what_begins_like_it_and_whole_ids(ledger: &Ledger) {
+async fn a_search_finds_what_begins_like_it_parts_of_addresses_and_numbers(ledger: &Ledger) {
     import(ledger, "Anna", "first@example.org", Claim::Id(id(1_000))).await;
     import(ledger, "ben", "ANNA.B@example.org", Claim::None).await;
     import(ledger, "cleo", "", Claim::Id(id(1_001))).await;
@@ -87,8 +92,14 @@ async fn a_search_finds_what_begins_like_it_and_whole_ids(ledger: &Ledger) {
     assert_eq!(found(ledger, "anna.").await, ["ben"]);
     assert_eq!(found(ledger, "äs").await, ["Äsa"]);
     assert_eq!(found(ledger, "1000").await, ["Anna"]);
-    assert_eq!(found(ledger, "100").await, ["100%"], "an id is found whole");
-    for none in ["nna", "%", "_", "an%", "'", "\\", "99999999999999999999", "0", "-1", "\u{10ffff}"] {
+    assert_eq!(found(ledger, "100").await, ["100%", "Anna", "cleo"]);
+    assert_eq!(found(ledger, "10").await, ["100%"], "of two digits only the id itself");
+    assert_eq!(found(ledger, "A.b@EX").await, ["ben"], "a part of an address");
+    assert_eq!(found(ledger, "@example.org").await, ["Anna", "ben"]);
+    assert_eq!(found(ledger, "B@").await, Vec::<String>::new(), "which has three characters at least");
+    let hanna = account(ledger, "hanna").await.id;
+    assert_eq!(found(ledger, &hanna.to_string()).await, ["hanna"], "by its number");
+    for none in ["elle", "%", "_", "an%", "%%%", "a_b", "'", "\\", "\"\"\"", "99999999999999999999", "0", "-1", "\u{10ffff}"] {
         assert_eq!(found(ledger, none).await, Vec::<String>::new(), "{none}");
     }
     let after = Some(AccountPlace::of(&account(ledger, "Anna").await, AccountOrder::default()));
@@ -105,7 +116,7 @@ async fn filters_narrow_the_list_down(ledger: &Ledger) {
     staff(ledger, "looks", false).await;
     let acts = staff(ledger, "acts", true).await;
     let never = account(ledger, "never").await.id;
-    ledger.account_desk.change_account(never, AccountChange::Deactivate, acts).await.unwrap();
+    ledger.account_desk.change_account(never, AccountChange::Deactivate, acts, at(9)).await.unwrap();
     let page = AccountPage::default;
     let by = async |membership| names(ledger, AccountPage { membership: Some(membership), ..page() }).await;
     assert_eq!(by(Membership::Present).await, ["present"]);
@@ -149,7 +160,7 @@ async fn accounts_are_counted(ledger: &Ledger) {
     staff(ledger, "anna", false).await;
     let ben = import(ledger, "ben", "", Claim::Id(id(1))).await;
     import(ledger, "cleo", "", Claim::Id(id(1))).await;
-    ledger.account_desk.change_account(ben, AccountChange::Deactivate, root).await.unwrap();
+    ledger.account_desk.change_account(ben, AccountChange::Deactivate, root, at(9)).await.unwrap();
     let totals = ledger.account_lists.account_totals().await.unwrap();
     assert_eq!(totals, AccountTotals { all: 4, staff: 2, inactive: 1, conflicts: 1 });
 }
@@ -174,7 +185,7 @@ async fn rights_are_given_and_taken(ledger: &Ledger) {
         (AccountChange::RevokeStaff, (false, false, false)),
         (AccountChange::Activate, (false, false, true)),
     ] {
-        assert_eq!(ledger.account_desk.change_account(anna, change, root).await.unwrap(), Changed::Done, "{change}");
+        assert_eq!(ledger.account_desk.change_account(anna, change, root, at(9)).await.unwrap(), Changed::Done, "{change}");
         assert_eq!(rights(ledger, "anna").await, expected, "{change}");
     }
     let after = account(ledger, "anna").await;
@@ -185,7 +196,7 @@ async fn rights_are_given_and_taken(ledger: &Ledger) {
 async fn nobody_takes_anything_from_themselves(ledger: &Ledger) {
     let root = staff(ledger, "root", true).await;
     for change in [AccountChange::RevokeStaff, AccountChange::RevokeSuperuser, AccountChange::Deactivate] {
-        assert_eq!(ledger.account_desk.change_account(root, change, root).await.unwrap(), Changed::OwnAccount, "{change}");
+        assert_eq!(ledger.account_desk.change_account(root, change, root, at(9)).await.unwrap(), Changed::OwnAccount, "{change}");
     }
     assert_eq!(rights(ledger, "root").await, (true, true, true));
 }
@@ -194,14 +205,14 @@ async fn who_may_not_act_changes_nothing(ledger: &Ledger) {
     let root = staff(ledger, "root", true).await;
     let anna = staff(ledger, "anna", false).await;
     let gone = staff(ledger, "gone", true).await;
-    ledger.account_desk.change_account(gone, AccountChange::Deactivate, root).await.unwrap();
+    ledger.account_desk.change_account(gone, AccountChange::Deactivate, root, at(9)).await.unwrap();
     for by in [anna, gone, 0, i64::MAX] {
         for change in [AccountChange::GrantSuperuser, AccountChange::Deactivate] {
-            assert_eq!(ledger.account_desk.change_account(anna, change, by).await.unwrap(), Changed::MayNotAct, "{by}");
+            assert_eq!(ledger.account_desk.change_account(anna, change, by, at(9)).await.unwrap(), Changed::MayNotAct, "{by}");
         }
     }
     assert_eq!(rights(ledger, "anna").await, (true, false, true));
-    let unknown = ledger.account_desk.change_account(i64::MAX, AccountChange::GrantStaff, root).await.unwrap();
+    let unknown = ledger.account_desk.change_account(i64::MAX, AccountChange::GrantStaff, root, at(9)).await.unwrap();
     assert_eq!(unknown, Changed::Unknown);
 }
 
@@ -210,13 +221,14 @@ async fn of_two_who_shut_each_other_out_one_stays(ledger: &Ledger) {
     for round in 0..10 {
         let change = [AccountChange::RevokeStaff, AccountChange::RevokeSuperuser, AccountChange::Deactivate][round % 3];
         let desk = &ledger.account_desk;
-        let (one, other) = tokio::join!(desk.change_account(bea, change, anna), desk.change_account(anna, change, bea));
+        let (one, other) =
+            tokio::join!(desk.change_account(bea, change, anna, at(9)), desk.change_account(anna, change, bea, at(9)));
         let mut outcomes = [one.unwrap(), other.unwrap()];
         let winner = if outcomes[0] == Changed::Done { (anna, bea) } else { (bea, anna) };
         outcomes.sort_by_key(|outcome| *outcome != Changed::Done);
         assert_eq!(outcomes, [Changed::Done, Changed::MayNotAct]);
         for back in [AccountChange::GrantSuperuser, AccountChange::Activate] {
-            assert_eq!(desk.change_account(winner.1, back, winner.0).await.unwrap(), Changed::Done);
+            assert_eq!(desk.change_account(winner.1, back, winner.0, at(9)).await.unwrap(), Changed::Done);
         }
     }
 }
@@ -228,13 +240,13 @@ async fn a_deactivated_account_is_logged_out_for_good(ledger: &Ledger) {
         ledger.sessions.open_session(&[session; 32], account, at(0)).await.unwrap();
     }
     for change in [AccountChange::Deactivate, AccountChange::Activate] {
-        ledger.account_desk.change_account(anna, change, root).await.unwrap();
+        ledger.account_desk.change_account(anna, change, root, at(9)).await.unwrap();
         assert_eq!(ledger.sessions.session(&[1; 32], limits, at(1)).await.unwrap(), None, "{change}");
     }
     assert!(ledger.sessions.session(&[2; 32], limits, at(1)).await.unwrap().is_some());
     // Rights are read anew with each request: without them the session goes on as anybody's.
     ledger.sessions.open_session(&[3; 32], anna, at(2)).await.unwrap();
-    ledger.account_desk.change_account(anna, AccountChange::RevokeStaff, root).await.unwrap();
+    ledger.account_desk.change_account(anna, AccountChange::RevokeStaff, root, at(9)).await.unwrap();
     let anna = ledger.sessions.session(&[3; 32], limits, at(3)).await.unwrap().unwrap();
     assert!(!anna.is_staff);
 }
@@ -245,7 +257,7 @@ async fn linked_to(ledger: &Ledger, number: i64) -> Option<String> {
 
 async fn give(ledger: &Ledger, account: i64, claimed: i64, from: Option<i64>) -> Settlement {
     let decided = Decided::Give { claimed: id(claimed), from };
-    ledger.account_desk.settle_conflict(account, decided, at(5)).await.unwrap()
+    ledger.account_desk.settle_conflict(account, decided, note(), at(5)).await.unwrap()
 }
 
 async fn a_claim_is_met_and_links_follow(ledger: &Ledger) {
@@ -282,13 +294,13 @@ async fn a_claim_is_dropped_and_nothing_changes(ledger: &Ledger) {
     import(ledger, "old", "", Claim::Id(id(1))).await;
     let new = import(ledger, "new", "", Claim::Id(id(1))).await;
     let other = import(ledger, "other", "", Claim::Id(id(1))).await;
-    let kept = ledger.account_desk.settle_conflict(new, Decided::Keep, at(5)).await.unwrap();
+    let kept = ledger.account_desk.settle_conflict(new, Decided::Keep, note(), at(5)).await.unwrap();
     assert_eq!(kept, Settlement::Done { linked: 0, unlinked: 0 });
     assert_eq!(linked_to(ledger, 1).await.as_deref(), Some("old"));
     assert_eq!(account(ledger, "new").await.discord_id, None);
     let open = ledger.account_lists.unmet_claims(None, 10).await.unwrap();
     assert_eq!(open.iter().map(|one| one.account.id).collect::<Vec<_>>(), [other]);
-    assert_eq!(ledger.account_desk.settle_conflict(new, Decided::Keep, at(6)).await.unwrap(), Settlement::Gone);
+    assert_eq!(ledger.account_desk.settle_conflict(new, Decided::Keep, note(), at(6)).await.unwrap(), Settlement::Gone);
 }
 
 async fn a_claim_that_has_changed_meanwhile_is_not_met(ledger: &Ledger) {
@@ -312,7 +324,7 @@ async fn what_is_no_id_can_only_be_dropped(ledger: &Ledger) {
     let open = ledger.account_lists.unmet_claims(None, 10).await.unwrap();
     assert_eq!((open[0].claimed.as_str(), open[0].claimed_id(), &open[0].holder), ("12<b>", None, &None));
     assert_eq!(give(ledger, odd, 12, None).await, Settlement::Moved);
-    let kept = ledger.account_desk.settle_conflict(odd, Decided::Keep, at(5)).await.unwrap();
+    let kept = ledger.account_desk.settle_conflict(odd, Decided::Keep, note(), at(5)).await.unwrap();
     assert_eq!(kept, Settlement::Done { linked: 0, unlinked: 0 });
     assert_eq!(ledger.account_lists.account_totals().await.unwrap().conflicts, 0);
 }

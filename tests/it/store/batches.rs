@@ -63,7 +63,7 @@ async fn who_lost_the_claim_changes_nothing(ledger: &Ledger) {
     let lost = ledger.work.apply_batch(&slow, &to_apply(&slow), at(31)).await;
     assert!(matches!(lost, Err(StoreError::ClaimLost)), "{lost:?}");
     assert!(!ledger.work.renew_batch(&slow, at(99)).await.unwrap());
-    ledger.work.release_batch(&slow, false, at(31)).await.unwrap();
+    ledger.work.release_batch(&slow, "a mishap", false, at(31)).await.unwrap();
     assert_eq!((rows(ledger).await, read(ledger, run).await), before);
     assert_eq!(ledger.noted().await, Vec::<String>::new());
     // The other claim was not given back by it, nor made longer.
@@ -86,7 +86,7 @@ async fn a_repeated_apply_does_nothing(ledger: &Ledger) {
 
     let again = ledger.work.apply_batch(&held, &to_apply(&held), at(4)).await;
     assert!(matches!(again, Err(StoreError::ClaimLost)), "{again:?}");
-    ledger.work.release_batch(&held, true, at(4)).await.unwrap();
+    ledger.work.release_batch(&held, "a mishap", true, at(4)).await.unwrap();
     assert!(!ledger.work.renew_batch(&held, at(99)).await.unwrap());
     assert!(try_claim(ledger, run, 1_000).await.is_none());
     assert_eq!((rows(ledger).await, read(ledger, run).await), before);
@@ -110,7 +110,7 @@ async fn giving_back_without_blame_costs_no_claim(ledger: &Ledger) {
     take_up(ledger, run, at(1)).await;
     for round in 0..i64::from(MAX_CLAIMS) * 3 {
         let held = try_claim(ledger, run, 2 + round).await.expect("given back, so free at once");
-        ledger.work.release_batch(&held, true, at(2 + round)).await.unwrap();
+        ledger.work.release_batch(&held, "a mishap", true, at(2 + round)).await.unwrap();
     }
     assert_eq!(ledger.work.exhausted(at(1_000)).await.unwrap(), []);
     assert_eq!(apply(ledger, run, 0, at(50)).await.counts.created, 2);
@@ -123,7 +123,7 @@ async fn giving_back_with_blame_costs_a_claim(ledger: &Ledger) {
         assert_eq!(ledger.work.exhausted(at(1_000)).await.unwrap(), []);
         let held = try_claim(ledger, run, 2).await.expect("given back, so free at once");
         assert_eq!(held.attempt, attempt);
-        ledger.work.release_batch(&held, false, at(2)).await.unwrap();
+        ledger.work.release_batch(&held, "a mishap", false, at(2)).await.unwrap();
     }
     assert!(try_claim(ledger, run, 1_000).await.is_none());
     assert_eq!(ledger.work.exhausted(at(2)).await.unwrap(), [run]);

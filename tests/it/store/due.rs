@@ -108,7 +108,7 @@ async fn a_given_back_batch_is_due_after_the_patience(ledger: &Ledger) {
     let run = file(ledger, at(0), &members(1..=2)).await;
     take_up(ledger, run, at(1)).await;
     let held = claim(ledger, run, 0, at(2)).await;
-    ledger.work.release_batch(&held, true, at(10)).await.unwrap();
+    ledger.work.release_batch(&held, "a mishap", true, at(10)).await.unwrap();
     assert_eq!(ledger.work.due(at(14), at(10), 9).await.unwrap(), []);
     assert_eq!(ledger.work.due(at(15), at(10) + MICRO, 9).await.unwrap(), [Due::Batch(run, 0)]);
     apply(ledger, run, 0, at(16)).await;

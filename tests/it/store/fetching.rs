@@ -15,6 +15,7 @@ on_both!(
     pages_are_applied_while_more_come_and_the_fetch_goes_on_where_it_broke_off,
     who_lost_the_fetch_changes_nothing,
     a_fetch_that_nobody_brings_to_its_end_is_set_aside,
+    why_a_fetch_was_tried_again_is_told,
     others_wait_for_a_fetch_and_deltas_of_later_do_not,
     whoever_was_found_present_is_deferred_and_a_doubt_holds_all,
     whoever_could_not_be_read_is_not_taken_for_gone,
@@ -83,7 +84,7 @@ async fn a_second_wish_joins_the_first_but_not_one_of_another_mode(ledger: &Ledg
     assert_eq!(ledger.filing.file_run(&wish(2, Mode::DryRun), &[], &[]).await.unwrap(), Filed::New);
     // A posted list joins nobody.
     file(ledger, at(3), &members(1..=1)).await;
-    ledger.filing.cancel_run(first.id, "", at(4)).await.unwrap();
+    ledger.filing.cancel_run(first.id, "", None, at(4)).await.unwrap();
     assert_eq!(ledger.filing.file_run(&wish(5, Mode::Full), &[], &[]).await.unwrap(), Filed::New);
 }
 
@@ -126,24 +127,39 @@ async fn who_lost_the_fetch_changes_nothing(ledger: &Ledger) {
     // The same page again, by the same claim: its answer was lost.
     lost(ledger.work.stage_page(&second, &page(0, 1..=3), at(9)).await);
     assert_eq!(read(ledger, first.run).await.counts.total_received, 3);
-    ledger.filing.cancel_run(first.run, "", at(10)).await.unwrap();
+    ledger.filing.cancel_run(first.run, "", None, at(10)).await.unwrap();
     lost(ledger.work.stage_page(&second, &page(1, 4..=5), at(11)).await);
 }
 
 async fn a_fetch_that_nobody_brings_to_its_end_is_set_aside(ledger: &Ledger) {
     let first = begin(ledger, 0).await;
-    ledger.work.release_fetch(&first, true, at(2)).await.unwrap();
+    ledger.work.release_fetch(&first, "a mishap", true, at(2)).await.unwrap();
     for attempt in 1..=3 {
         let seconds = 10 * i64::from(attempt);
         let again = claim(ledger, first.run, seconds).await.unwrap();
         assert_eq!(again.attempt, attempt, "one that was given back without blame does not count");
-        ledger.work.release_fetch(&again, false, at(seconds + 1)).await.unwrap();
+        ledger.work.release_fetch(&again, "a mishap", false, at(seconds + 1)).await.unwrap();
     }
     assert!(claim(ledger, first.run, 50).await.is_none());
     assert_eq!(ledger.work.exhausted(at(50)).await.unwrap(), [first.run]);
     let error = RunError { code: "set_aside".into(), message: "x".into() };
     ledger.work.set_aside(first.run, &error, at(50)).await.unwrap();
     assert_eq!(read(ledger, first.run).await.state, RunState::Failed);
+}
+
+async fn why_a_fetch_was_tried_again_is_told(ledger: &Ledger) {
+    let first = begin(ledger, 0).await;
+    let told = || async { ledger.runs.run_work(first.run).await.unwrap().fetch_error };
+    assert_eq!(told().await, None);
+    let second = claim(ledger, first.run, 8).await.unwrap();
+    assert!(told().await.unwrap().starts_with("the worker's lease ran out"));
+    ledger.work.release_fetch(&first, "too late", false, at(9)).await.unwrap();
+    ledger.work.release_fetch(&second, "the disk is full", false, at(9)).await.unwrap();
+    let third = claim(ledger, first.run, 20).await.unwrap();
+    assert_eq!(told().await.as_deref(), Some("the disk is full"), "it was given back, so no lease ran out");
+    stage(ledger, &third, &page(0, 1..=3)).await;
+    ledger.work.end_fetch(&third, at(21)).await.unwrap();
+    assert_eq!(told().await.as_deref(), Some("the disk is full"));
 }
 
 async fn others_wait_for_a_fetch_and_deltas_of_later_do_not(ledger: &Ledger) {
@@ -203,7 +219,7 @@ async fn a_tick_is_one_run(ledger: &Ledger) {
     let first = key(wish(0, Mode::Full));
     assert_eq!(ledger.filing.file_run(&first, &[], &[]).await.unwrap(), Filed::New);
     assert_eq!(ledger.filing.file_run(&key(wish(1, Mode::Full)), &[], &[]).await.unwrap(), Filed::Repeat(first.id));
-    ledger.filing.cancel_run(first.id, "", at(2)).await.unwrap();
+    ledger.filing.cancel_run(first.id, "", None, at(2)).await.unwrap();
     assert_eq!(ledger.filing.file_run(&key(wish(3, Mode::Full)), &[], &[]).await.unwrap(), Filed::Repeat(first.id));
     // A tick that joined a sync was met by it, also for those who come late with it.
     let asked = wish(10, Mode::Full);
@@ -213,7 +229,7 @@ async fn a_tick_is_one_run(ledger: &Ledger) {
         ..wish(seconds, Mode::Full)
     };
     assert_eq!(ledger.filing.file_run(&tick(11), &[], &[]).await.unwrap(), Filed::Joined(asked.id));
-    ledger.filing.cancel_run(asked.id, "", at(12)).await.unwrap();
+    ledger.filing.cancel_run(asked.id, "", None, at(12)).await.unwrap();
     assert_eq!(ledger.filing.file_run(&tick(13), &[], &[]).await.unwrap(), Filed::Repeat(asked.id));
 }
 
@@ -238,7 +254,7 @@ async fn a_reply_is_kept_with_the_run_that_fulfils_the_wish_or_not_at_all(ledger
     let open = ledger.replies.open_replies(10).await.unwrap();
     let kept: Vec<_> = open.iter().map(|reply| (reply.run, reply.to.token.expose_secret(), reply.to.expires_at)).collect();
     assert_eq!(kept, [(first.id, "one", at(900)), (first.id, "two", at(901))]);
-    ledger.filing.cancel_run(first.id, "", at(2)).await.unwrap();
+    ledger.filing.cancel_run(first.id, "", None, at(2)).await.unwrap();
 
     ledger.execute("DROP TABLE replies").await;
     let last = asked(3, "three");
@@ -266,7 +282,7 @@ async fn a_fetch_is_given_up_for_want_of_a_token_if_nobody_is_at_it(ledger: &Led
     // Somebody was, and handed it on.
     let fetch = begin(ledger, 1_000).await;
     assert!(!given_up(ledger, fetch.run, 1_005).await, "somebody is at it");
-    ledger.work.release_fetch(&fetch, true, at(2_000)).await.unwrap();
+    ledger.work.release_fetch(&fetch, "a mishap", true, at(2_000)).await.unwrap();
     assert!(!given_up(ledger, fetch.run, 1_900).await, "too early: somebody was at it for long");
     assert!(given_up(ledger, fetch.run, 2_000).await);
     // Somebody was, and died.
@@ -280,7 +296,7 @@ async fn a_fetch_is_given_up_for_want_of_a_token_if_nobody_is_at_it(ledger: &Led
 /// The clock of the other machine is behind.
 async fn what_is_given_back_is_free_at_once_by_any_clock(ledger: &Ledger) {
     let fetch = begin(ledger, 100).await;
-    ledger.work.release_fetch(&fetch, true, at(110)).await.unwrap();
+    ledger.work.release_fetch(&fetch, "a mishap", true, at(110)).await.unwrap();
     let fetch = claim(ledger, fetch.run, 109).await.expect("it is free");
     stage(ledger, &fetch, &page(0, 1..=3)).await;
     ledger.work.end_fetch(&fetch, at(111)).await.unwrap();

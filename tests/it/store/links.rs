@@ -134,7 +134,7 @@ async fn who_came_with_a_run_that_broke_off_is_linked(ledger: &Ledger) {
     let run = file(ledger, at(0), &members(1..=4)).await;
     take_up(ledger, run, at(1)).await;
     apply(ledger, run, 0, at(1)).await;
-    ledger.filing.cancel_run(run, "", at(2)).await.unwrap();
+    ledger.filing.cancel_run(run, "", None, at(2)).await.unwrap();
     let cancelled = read(ledger, run).await;
     assert_eq!((cancelled.state, cancelled.counts.created, cancelled.counts.linked), (RunState::Cancelled, 2, 1));
     assert_eq!([linked_to(ledger, 1).await.as_deref(), linked_to(ledger, 2).await.as_deref()], [Some("anna"), None]);
@@ -149,7 +149,7 @@ async fn who_came_with_a_run_that_broke_off_is_linked(ledger: &Ledger) {
     assert_eq!([linked_to(ledger, 11).await.as_deref(), linked_to(ledger, 12).await.as_deref()], [Some("cleo"), Some("dora")]);
     // One that made nobody has nobody to link.
     let run = file(ledger, at(20), &members(1..=4)).await;
-    ledger.filing.cancel_run(run, "", at(21)).await.unwrap();
+    ledger.filing.cancel_run(run, "", None, at(21)).await.unwrap();
     assert_eq!(read(ledger, run).await.counts.linked, 0);
 }
 

@@ -270,7 +270,7 @@ async fn accounts_that_were_never_seen_are_listed(ledger: &Ledger) {
     let accounts = [account("here", 5), account("Away", 70_001), account("away_too", 70_002), account("far%off", 80_000)];
     ledger.accounts.import(&accounts, at(2)).await.unwrap();
     let names = async |search: Option<&str>, after: Option<i64>, limit| {
-        let view = AbsentView { search: search.and_then(Search::new), after, limit };
+        let view = AbsentView { search: search.and_then(Search::new), after, is_backwards: false, limit };
         let found = ledger.member_lists.list_absent(&view).await.unwrap();
         found.into_iter().map(|account| (account.id, account.username)).collect::<Vec<_>>()
     };

@@ -132,7 +132,7 @@ async fn the_lists_that_say_how_things_stand(ledger: &Ledger) {
     carry_out(ledger, empty, GUARD, at(41)).await;
     assert_eq!(landmarks(ledger).await, [Some(empty), Some(empty), Some(held)], "an empty list replaces no hold");
     let cancelled = file(ledger, at(50), &members(1..=10)).await;
-    ledger.filing.cancel_run(cancelled, "", at(51)).await.unwrap();
+    ledger.filing.cancel_run(cancelled, "", None, at(51)).await.unwrap();
     assert_eq!(landmarks(ledger).await, [Some(cancelled), Some(empty), Some(held)]);
     let last = file(ledger, at(60), &members(1..=20)).await;
     carry_out(ledger, last, GUARD, at(61)).await;

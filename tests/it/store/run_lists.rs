@@ -1,7 +1,7 @@
 //! What the pages of runs read: lists by what is asked, phases and shares of the work, and whom a run holds back.
 
 use guildsync::domain::{Guard, Mode, RunId, RunState, Source};
-use guildsync::store::{RunClaim, RunList, RunWork, Share};
+use guildsync::store::{RunClaim, RunList, RunWork, Share, Trouble};
 
 use super::Ledger;
 use super::hand::{
@@ -11,6 +11,7 @@ use super::hand::{
 on_both!(
     runs_are_listed_by_what_is_asked_and_paged_by_key,
     phases_and_shares_of_a_run_are_told,
+    why_a_step_was_tried_again_is_told,
     whom_a_run_holds_is_listed_by_id,
     a_session_that_is_only_looked_at_is_not_used,
 );
@@ -41,6 +42,11 @@ async fn runs_are_listed_by_what_is_asked_and_paged_by_key(ledger: &Ledger) {
     assert_eq!(listed(ledger, RunList { limit: 2, ..all }).await, [failed, dry]);
     assert_eq!(listed(ledger, RunList { before: Some(dry), ..all }).await, [first]);
     assert_eq!(listed(ledger, RunList { before: Some(first), ..all }).await, []);
+    // Those next to it, the newest first.
+    assert_eq!(listed(ledger, RunList { after: Some(first), limit: 1, ..all }).await, [dry]);
+    assert_eq!(listed(ledger, RunList { after: Some(first), ..all }).await, [failed, dry]);
+    assert_eq!(listed(ledger, RunList { after: Some(first), deltas: true, limit: 2, ..all }).await, [single, dry]);
+    assert_eq!(listed(ledger, RunList { after: Some(failed), ..all }).await, []);
 }
 
 async fn phases_and_shares_of_a_run_are_told(ledger: &Ledger) {
@@ -60,7 +66,7 @@ async fn phases_and_shares_of_a_run_are_told(ledger: &Ledger) {
     let work = ledger.runs.run_work(run).await.unwrap();
     let one = Share { worker: Some("one".into()), applied: 1, members: 2, repeats: 1, ..waiting.clone() };
     let two = Share { worker: Some("two".into()), in_hand: 1, ..waiting.clone() };
-    assert_eq!(work, RunWork { fetched_at: None, applied_at: None, shares: vec![one, two, waiting] });
+    assert_eq!((work.fetched_at, work.applied_at, work.shares), (None, None, vec![one, two, waiting]));
 
     apply(ledger, run, 1, at(40)).await;
     apply(ledger, run, 2, at(41)).await;
@@ -80,6 +86,48 @@ async fn phases_and_shares_of_a_run_are_told(ledger: &Ledger) {
     claim_finish(ledger, fetched.id, at(106)).await;
     let work = ledger.runs.run_work(fetched.id).await.unwrap();
     assert_eq!((work.fetched_at, work.applied_at), (Some(at(105)), Some(at(106))));
+}
+
+async fn why_a_step_was_tried_again_is_told(ledger: &Ledger) {
+    let run = file(ledger, at(0), &members(1..=26)).await;
+    take_up(ledger, run, at(1)).await;
+    let told = || async {
+        let work = ledger.runs.run_work(run).await.unwrap();
+        let line = |one: &Trouble| format!("{} {} {} {}", one.batch, one.attempts, one.is_applied, one.error);
+        (work.troubled, work.troubles.iter().map(line).collect::<Vec<_>>())
+    };
+    let claim =
+        |worker: &'static str, batch, seconds| ledger.work.claim_batch(run, batch, worker, at(seconds), at(seconds) + LEASE);
+    let mine = claim("one", 3, 2).await.unwrap().unwrap();
+    assert_eq!(told().await, (0, Vec::new()), "nothing has gone wrong");
+    let long = format!("the disk\u{0} said\nno {}", "x".repeat(1_000));
+    ledger.work.release_batch(&mine, &long, false, at(3)).await.unwrap();
+    let kept = format!("3 1 false the disk  said no {}", "x".repeat(282));
+    assert_eq!(told().await, (1, vec![kept.clone()]));
+
+    // It stays said while the batch is in hand again, and once it is applied.
+    let mine = claim("one", 3, 4).await.unwrap().unwrap();
+    assert_eq!(told().await.1, [kept.replace("3 1", "3 2")]);
+    claim("two", 1, 4).await.unwrap().unwrap();
+    let theirs = claim("three", 1, 20).await.unwrap().unwrap();
+    let ran_out = "1 2 false the worker's lease ran out: it ended, broke down over this, or could not reach the database";
+    ledger.work.apply_batch(&mine, &super::hand::to_apply(&mine), at(5)).await.unwrap();
+    assert_eq!(told().await, (2, vec![ran_out.to_owned(), kept.replace("3 1 false", "3 2 true")]));
+
+    // Who lost the batch has nothing to say of it any more.
+    let lost = guildsync::store::BatchClaim { attempt: 1, ..theirs.clone() };
+    ledger.work.release_batch(&lost, "too late", false, at(21)).await.unwrap();
+    assert!(!ledger.work.blame_batch(&lost, "too late", at(30)).await.unwrap());
+    assert!(ledger.work.blame_batch(&theirs, "it cannot be read", at(30)).await.unwrap());
+    assert_eq!(told().await.1[0], "1 2 false it cannot be read");
+    assert!(claim("four", 1, 30).await.unwrap().is_none(), "who says so keeps it claimed");
+
+    for batch in 4..13 {
+        let mine = claim("one", batch, 22).await.unwrap().unwrap();
+        ledger.work.release_batch(&mine, "away", true, at(23)).await.unwrap();
+    }
+    let (all, some) = told().await;
+    assert_eq!((all, some.len(), some[1].as_str()), (11, 10, "4 0 false away"));
 }
 
 async fn whom_a_run_holds_is_listed_by_id(ledger: &Ledger) {

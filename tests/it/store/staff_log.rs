@@ -1,11 +1,11 @@
 //! The log of staff's acts.
 
 use chrono::TimeDelta;
-use guildsync::domain::{StaffAct, StaffEntry};
-use guildsync::store::{NewStaff, NewStaffEntry, Retention, StaffLogPage};
+use guildsync::domain::{AccountChange, StaffAct, StaffEntry};
+use guildsync::store::{Claim, Decided, ImportRow, NewStaff, NewStaffEntry, Retention, StaffLogPage, StaffNote};
 
 use super::Ledger;
-use super::hand::{MICRO, at};
+use super::hand::{MICRO, at, file, id, members, read};
 
 on_both!(
     acts_are_kept_as_they_were_noted_the_newest_first,
@@ -14,6 +14,7 @@ on_both!(
     who_acted_is_told_when_the_account_is_gone,
     an_act_on_the_command_line_is_nobodys,
     an_act_of_nobody_is_refused,
+    what_is_changed_is_noted_with_the_change_or_not_changed,
 );
 
 async fn account(ledger: &Ledger, name: &str) -> i64 {
@@ -87,6 +88,15 @@ async fn acts_are_filtered_and_paged(ledger: &Ledger) {
         seen.extend(found.into_iter().map(|entry| entry.target));
     }
     assert_eq!(seen, ["4", "2", "0"]);
+
+    // Back from the oldest, the nearest first.
+    let all = acts(ledger, page()).await;
+    let after = |id| StaffLogPage { after: Some(id), limit: 2, ..page() };
+    assert_eq!(acts(ledger, after(all[5].id)).await, all[3..5]);
+    assert_eq!(acts(ledger, after(all[1].id)).await, all[..1]);
+    assert_eq!(acts(ledger, after(all[0].id)).await, []);
+    let of_anna = acts(ledger, StaffLogPage { account: Some(anna), ..after(all[5].id) }).await;
+    assert_eq!(targets(&of_anna), ["4", "2"]);
 }
 
 async fn acts_go_by_their_age(ledger: &Ledger) {
@@ -131,4 +141,45 @@ async fn an_act_of_nobody_is_refused(ledger: &Ledger) {
     let entry = NewStaffEntry { account: Some(i64::MAX), name: "x", act: StaffAct::LogIn, target: "", detail: "" };
     assert!(ledger.staff_log.note_act(entry, at(0)).await.is_err());
     assert_eq!(acts(ledger, StaffLogPage::default()).await, []);
+}
+
+async fn what_is_changed_is_noted_with_the_change_or_not_changed(ledger: &Ledger) {
+    let (root, anna) = (account(ledger, "root").await, account(ledger, "anna").await);
+    for name in ["one", "two"] {
+        let row = ImportRow { username: name.into(), email: String::new(), discord_id: Claim::Id(id(7)) };
+        ledger.accounts.import(&[row], at(1)).await.unwrap();
+    }
+    let claim = ledger.account_lists.unmet_claims(None, 9).await.unwrap().remove(0);
+    let run = file(ledger, at(2), &members(1..=2)).await;
+    let note = StaffNote { account: root, name: "root".into(), act: StaffAct::CancelRun, target: None, detail: String::new() };
+    let entry =
+        NewStaffEntry { account: Some(root), name: "root", act: StaffAct::SettleConflict, target: "2", detail: "dropped" };
+    let desk = &ledger.account_desk;
+
+    // The log cannot be written to, so nothing is done.
+    ledger.execute("ALTER TABLE staff_log RENAME TO elsewhere").await;
+    assert!(desk.change_account(anna, AccountChange::Deactivate, root, at(3)).await.is_err());
+    assert!(desk.settle_conflict(claim.account.id, Decided::Keep, entry, at(3)).await.is_err());
+    assert!(ledger.filing.cancel_run(run, "root", Some(&note), at(3)).await.is_err());
+    ledger.execute("ALTER TABLE elsewhere RENAME TO staff_log").await;
+    assert!(ledger.account_lists.account(anna).await.unwrap().unwrap().account.is_active);
+    assert_eq!(ledger.account_lists.unmet_claims(None, 9).await.unwrap(), std::slice::from_ref(&claim));
+    assert!(!read(ledger, run).await.state.has_ended());
+    assert_eq!(acts(ledger, StaffLogPage::default()).await, []);
+
+    desk.change_account(anna, AccountChange::Deactivate, root, at(4)).await.unwrap();
+    desk.settle_conflict(claim.account.id, Decided::Keep, entry, at(5)).await.unwrap();
+    ledger.filing.cancel_run(run, "root", Some(&note), at(6)).await.unwrap();
+    let noted = acts(ledger, StaffLogPage::default()).await;
+    let told: Vec<String> = noted.iter().map(|act| format!("{} {} {} {}", act.name, act.act, act.target, act.detail)).collect();
+    assert_eq!(
+        told,
+        [format!("root cancel_run {run} "), "root settle_conflict 2 dropped".to_owned(), format!("root deactivate {anna} anna"),]
+    );
+    assert!(noted.iter().all(|act| act.account == Some(root)));
+    // What comes to nothing is no act.
+    desk.settle_conflict(claim.account.id, Decided::Keep, entry, at(7)).await.unwrap();
+    desk.change_account(root, AccountChange::Deactivate, root, at(7)).await.unwrap();
+    ledger.filing.cancel_run(run, "root", Some(&note), at(7)).await.unwrap();
+    assert_eq!(acts(ledger, StaffLogPage::default()).await.len(), 3);
 }

@@ -79,13 +79,11 @@ pub(in crate::http::admin) async fn cancel(
     if !about.acting.has_agreed() {
         return about.acting.ask(&questions::cancel(&about.run));
     }
-    match about.intake.cancel(about.run.id, &about.acting.who()).await? {
+    let note = about.acting.note_of_run(StaffAct::CancelRun, None, String::new());
+    match about.intake.cancel(about.run.id, note).await? {
         None => Err(Refusal::NoRun),
         Some(false) => Err(ended()),
-        Some(true) => {
-            about.acting.note(&app, StaffAct::CancelRun, &about.run.id.to_string(), "").await?;
-            Ok(see_other(&format!("{RUNS}{}/", about.run.id)))
-        }
+        Some(true) => Ok(see_other(&format!("{RUNS}{}/", about.run.id))),
     }
 }
 

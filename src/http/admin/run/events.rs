@@ -37,7 +37,7 @@ pub(in crate::http::admin) async fn watch(
 ) -> Result<Response, Refusal> {
     let id: RunId = id.parse().map_err(|_| Refusal::NoRun)?;
     app.state.read.run(id).await?.ok_or(Refusal::NoRun)?;
-    let token = Token::of(request.headers()).ok_or(Refusal::Stranger { next: None, has_acted: false })?;
+    let token = app.token(request.headers()).ok_or(Refusal::Stranger { next: None, has_acted: false })?;
     let viewing = app.board.view(&app.state, id).ok_or_else(crowded)?;
     let watching = Watching { app: Arc::clone(&app), token, viewing, look: look_again(), last: String::new(), over: false };
     Ok(SSE::new(events(watching)).keep_alive(HEARTBEAT).into_response())

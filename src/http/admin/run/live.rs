@@ -10,7 +10,7 @@ use super::words;
 use crate::domain::{Counts, Mode, Run, RunState, Source};
 use crate::http::pages::board::Live;
 use crate::http::pages::shell::{duration, number};
-use crate::store::{RunWork, Share};
+use crate::store::{self, RunWork, Share};
 
 /// A count and what it counts.
 struct Figure {
@@ -37,6 +37,14 @@ struct Worker {
     repeats: String,
 }
 
+/// A batch that was tried again.
+struct Trouble {
+    batch: String,
+    attempts: String,
+    is_applied: bool,
+    error: String,
+}
+
 /// The part that moves; its template is `run_live.html`.
 #[derive(Template)]
 #[template(path = "run_live.html")]
@@ -50,6 +58,11 @@ pub(super) struct LiveView {
     main: Vec<Figure>,
     more: Vec<Figure>,
     workers: Vec<Worker>,
+    /// Why the fetch of the list was tried again.
+    fetch_error: Option<String>,
+    troubles: Vec<Trouble>,
+    /// How many more there are.
+    more_troubles: Option<String>,
 }
 
 impl HtmlSafe for LiveView {}
@@ -69,6 +82,9 @@ impl LiveView {
             more: more(&run.counts),
             // A small run is carried out in one step.
             workers: if run.mode == Mode::Delta { Vec::new() } else { work.shares.iter().map(worker).collect() },
+            fetch_error: work.fetch_error.clone(),
+            troubles: work.troubles.iter().map(trouble).collect(),
+            more_troubles: more_troubles(work),
         }
     }
 }
@@ -82,6 +98,20 @@ fn worker(share: &Share) -> Worker {
         members: number(share.members),
         repeats: number(share.repeats),
     }
+}
+
+fn trouble(trouble: &store::Trouble) -> Trouble {
+    Trouble {
+        batch: number(trouble.batch),
+        attempts: number(trouble.attempts),
+        is_applied: trouble.is_applied,
+        error: trouble.error.clone(),
+    }
+}
+
+fn more_troubles(work: &RunWork) -> Option<String> {
+    let told = i64::try_from(work.troubles.len()).unwrap_or(i64::MAX);
+    (work.troubled > told).then(|| number(work.troubled - told))
 }
 
 /// How quickly it goes, and how long it may still take.

@@ -20,7 +20,7 @@ use poem::http::StatusCode;
 use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
 
-use crate::domain::{Mode, Run, RunError, RunId};
+use crate::domain::{Action, Mode, Run, RunError, RunId};
 use crate::http::pages::App;
 use crate::http::pages::addresses::RUNS;
 use crate::http::pages::assets::RUN_SCRIPT;
@@ -45,6 +45,38 @@ enum List {
     None,
     Held(Held),
     Changes(Changes),
+}
+
+impl List {
+    /// The one that is asked for, or that of what waits for a person.
+    async fn read(app: &App, run: &Run, action: Option<Action>, query: &Query) -> Result<Self, Refusal> {
+        let wanted = query.choice("show", &[("held", true), ("changes", false)])?;
+        if !run.state.has_ended() {
+            Ok(Self::None)
+        } else if Held::is_open(run) && wanted != Some(false) {
+            Ok(Self::Held(Held::read(app, run, query).await?))
+        } else {
+            Ok(Self::Changes(Changes::read(app, run.id, action, query).await?))
+        }
+    }
+
+    fn next(&self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Held(held) => held.next.clone(),
+            Self::Changes(changes) => changes.next.clone(),
+        }
+    }
+}
+
+/// The ways to both lists of a run that holds departures.
+fn tabs(run: &Run, of_changes: &str, shows_held: bool, query: &Query) -> [Tab; 2] {
+    let of_held = format!("Departures held ({})", number(run.counts.departures_held));
+    [(of_held, "", shows_held), (of_changes.to_owned(), "changes", !shows_held)].map(|(words, list, is_here)| Tab {
+        words,
+        address: query.with("show", list),
+        is_here,
+    })
 }
 
 /// The way to a list.
@@ -127,30 +159,10 @@ impl<'a> RunPage<'a> {
         let run = &live.run;
         let has_ended = run.state.has_ended();
         let is_held = Held::is_open(run);
-        let wanted = query.choice("show", &[("held", true), ("changes", false)])?;
-        let shows_held = is_held && wanted != Some(false);
         let action = query.choice("action", &ACTIONS)?;
-        let list = if !has_ended {
-            List::None
-        } else if shows_held {
-            List::Held(Held::read(app, run, query).await?)
-        } else {
-            List::Changes(Changes::read(app, run.id, action, query).await?)
-        };
-        let held_number = number(run.counts.departures_held);
+        let list = List::read(app, run, action, query).await?;
+        let (shows_held, shows_changes) = (matches!(list, List::Held(_)), matches!(list, List::Changes(_)));
         let list_title = if run.mode == Mode::DryRun { "What it would change" } else { "What it changed" };
-        let next = match &list {
-            List::None => None,
-            List::Held(held) => held.next.clone(),
-            List::Changes(changes) => changes.next.clone(),
-        };
-        let shows_changes = matches!(list, List::Changes(_));
-        let mut tabs = Vec::new();
-        if is_held {
-            let words = format!("Departures held ({held_number})");
-            tabs.push(Tab { words, address: query.with("show", ""), is_here: shows_held });
-            tabs.push(Tab { words: list_title.to_owned(), address: query.with("show", "changes"), is_here: !shows_held });
-        }
         Ok(Self {
             shell: Shell::new(Some(&staff.0), Section::Syncs),
             script: RUN_SCRIPT.address(),
@@ -166,7 +178,7 @@ impl<'a> RunPage<'a> {
             held_list: query.with("show", ""),
             live: LiveView::new(&live),
             acts: Acts::new(run, staff.0.account.is_superuser),
-            held_number,
+            held_number: number(run.counts.departures_held),
             held_count: run.counts.departures_held,
             source: source(run),
             who: asked_by(app, std::slice::from_ref(run)).await?.of(run),
@@ -176,13 +188,13 @@ impl<'a> RunPage<'a> {
             finished: run.finished_at.map(When::from),
             // Until then the phases say it, which are kept up to date.
             took: time_taken(run, live.at).filter(|_| has_ended),
-            tabs,
+            tabs: if is_held { tabs(run, list_title, shows_held, query).into() } else { Vec::new() },
+            next: list.next(),
             list,
             kinds: if shows_changes { kinds(&run.counts, query, action) } else { Vec::new() },
             is_narrowed: action.is_some(),
             export: export(run.id, shows_held, query),
             list_title,
-            next,
             first: (!query.is_first()).then(|| query.first()),
             error: run.error.clone(),
             warnings: run.warnings.clone(),

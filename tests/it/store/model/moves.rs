@@ -245,7 +245,7 @@ impl Drive<'_> {
         }
         let blameless = late == Late::GivesBackBlameless;
         match &claimed.claim {
-            Claim::Batch(claim) => self.ledger.work.release_batch(claim, blameless, self.now).await?,
+            Claim::Batch(claim) => self.ledger.work.release_batch(claim, "a mishap", blameless, self.now).await?,
             Claim::Finish(claim) => self.ledger.work.release_finish(claim, blameless, self.now).await?,
         }
         if verdict == Verdict::Valid {
@@ -286,7 +286,9 @@ impl Drive<'_> {
 
     async fn cancel(&mut self, run: usize) -> Result<()> {
         let Some(run) = pick(&self.open(), run) else { return Ok(()) };
-        let Cancelled::Done(next) = self.ledger.filing.cancel_run(run, "", self.now).await? else { bail!("it has not ended") };
+        let Cancelled::Done(next) = self.ledger.filing.cancel_run(run, "", None, self.now).await? else {
+            bail!("it has not ended")
+        };
         self.model.break_off(run, RunState::Cancelled, None, self.now);
         self.check_next(&next, false)
     }
@@ -312,7 +314,7 @@ impl Drive<'_> {
         }
         if state.has_ended() {
             ensure!(self.claim_finish(run).await?.is_none(), "a finish after the fact");
-            same("a late cancel", &self.ledger.filing.cancel_run(run, "", self.now).await?, &Cancelled::Ended)?;
+            same("a late cancel", &self.ledger.filing.cancel_run(run, "", None, self.now).await?, &Cancelled::Ended)?;
             self.ledger.work.fail_run(run, &mishap(), self.now).await?;
         }
         Ok(())
