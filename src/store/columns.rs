@@ -254,6 +254,7 @@ pub(super) fn process(row: &impl Columns) -> Result<Process, StoreError> {
 pub(super) fn share(row: &impl Columns) -> Result<Share, StoreError> {
     Ok(Share {
         worker: row.opt_text("worker")?,
+        waiting: row.int("waiting")?,
         in_hand: row.int("in_hand")?,
         applied: row.int("applied")?,
         members: row.int("members")?,

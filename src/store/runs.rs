@@ -63,8 +63,10 @@ pub struct Trouble {
 /// The batches of a run that one process claimed last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
-    /// The process; `None` of batches that nobody has claimed yet.
+    /// The process; `None` of batches that wait to be claimed.
     pub worker: Option<String>,
+    /// Batches that wait.
+    pub waiting: i64,
     /// Batches that it is at.
     pub in_hand: i64,
     /// Batches that are applied.

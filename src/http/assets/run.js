@@ -11,7 +11,10 @@ const renew = async () => {
     if (!answer.ok || answer.redirected) throw new Error(answer.statusText);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     document.title = page.title;
-    document.querySelector("main").innerHTML = page.querySelector("main").innerHTML;
+    const main = document.querySelector("main");
+    const focused = main.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    main.replaceChildren(...page.querySelector("main").childNodes);
+    if (focused) main.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   } catch {
     location.reload();
   }
@@ -21,8 +24,12 @@ const watch = (live) => {
   const state = document.getElementById("state");
   const source = new EventSource(live.dataset.events);
   source.addEventListener("live", (event) => {
-    live.innerHTML = event.data;
-    const word = live.firstElementChild.dataset.state;
+    const fresh = document.createElement("template");
+    fresh.innerHTML = event.data;
+    const word = fresh.content.firstElementChild.dataset.state;
+    // What somebody has marked, to copy it perhaps, stays as it is until they let go.
+    const marked = getSelection();
+    if (marked.isCollapsed || !marked.containsNode(live, true)) live.replaceChildren(fresh.content);
     // Only a change is read out.
     if (state.textContent !== word) {
       const badge = document.createElement("span");

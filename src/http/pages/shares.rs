@@ -66,9 +66,11 @@ impl Shares {
     }
 }
 
+/// Rounded, but nothing that is there is nothing, and what is not all is not all.
 fn percent(count: i64, all: i64) -> String {
-    match if all > 0 { count * 1_000 / all } else { 0 } {
+    match if all > 0 { (count * 2_000 + all) / (all * 2) } else { 0 } {
         0 if count > 0 => "< 0.1 %".to_owned(),
+        1_000 if count < all => "> 99.9 %".to_owned(),
         share => format!("{}.{} %", share / 10, share % 10),
     }
 }
@@ -85,7 +87,11 @@ mod tests {
         assert_eq!(widths(&shares), [(0, 991), (991, 4), (995, 4), (999, 0)]);
         assert_eq!(
             shares.parts.iter().map(|part| part.percent.as_str()).collect::<Vec<_>>(),
-            ["99.9 %", "< 0.1 %", "< 0.1 %", "0.0 %"]
+            ["> 99.9 %", "< 0.1 %", "< 0.1 %", "0.0 %"]
+        );
+        assert_eq!(
+            [(1_436, 2_036), (525, 2_036), (75, 2_036), (1, 2_001)].map(|(count, all)| percent(count, all)),
+            ["70.5 %", "25.8 %", "3.7 %", "< 0.1 %"]
         );
         let none = Shares::new(&MemberTally::default());
         assert!(none.is_empty && widths(&none).iter().all(|(_, width)| *width == 0));

@@ -36,10 +36,11 @@ impl Sqlite {
             .await?;
         let Some(phases) = phases else { return Ok(RunWork::default()) };
         let shares = sqlx::query(
-            "SELECT worker, count(*) FILTER (WHERE state = 'running') AS in_hand, count(*) FILTER (WHERE state = 'applied') AS applied,
+            "SELECT CASE WHEN state <> 'pending' THEN worker END AS worker, count(*) FILTER (WHERE state = 'pending') AS waiting,
+                 count(*) FILTER (WHERE state = 'running') AS in_hand, count(*) FILTER (WHERE state = 'applied') AS applied,
                  COALESCE(sum(members) FILTER (WHERE state = 'applied'), 0) AS members,
                  COALESCE(sum(attempts - 1) FILTER (WHERE attempts > 1), 0) AS repeats
-             FROM sync_batches WHERE run_id = ?1 GROUP BY worker ORDER BY worker NULLS LAST",
+             FROM sync_batches WHERE run_id = ?1 GROUP BY 1 ORDER BY 1 NULLS LAST",
         )
         .bind(run.to_string())
         .fetch_all(&self.read)

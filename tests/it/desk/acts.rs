@@ -96,6 +96,7 @@ async fn a_decision_that_cannot_be_is_refused_and_changes_nothing() {
     desk.post(&at(newer, "cancel/"), &[]).await.refuses(409, "This sync has ended");
     desk.post(&at(newer, "retry/"), &[]).await.refuses(409, "This sync cannot be repeated");
     desk.post("/admin/sync/0193554a-1b98-7000-8000-000000000000/cancel/", &[]).await.refuses(404, "There is no such sync");
+    desk.post("/admin/sync/%ff/cancel/", &[]).await.refuses(404, "There is no such sync");
     assert_eq!(desk.number("SELECT count(*) FROM guild_members WHERE date_left IS NOT NULL").await, 0);
     assert_eq!(desk.log().await, Vec::<String>::new());
 }

@@ -94,6 +94,25 @@ async fn runs_that_are_about_others_lead_to_them() {
 }
 
 #[tokio::test]
+async fn batches_are_told_by_who_has_them_and_nobody_has_any_of_an_ended_run() {
+    let cells = |body: &str| {
+        let table = body.split_once("<h2>Batches</h2>").unwrap().1.split_once("</table>").unwrap().0;
+        table
+            .split("</tr>")
+            .filter_map(|row| Some(row.split_once("<td class=\"number\">")?.1.split_once('<')?.0.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    for (state, told) in [(RunState::Applying, ["1", "2 waiting"]), (RunState::Cancelled, ["0", "2 not applied"])] {
+        let mut site = Site::as_staff().await;
+        let mut run = run(state);
+        (run.progress.batches_total, run.progress.batches_done) = (3, 0);
+        seed::put_run(&site.ledger, &run).await;
+        site.ledger.execute("UPDATE sync_batches SET state = 'running', worker = 'one' WHERE batch = 0").await;
+        assert_eq!(cells(&site.get(&format!("/admin/sync/{}/", run.id)).await.body), told);
+    }
+}
+
+#[tokio::test]
 async fn runs_of_single_members_are_listed_only_when_asked_for() {
     let mut site = Site::as_staff().await;
     let mut single = run(RunState::Succeeded);
@@ -136,10 +155,12 @@ async fn the_list_shows_the_newest_first() {
 #[tokio::test]
 async fn an_unknown_sync_is_a_page_with_a_way_on() {
     let mut site = Site::as_staff().await;
-    for id in ["0193554a-1b98-7000-8000-000000000000", "nonsense", "%00"] {
-        let answer = site.get(&format!("/admin/sync/{id}/")).await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{id}");
-        assert!(answer.body.contains("There is no such sync") && answer.body.contains("See the syncs"), "{id}");
+    for id in ["0193554a-1b98-7000-8000-000000000000", "nonsense", "%00", "%ff"] {
+        for below in ["", "events", "export.csv"] {
+            let answer = site.get(&format!("/admin/sync/{id}/{below}")).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{id}/{below}");
+            assert!(answer.body.contains("There is no such sync") && answer.body.contains("See the syncs"), "{id}/{below}");
+        }
     }
 }
 

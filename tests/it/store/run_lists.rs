@@ -52,7 +52,7 @@ async fn runs_are_listed_by_what_is_asked_and_paged_by_key(ledger: &Ledger) {
 async fn phases_and_shares_of_a_run_are_told(ledger: &Ledger) {
     let run = file(ledger, at(0), &members(1..=5)).await;
     assert_eq!(ledger.runs.run_work(run_id(at(0))).await.unwrap(), RunWork::default());
-    let waiting = Share { worker: None, in_hand: 0, applied: 0, members: 0, repeats: 0 };
+    let waiting = Share { worker: None, waiting: 3, in_hand: 0, applied: 0, members: 0, repeats: 0 };
     assert_eq!(ledger.runs.run_work(run).await.unwrap().shares, std::slice::from_ref(&waiting));
 
     take_up(ledger, run, at(1)).await;
@@ -64,8 +64,10 @@ async fn phases_and_shares_of_a_run_are_told(ledger: &Ledger) {
     ledger.work.apply_batch(&again, &super::hand::to_apply(&again), at(21)).await.unwrap();
     claim("two", 1, 22).await.unwrap().expect("it is free");
     let work = ledger.runs.run_work(run).await.unwrap();
-    let one = Share { worker: Some("one".into()), applied: 1, members: 2, repeats: 1, ..waiting.clone() };
-    let two = Share { worker: Some("two".into()), in_hand: 1, ..waiting.clone() };
+    let nothing = Share { waiting: 0, ..waiting.clone() };
+    let one = Share { worker: Some("one".into()), applied: 1, members: 2, repeats: 1, ..nothing.clone() };
+    let two = Share { worker: Some("two".into()), in_hand: 1, ..nothing };
+    let waiting = Share { waiting: 1, ..waiting };
     assert_eq!((work.fetched_at, work.applied_at, work.shares), (None, None, vec![one, two, waiting]));
 
     apply(ledger, run, 1, at(40)).await;

@@ -10,8 +10,8 @@ use poem::http::StatusCode;
 use poem::web::{Data, Path};
 use poem::{Body, Request, Response, handler};
 
-use super::questions;
-use crate::domain::{Act, DiscordId, Mode, Run, RunId, StaffAct, came_too_late, nothing_held};
+use super::{questions, run_id};
+use crate::domain::{Act, DiscordId, Mode, Run, StaffAct, came_too_late, nothing_held};
 use crate::http::pages::App;
 use crate::http::pages::acting::Acting;
 use crate::http::pages::addresses::{RUNS, see_other};
@@ -34,11 +34,16 @@ struct About<'a> {
 }
 
 impl<'a> About<'a> {
-    async fn read(app: &'a App, staff: Staff, request: &Request, id: &str, body: Body) -> Result<Self, Refusal> {
+    async fn read(
+        app: &'a App,
+        staff: Staff,
+        request: &Request,
+        id: poem::Result<Path<String>>,
+        body: Body,
+    ) -> Result<Self, Refusal> {
         let acting = Acting::read(app, staff, request, body).await?;
         let intake = app.state.intake.as_ref().ok_or_else(no_guild)?;
-        let id: RunId = id.parse().map_err(|_| Refusal::NoRun)?;
-        let run = app.state.read.run(id).await?.ok_or(Refusal::NoRun)?;
+        let run = app.state.read.run(run_id(id)?).await?.ok_or(Refusal::NoRun)?;
         Ok(Self { app, intake, acting, run })
     }
 
@@ -68,10 +73,10 @@ pub(in crate::http::admin) async fn cancel(
     staff: Staff,
     app: Data<&Arc<App>>,
     request: &Request,
-    Path(id): Path<String>,
+    id: poem::Result<Path<String>>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let about = About::read(&app, staff, request, &id, body).await?;
+    let about = About::read(&app, staff, request, id, body).await?;
     let ended = || conflict("This sync has ended", "What has ended cannot be cancelled. Nothing was changed.", &about.run);
     if about.run.state.has_ended() {
         return Err(ended());
@@ -93,10 +98,10 @@ pub(in crate::http::admin) async fn retry(
     staff: Staff,
     app: Data<&Arc<App>>,
     request: &Request,
-    Path(id): Path<String>,
+    id: poem::Result<Path<String>>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let about = About::read(&app, staff, request, &id, body).await?;
+    let about = About::read(&app, staff, request, id, body).await?;
     let note = about.acting.note_of_run(StaffAct::RetryRun, None, format!("instead of {}", about.run.id));
     match about.intake.retry(&about.run, note).await? {
         Ok(filed) => Ok(to_fetch(filed)),
@@ -127,10 +132,10 @@ pub(in crate::http::admin) async fn undo(
     staff: Staff,
     app: Data<&Arc<App>>,
     request: &Request,
-    Path(id): Path<String>,
+    id: poem::Result<Path<String>>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let about = About::read(&app, staff, request, &id, body).await?;
+    let about = About::read(&app, staff, request, id, body).await?;
     if about.run.counts.marked_left == 0 || about.run.mode == Mode::DryRun {
         return Err(conflict("Nothing to undo", "This sync has marked nobody as left. Nothing was changed.", &about.run));
     }
@@ -152,10 +157,10 @@ pub(in crate::http::admin) async fn decide(
     staff: Staff,
     app: Data<&Arc<App>>,
     request: &Request,
-    Path(id): Path<String>,
+    id: poem::Result<Path<String>>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let about = About::read(&app, staff, request, &id, body).await?;
+    let about = About::read(&app, staff, request, id, body).await?;
     if let Some(error) = nothing_held(about.run.state, about.run.held_reason) {
         return Err(conflict("There is nothing to decide", error.message, &about.run));
     }

@@ -15,7 +15,7 @@ use poem::{IntoResponse as _, Request, Response, handler};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::live::LiveView;
-use crate::domain::RunId;
+use super::run_id;
 use crate::http::pages::App;
 use crate::http::pages::addresses::RUNS;
 use crate::http::pages::board::{Live, Viewing};
@@ -33,9 +33,9 @@ pub(in crate::http::admin) async fn watch(
     _staff: Staff,
     app: Data<&Arc<App>>,
     request: &Request,
-    Path(id): Path<String>,
+    id: poem::Result<Path<String>>,
 ) -> Result<Response, Refusal> {
-    let id: RunId = id.parse().map_err(|_| Refusal::NoRun)?;
+    let id = run_id(id)?;
     app.state.read.run(id).await?.ok_or(Refusal::NoRun)?;
     let token = app.token(request.headers()).ok_or(Refusal::Stranger { next: None, has_acted: false })?;
     let viewing = app.board.view(&app.state, id).ok_or_else(crowded)?;

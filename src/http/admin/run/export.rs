@@ -9,6 +9,7 @@ use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
 
 use super::changes::{ACTIONS, name};
+use super::run_id;
 use crate::domain::{Action, Change, DiscordId, Fields, MemberRow, RunId};
 use crate::http::admin::member_export::{Members, cells};
 use crate::http::pages::addresses::RUNS;
@@ -26,9 +27,9 @@ pub(in crate::http::admin) async fn export_csv(
     staff: Staff,
     app: Data<&Arc<App>>,
     request: &Request,
-    Path(id): Path<String>,
+    id: poem::Result<Path<String>>,
 ) -> Result<Response, Refusal> {
-    let id: RunId = id.parse().map_err(|_| Refusal::NoRun)?;
+    let id = run_id(id)?;
     let query = Query::read(request, &["show", "action"])?;
     let is_held = query.choice("show", &[("held", true), ("changes", false)])? == Some(true);
     let action = query.choice("action", &ACTIONS)?;

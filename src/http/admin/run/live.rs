@@ -81,7 +81,11 @@ impl LiveView {
             main: main(&run.counts, is_done),
             more: more(&run.counts),
             // A small run is carried out in one step.
-            workers: if run.mode == Mode::Delta { Vec::new() } else { work.shares.iter().map(worker).collect() },
+            workers: if run.mode == Mode::Delta {
+                Vec::new()
+            } else {
+                work.shares.iter().map(|share| worker(share, run)).collect()
+            },
             fetch_error: work.fetch_error.clone(),
             troubles: work.troubles.iter().map(trouble).collect(),
             more_troubles: more_troubles(work),
@@ -89,11 +93,23 @@ impl LiveView {
     }
 }
 
-fn worker(share: &Share) -> Worker {
+fn worker(share: &Share, run: &Run) -> Worker {
+    // Of a run that was ended from outside the rows of its batches stay as they were; nobody is at them any more.
+    let has_ended = run.state.has_ended();
+    let in_hand = match share.waiting {
+        0 if has_ended => number(0),
+        0 => number(share.in_hand),
+        waiting if has_ended => format!("{} not applied", number(waiting)),
+        waiting => format!("{} waiting", number(waiting)),
+    };
     Worker {
         name: share.worker.clone(),
-        nobody: if share.applied == 0 { "Nobody yet" } else { "Not noted" },
-        in_hand: number(share.in_hand),
+        nobody: match share.waiting {
+            0 => "Not noted",
+            _ if has_ended => "Nobody",
+            _ => "Nobody yet",
+        },
+        in_hand,
         applied: number(share.applied),
         members: number(share.members),
         repeats: number(share.repeats),

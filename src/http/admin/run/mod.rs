@@ -118,7 +118,7 @@ struct RunPage<'a> {
     has_ended: bool,
     state: Badge,
     /// What a decision that was just made came to, or that a wish joined this run.
-    told: Option<String>,
+    told: Option<Told>,
     /// The run that took this one's place, and the run that this one decides about or repeats.
     newer: Option<RunId>,
     target: Option<(RunId, &'static str)>,
@@ -216,12 +216,18 @@ fn target_words(run: &Run) -> &'static str {
     if run.act.is_some() { "The sync it decides about" } else { "The failed sync it repeats" }
 }
 
+/// What the way to a page has to tell, and where to watch what is not done yet.
+struct Told {
+    text: String,
+    watch: Option<String>,
+}
+
 /// What the way here has to tell: `decision` names the run of a decision about this one.
-async fn told(app: &App, run: &Run, query: &Query) -> Result<Option<String>, Refusal> {
+async fn told(app: &App, run: &Run, query: &Query) -> Result<Option<Told>, Refusal> {
     if query.choice("joined", &[("1", ())])?.is_some() {
         let text =
             "A list was being fetched from Discord already, or was about to be, so your wish has joined it: this is that sync.";
-        return Ok(Some(text.to_owned()));
+        return Ok(Some(Told { text: text.to_owned(), watch: None }));
     }
     let text = query.text("decision");
     if text.is_empty() {
@@ -230,7 +236,16 @@ async fn told(app: &App, run: &Run, query: &Query) -> Result<Option<String>, Ref
     let id: RunId = text.parse().map_err(|_| Refusal::Query("“decision” must be the id of a sync.".into()))?;
     let decision =
         app.state.read.run(id).await?.filter(|decision| decision.target_run_id == Some(run.id) && decision.act.is_some());
-    Ok(decision.as_ref().map(words::decided))
+    Ok(decision.map(|decision| Told {
+        text: words::decided(&decision),
+        watch: (!decision.state.has_ended()).then(|| format!("{RUNS}{}/", decision.id)),
+    }))
+}
+
+/// The id in an address; what is none is no run's.
+fn run_id(path: poem::Result<Path<String>>) -> Result<RunId, Refusal> {
+    let Path(id) = path.map_err(|_| Refusal::NoRun)?;
+    id.parse().map_err(|_| Refusal::NoRun)
 }
 
 /// The page of a run.
@@ -239,9 +254,9 @@ pub(super) async fn show(
     staff: Staff,
     app: Data<&Arc<App>>,
     request: &Request,
-    Path(id): Path<String>,
+    id: poem::Result<Path<String>>,
 ) -> Result<Response, Refusal> {
-    let id = id.parse().map_err(|_| Refusal::NoRun)?;
+    let id = run_id(id)?;
     let query = Query::read(request, &["show", "action", "decision", "joined"])?;
     let live = Live::look(&app.state, id).await?.ok_or(Refusal::NoRun)?;
     Ok(html(StatusCode::OK, RunPage::new(&app, &staff, live, &query).await?.render()?))
