@@ -3,11 +3,13 @@
 use guildsync::discord::InventedGuild;
 
 const LIST: &str = "/admin/accounts/guildmember/";
+const ACCOUNTS: &str = "/admin/accounts/user/";
 const COMPARISON: &str = "/admin/accounts/guildmember/comparison/";
 
 /// Each view with its address.
 pub fn views(guild: &InventedGuild) -> Vec<(String, String)> {
     let role = |name: &str| guild.guild_roles().into_iter().find(|role| role.name == name).expect("the guild has it").id;
+    let rare = guild.roster().iter().find(|member| member.username.len() > 12 && member.username.contains("ing"));
     let somebody = &guild.roster()[guild.roster().len() / 2];
     let list = [
         ("list", String::new()),
@@ -37,6 +39,11 @@ pub fn views(guild: &InventedGuild) -> Vec<(String, String)> {
         ("search, none", "q=qqzzqq".into()),
         ("search, beginning of an id", format!("q={}", &somebody.id.to_string()[..8])),
         ("search, an account", "q=away19999".into()),
+        ("search, two common words", "q=ing+the".into()),
+        ("search, two common words by -joined_at", "q=ing+the&sort=-joined_at".into()),
+        ("search, a common and a rare word", format!("q=ing+{}", rare.expect("somebody is called so").username)),
+        ("search, a common and a short word", "q=ing+a".into()),
+        ("search, a common word by -date_left", "q=ing&sort=-date_left".into()),
         ("deep, list", String::new()),
         ("deep, by -joined_at", "sort=-joined_at".into()),
         ("deep, status=left", "status=left".into()),
@@ -47,7 +54,9 @@ pub fn views(guild: &InventedGuild) -> Vec<(String, String)> {
     let list = list.into_iter().map(|(view, query)| (view.to_owned(), address(LIST, &query)));
     let tabs = comparison.into_iter().map(|(tab, query)| (format!("comparison, {tab}"), address(COMPARISON, &query)));
     let searched = searched.into_iter().map(|(tab, query)| (format!("comparison, {tab}, search"), address(COMPARISON, &query)));
-    list.chain(tabs).chain(searched).collect()
+    let accounts = [("accounts", String::new()), ("accounts, search", "q=an".into())];
+    let accounts = accounts.into_iter().map(|(view, query)| (view.to_owned(), address(ACCOUNTS, &query)));
+    list.chain(tabs).chain(searched).chain(accounts).collect()
 }
 
 fn address(path: &str, query: &str) -> String {

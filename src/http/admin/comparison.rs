@@ -10,7 +10,7 @@ use poem::web::Data;
 use poem::{Request, Response, handler};
 
 use super::member_export::{Absent, Members};
-use super::member_view::{Head, Row, Size, Sought, after, heads, key, search, sizes, sought};
+use super::member_view::{Head, Row, Size, after, heads, key, search, sizes, sought};
 use crate::domain::Account;
 use crate::http::pages::addresses::{ACCOUNTS, COMPARISON, COMPARISON_EXPORT};
 use crate::http::pages::chips::RoleNames;
@@ -21,7 +21,9 @@ use crate::http::pages::session::Staff;
 use crate::http::pages::shares::Shares;
 use crate::http::pages::shell::{Section, Shell, When, html, number};
 use crate::http::pages::{App, export};
-use crate::store::{AbsentView, MemberFilter, MemberOrder, MemberPlace, MemberTally, MemberView, MembersFound, Search, SortBy};
+use crate::store::{
+    AbsentView, MemberFilter, MemberOrder, MemberPlace, MemberTally, MemberView, MembersFound, Search, SortBy, Unsearchable,
+};
 
 const KEYS: &[&str] = &["status", "q"];
 
@@ -133,7 +135,8 @@ struct ComparisonPage<'a> {
     status: String,
     q: String,
     page_size: String,
-    is_too_little: bool,
+    /// Why what is searched for cannot be.
+    unsearchable: Option<Unsearchable>,
     results: Option<String>,
     heads: Vec<Head>,
     rows: Vec<Row>,
@@ -160,13 +163,13 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
     let category = query.choice("status", &CATEGORIES)?.unwrap_or(Category::GuildOnly);
     let size = query.page_size()?;
     let (counted, roles) = tokio::try_join!(app.tally(), app.state.read.roles())?;
-    let (is_too_little, found) = match sought(&query) {
-        Sought::TooLittle => (true, Found::default()),
-        Sought::Nothing => {
+    let (unsearchable, found) = match sought(&query) {
+        Err(unsearchable) => (Some(unsearchable), Found::default()),
+        Ok(None) => {
             let found = find(&app, category, None, &query, size).await?;
-            (false, Found { total: Some(category.count(&counted.tally)), ..found })
+            (None, Found { total: Some(category.count(&counted.tally)), ..found })
         }
-        Sought::Search(search) => (false, find(&app, category, Some(search), &query, size).await?),
+        Ok(search) => (None, find(&app, category, search, &query, size).await?),
     };
     let names = RoleNames::new(roles);
     let page = ComparisonPage {
@@ -180,8 +183,8 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         status: query.text("status").to_owned(),
         q: query.text("q").to_owned(),
         page_size: query.text("page_size").to_owned(),
-        is_too_little,
-        results: results(&found, query.is_first(), size, category).filter(|_| !is_too_little),
+        unsearchable,
+        results: results(&found, query.is_first(), size, category).filter(|_| unsearchable.is_none()),
         heads: heads(None),
         rows: found.members.rows.into_iter().map(|row| Row::new(row, &names, app.guild())).collect(),
         absent: found.absent.into_iter().map(AbsentRow::from).collect(),

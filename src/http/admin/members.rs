@@ -10,7 +10,7 @@ use poem::web::Data;
 use poem::{Request, Response, handler};
 
 use super::member_export::Members;
-use super::member_view::{Head, KEYS, NARROWING, Row, Size, Sought, after, filter, heads, key, order, search, sizes, sought};
+use super::member_view::{Head, KEYS, NARROWING, Row, Size, after, filter, heads, key, order, search, sizes, sought};
 use crate::domain::GuildRole;
 use crate::http::pages::addresses::{MEMBERS, MEMBERS_EXPORT};
 use crate::http::pages::chips::RoleNames;
@@ -21,7 +21,7 @@ use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html, number};
 use crate::http::pages::tally::Counted;
 use crate::http::pages::{App, export};
-use crate::store::{MemberFilter, MemberPlace, MemberTally, MemberView, MembersFound};
+use crate::store::{MemberFilter, MemberPlace, MemberTally, MemberView, MembersFound, Unsearchable};
 
 /// One of the values that a filter takes.
 struct Choice {
@@ -60,7 +60,8 @@ struct MembersPage<'a> {
     /// Something beside the search narrows the list down.
     is_filtered: bool,
     is_narrowed: bool,
-    is_too_little: bool,
+    /// Why what is searched for cannot be.
+    unsearchable: Option<Unsearchable>,
     is_empty_guild: bool,
     /// That days which follow each other were given the other way round.
     backwards: Option<&'static str>,
@@ -88,13 +89,11 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
     let (order, size) = (order(&query)?, query.page_size()?);
     let mut view = MemberView { filter: filter(&query)?, order, after: after(&query)?, limit: size };
     let sought = sought(&query);
-    let is_too_little = matches!(sought, Sought::TooLittle);
-    if let Sought::Search(search) = sought {
-        view.filter.search = Some(search);
-    }
+    let unsearchable = sought.as_ref().err().copied();
+    view.filter.search = sought.unwrap_or_default();
     let (counted, roles) = tokio::try_join!(app.tally(), app.state.read.roles())?;
-    let found = if is_too_little { MembersFound::default() } else { app.state.member_lists.list_members(&view).await? };
-    let results = results(&found, &view, &counted.tally).filter(|_| !is_too_little);
+    let found = if unsearchable.is_some() { MembersFound::default() } else { app.state.member_lists.list_members(&view).await? };
+    let results = results(&found, &view, &counted.tally).filter(|_| unsearchable.is_none());
     let selects = selects(&query, &counted, &roles);
     let names = RoleNames::new(roles);
     let page = MembersPage {
@@ -107,7 +106,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         has_day: query.is_narrowed(&["joined_from", "joined_to", "left_from", "left_to"]),
         is_filtered: query.is_narrowed(&NARROWING[1..]),
         is_narrowed: query.is_narrowed(NARROWING),
-        is_too_little,
+        unsearchable,
         is_empty_guild: counted.tally.present + counted.tally.left == 0 && !query.is_narrowed(NARROWING),
         backwards: backwards(&query)?,
         results,
