@@ -11,12 +11,14 @@ use poem::{Request, Response, handler};
 
 use super::member_export::Members;
 use super::member_view::{Head, KEYS, NARROWING, Row, Size, after, filter, heads, key, order, search, sizes, sought};
+use super::role_filter;
 use crate::domain::GuildRole;
 use crate::http::pages::addresses::{MEMBERS, MEMBERS_EXPORT};
 use crate::http::pages::chips::RoleNames;
 use crate::http::pages::filters;
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
+use crate::http::pages::role_counts::RolesCounted;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html, number};
 use crate::http::pages::tally::Counted;
@@ -24,10 +26,10 @@ use crate::http::pages::{App, export};
 use crate::store::{MemberFilter, MemberPlace, MemberTally, MemberView, MembersFound, Unsearchable};
 
 /// One of the values that a filter takes.
-struct Choice {
-    value: String,
-    words: String,
-    is_chosen: bool,
+pub(super) struct Choice {
+    pub value: String,
+    pub words: String,
+    pub is_chosen: bool,
 }
 
 /// A filter with a few values.
@@ -94,7 +96,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
     let (counted, roles) = tokio::try_join!(app.tally(), app.state.read.roles())?;
     let found = if unsearchable.is_some() { MembersFound::default() } else { app.state.member_lists.list_members(&view).await? };
     let results = results(&found, &view, &counted.tally).filter(|_| unsearchable.is_none());
-    let selects = selects(&query, &counted, &roles);
+    let selects = selects(&query, &counted, &roles, &app.role_counts(&counted.tally).await?);
     let names = RoleNames::new(roles);
     let page = MembersPage {
         shell: Shell::new(Some(&staff.0), Section::Members),
@@ -165,7 +167,7 @@ fn kept(filter: &MemberFilter, tally: &MemberTally) -> Option<i64> {
     counts.into_iter().find(|(counted, _)| counted == filter).map(|(_, count)| count)
 }
 
-fn selects(query: &Query, counted: &Counted, roles: &[GuildRole]) -> Vec<Select> {
+fn selects(query: &Query, counted: &Counted, roles: &[GuildRole], of_roles: &RolesCounted) -> Vec<Select> {
     let tally = &counted.tally;
     let all = tally.present + tally.left;
     let select = |name, words, choices: [(&str, &str, i64); 2]| Select {
@@ -180,21 +182,12 @@ fn selects(query: &Query, counted: &Counted, roles: &[GuildRole]) -> Vec<Select>
             })
             .collect(),
     };
-    let chosen = query.text("role");
-    let mut of_roles: Vec<Choice> = roles
-        .iter()
-        .map(|role| (role.id.to_string(), role.name.clone()))
-        .map(|(value, words)| Choice { is_chosen: value == chosen, value, words })
-        .collect();
-    of_roles.sort_by_cached_key(|choice| choice.words.to_lowercase());
-    if !chosen.is_empty() && !of_roles.iter().any(|choice| choice.is_chosen) {
-        of_roles.push(Choice { value: chosen.into(), words: chosen.into(), is_chosen: true });
-    }
     let mut selects = vec![
         select("status", "Status", [("present", "Present", tally.present), ("left", "Left", tally.left)]),
         select("linked", "Account", [("yes", "Linked", tally.linked), ("no", "Not linked", all - tally.linked)]),
         select("bot", "Kind", [("no", "People", all - tally.bots), ("yes", "Bots", tally.bots)]),
     ];
+    let of_roles = role_filter::choices(query.text("role"), roles, of_roles);
     if !of_roles.is_empty() {
         selects.push(Select { name: "role", words: "Role", choices: of_roles });
     }

@@ -21,6 +21,7 @@ pub(in crate::http) mod not_taken;
 pub(in crate::http) mod query;
 pub(in crate::http) mod question;
 pub(in crate::http) mod refusal;
+pub(in crate::http) mod role_counts;
 pub(in crate::http) mod session;
 pub(in crate::http) mod shares;
 pub(in crate::http) mod shell;
@@ -43,6 +44,7 @@ use crate::store::{
 };
 use attempts::Attempts;
 use board::ProgressBoard;
+use role_counts::RoleCounts;
 use tally::Tally;
 
 /// What the pages need.
@@ -103,6 +105,7 @@ pub(in crate::http) struct App {
     pub(in crate::http) attempts: Attempts,
     pub(in crate::http) board: ProgressBoard,
     tally: Tally,
+    role_counts: RoleCounts,
 }
 
 impl App {
@@ -111,6 +114,7 @@ impl App {
             passwords: PasswordCheck::default(),
             attempts: Attempts::new(&state.login),
             tally: Tally::default(),
+            role_counts: RoleCounts::default(),
             board: ProgressBoard::new(state.live_viewers),
             state,
         }

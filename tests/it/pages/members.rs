@@ -5,6 +5,7 @@ use poem::http::StatusCode;
 
 use super::seed::{member, odd_members};
 use super::{LIST, Site, seed};
+use crate::support;
 
 #[tokio::test]
 async fn an_empty_list_says_how_to_send_the_first_one() {
@@ -212,6 +213,41 @@ async fn a_search_that_cannot_be_made_says_what_can() {
     }
     let several = site.get(&format!("{LIST}?q=rebecca+m6")).await;
     assert_eq!(ids(&several.body), [6]);
+}
+
+#[tokio::test]
+async fn roles_without_a_name_can_be_chosen() {
+    let mut site = Site::as_staff().await;
+    let mut members: Vec<_> = (1..=5).map(|id| member(id, &format!("m{id}"))).collect();
+    members[0].roles = ["5", "mods & more", "404"].into_iter().collect();
+    members[1].roles = ["5", "404"].into_iter().collect();
+    members[2].roles = ["404"].into_iter().collect();
+    seed::members(&site.stores, &members, &[]).await;
+    let role = GuildRole { id: 5_i64.try_into().unwrap(), name: "Helpers".into(), color: 255, position: 1 };
+    site.stores.roles.replace_roles(&[role]).await.unwrap();
+    let answer = site.get(&format!("{LIST}?role=mods+%26+more")).await;
+    assert_eq!(ids(&answer.body), [1]);
+    let select = answer.body.split("<select id=\"role\"").nth(1).unwrap().split("</select>").next().unwrap();
+    insta::assert_snapshot!(select.trim(), @r#"
+    name="role">
+    <option value="">Any</option>
+    <option value="5">Helpers (2)</option>
+    <option value="404">404 (3)</option>
+    <option value="mods &#38; more" selected>mods &#38; more (1)</option>
+    "#);
+}
+
+/// A large guild is counted beside the pages, and none waits for that.
+#[tokio::test]
+async fn roles_of_a_large_guild_are_shown_once_they_are_counted() {
+    let mut site = Site::as_staff().await;
+    let mut members: Vec<_> = (1..=5_001).map(|id| member(id, "m")).collect();
+    for member in &mut members {
+        member.roles = ["5"].into_iter().collect();
+    }
+    seed::members(&site.stores, &members, &[]).await;
+    assert!(!site.get(LIST).await.body.contains("id=\"role\""), "nothing is known yet");
+    support::eventually("the roles are counted", async || site.get(LIST).await.body.contains(">5 (about 5,001)<")).await;
 }
 
 #[tokio::test]
