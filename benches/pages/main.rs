@@ -1,8 +1,9 @@
-//! The lists of members in a large guild, over HTTP: `cargo bench --bench pages [-- MEMBERS]`.
+//! The lists of members in a large guild, over HTTP: `cargo bench --bench pages [-- MEMBERS [URL …]]`.
 //!
 //! Starts the built program on a PostgreSQL and on an SQLite file, sends it an invented guild, gives every fifth member an account and
 //! lets every tenth leave. Then it logs in as a browser does and asks for each view again and again: what is printed is the time from the
-//! request to the last byte of the page, session, counts and template included.
+//! request to the last byte of the page, session, counts and template included. Databases that are named are kept, and filled only if
+//! they have nobody; `VIEWS=search` asks for the views alone that have this in their names.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a bench fails by panicking")]
 
 #[path = "../../tests/it/support/mod.rs"]
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use guildsync::discord::{InventedGuild, write_roster};
 use guildsync::domain::{Clock as _, DiscordId, SystemClock};
-use guildsync::store::{Claim, Connect, ImportRow, NewStaff, Stores, open};
+use guildsync::store::{Claim, Connect, ImportRow, MemberView, NewStaff, Stores, open};
 use sqlx::Connection as _;
 use support::forms::LoginForm;
 use support::postgres::PrivatePostgres;
@@ -38,20 +39,29 @@ async fn main() {
     let now = DateTime::from_timestamp(1_780_000_000, 0).unwrap();
     let guild = InventedGuild::new(7, members, now);
     println!("{members} members, {REQUESTS} requests of each view\n");
-    let server = PrivatePostgres::durable();
-    let database = server.database().await;
-    measure("PostgreSQL", database.url(), &guild, now).await;
-    let database = support::sqlite::sqlite();
-    measure("SQLite", &database.url(), &guild, now).await;
+    let kept: Vec<String> = std::env::args().skip(1).filter(|argument| argument.contains("://")).collect();
+    for url in &kept {
+        measure(url.split(':').next().unwrap(), url, &guild, now).await;
+    }
+    if kept.is_empty() {
+        let server = PrivatePostgres::durable();
+        let database = server.database().await;
+        measure("PostgreSQL", database.url(), &guild, now).await;
+        let database = support::sqlite::sqlite();
+        measure("SQLite", &database.url(), &guild, now).await;
+    }
 }
 
 async fn measure(name: &str, url: &str, guild: &InventedGuild, now: DateTime<Utc>) {
     let site = Site::start(url, guild).await;
     let filled = Instant::now();
-    fill(&site, url, guild, now).await;
+    if !site.is_filled {
+        fill(&site, url, guild, now).await;
+    }
     println!("{name}: filled in {:.0} s", filled.elapsed().as_secs_f64());
+    let wanted = std::env::var("VIEWS").unwrap_or_default();
     println!("{:<44} {:>9} {:>9} {:>9}", "", "p50", "p99", "most");
-    for (view, address) in views::views(guild) {
+    for (view, address) in views::views(guild).into_iter().filter(|(view, _)| view.contains(&wanted)) {
         let mut times = Vec::new();
         let mut next = address.clone();
         for _ in 0..REQUESTS {
@@ -65,6 +75,9 @@ async fn measure(name: &str, url: &str, guild: &InventedGuild, now: DateTime<Utc
         times.sort_unstable();
         let at = |share: usize| millis(times[(times.len() * share / 100).min(times.len() - 1)]);
         println!("{view:<44} {:>6.1} ms {:>6.1} ms {:>6.1} ms", at(50), at(99), at(100));
+    }
+    if !wanted.is_empty() {
+        return;
     }
     let begun = Instant::now();
     let file = site.get("/admin/accounts/guildmember/export.csv").await.1;
@@ -120,11 +133,12 @@ async fn execute(url: &str, sql: &'static str) {
 
 /// Whether somebody is not yet in what is searched.
 async fn is_indexing(url: &str) -> bool {
-    let sql = "SELECT EXISTS (SELECT 1 FROM unindexed_members)";
     if url.starts_with("sqlite") {
+        let sql = "SELECT EXISTS (SELECT 1 FROM unindexed_members) OR EXISTS (SELECT 1 FROM unindexed_accounts)";
         let mut connection = sqlx::SqliteConnection::connect(url).await.unwrap();
         sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
     } else {
+        let sql = "SELECT EXISTS (SELECT FROM unindexed_members)";
         let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
         sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
     }
@@ -149,14 +163,20 @@ struct Site {
     client: reqwest::Client,
     cookie: String,
     guild: String,
+    /// Somebody is in it already.
+    is_filled: bool,
 }
 
 impl Site {
     async fn start(url: &str, guild: &InventedGuild) -> Self {
         let people = stores(url).await;
+        let view = MemberView { limit: 1, ..MemberView::default() };
+        let is_filled = !people.member_lists.list_members(&view).await.unwrap().rows.is_empty();
         let password_hash = guildsync::password::hash(&PASSWORD.into(), [5; 16]).unwrap();
         let staff = NewStaff { username: "bench".into(), password_hash, is_superuser: true };
-        people.accounts.create_staff(&staff, SystemClock.now()).await.unwrap();
+        if !is_filled {
+            people.accounts.create_staff(&staff, SystemClock.now()).await.unwrap();
+        }
         people.upkeep.close().await.unwrap();
         let process = Guildsync::with(["serve", "--bind", "127.0.0.1:0"])
             .var("GUILD_ID", guild.id().to_string())
@@ -168,7 +188,7 @@ impl Site {
         let address = line.split("http://").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let cookie = LoginForm::ask(&client, &format!("http://{address}")).await.log_in("bench", PASSWORD).await;
-        Self { _process: process, address, client, cookie, guild: guild.id().to_string() }
+        Self { _process: process, address, client, cookie, guild: guild.id().to_string(), is_filled }
     }
 
     async fn post_roster(&self, json: Vec<u8>) {

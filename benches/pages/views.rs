@@ -9,6 +9,7 @@ const COMPARISON: &str = "/admin/accounts/guildmember/comparison/";
 /// Each view with its address.
 pub fn views(guild: &InventedGuild) -> Vec<(String, String)> {
     let role = |name: &str| guild.guild_roles().into_iter().find(|role| role.name == name).expect("the guild has it").id;
+    let rare = guild.roster().iter().find(|member| member.username.len() > 12 && member.username.contains("ing"));
     let somebody = &guild.roster()[guild.roster().len() / 2];
     let list = [
         ("list", String::new()),
@@ -38,6 +39,11 @@ pub fn views(guild: &InventedGuild) -> Vec<(String, String)> {
         ("search, none", "q=qqzzqq".into()),
         ("search, beginning of an id", format!("q={}", &somebody.id.to_string()[..8])),
         ("search, an account", "q=away19999".into()),
+        ("search, two common words", "q=ing+the".into()),
+        ("search, two common words by -joined_at", "q=ing+the&sort=-joined_at".into()),
+        ("search, a common and a rare word", format!("q=ing+{}", rare.expect("somebody is called so").username)),
+        ("search, a common and a short word", "q=ing+a".into()),
+        ("search, a common word by -date_left", "q=ing&sort=-date_left".into()),
         ("deep, list", String::new()),
         ("deep, by -joined_at", "sort=-joined_at".into()),
         ("deep, status=left", "status=left".into()),

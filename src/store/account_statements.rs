@@ -10,7 +10,8 @@
 use chrono::{DateTime, Utc};
 
 use super::account_lists::{AccountPage, AccountPlace, AccountSort, Membership, Rights, is_part};
-use super::member_lists::Search as MemberSearch;
+use super::member_dialect::has_id;
+use super::search::Search;
 
 /// Accounts that one way of a search may find to be filtered and sorted.
 const FEW: i64 = 5_000;
@@ -180,9 +181,9 @@ impl AccountPage {
 
     /// Whether a Discord id begins like the search, if that is a number.
     fn ids(&self, id: &str) -> Option<String> {
-        let ranges = MemberSearch::new(&self.search).map(|search| search.ids()).unwrap_or_default();
-        let ranges: Vec<String> = ranges.into_iter().map(|(from, to)| format!("{id} BETWEEN {from} AND {to}")).collect();
-        (!ranges.is_empty()).then(|| format!("({})", ranges.join(" OR ")))
+        let search = Search::new(&self.search).ok()?;
+        let [word] = search.words() else { return None };
+        has_id(word, id)
     }
 
     /// The account whose number the search is.

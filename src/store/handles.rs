@@ -13,9 +13,9 @@ use super::{
     BatchApplied, BatchClaim, Cancelled, ChangeCursor, Changed, Credentials, DayCounts, Decided, Departing, DiscordLogin,
     Dropped, Due, Duty, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, Fleet, ImportRow, Imported,
     Landmarks, Lease, MemberLists, MemberPage, MemberTally, MemberTotals, MemberView, MembersFound, NewRun, NewStaff,
-    NewStaffEntry, OpenConflicts, Overview, Problem, Problems, Process, Read, Replies, Reply, Retention, Retried, Retry, Roles,
-    RunClaim, RunList, RunWork, Runs, SessionLimits, Sessions, Settlement, StaffLog, StaffLogPage, StaffNote, StagedBatch,
-    StoreError, Swept, UnmetClaim, Upkeep, Work,
+    NewStaffEntry, OpenConflicts, Overview, Problem, Problems, Process, Read, Replies, Reply, Retention, Retried, Retry,
+    RoleCount, Roles, RunClaim, RunList, RunWork, Runs, SessionLimits, Sessions, Settlement, StaffLog, StaffLogPage, StaffNote,
+    StagedBatch, StoreError, Swept, UnmetClaim, Upkeep, Work,
 };
 use crate::domain::{
     Account, AccountChange, Action, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId,
@@ -100,6 +100,7 @@ handle!(Read {
 handle!(MemberLists {
     list_members(view: &MemberView) -> MembersFound = find_members;
     list_absent(view: &AbsentView) -> Vec<Account> = find_absent;
+    count_roles(limit: usize) -> Vec<RoleCount> = most_roles;
     tally_members() -> MemberTally = count_kinds;
 });
 

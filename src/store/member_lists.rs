@@ -9,80 +9,30 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::StoreError;
+use super::role_counts::RoleCount;
+use super::{Search, StoreError};
 use crate::domain::{Account, DiscordId, MemberRow};
 
-/// Rows that are looked through along the order of a list at first: enough to judge by, in a millisecond or two.
-pub(super) const FIRST_WINDOW: i64 = 2_000;
-/// Rows that each further window has.
-pub(super) const WINDOW: i64 = 5_000;
-/// Rows behind which the page is not looked for along the order any longer.
-pub(super) const ENOUGH: i64 = 20_000;
-
-/// Whether as many rows were found among those seen that it pays to go on: of fewer than 6 in 1,000, the indexes find all in less time.
-pub(super) fn is_promising(found: usize, seen: i64) -> bool {
-    i64::try_from(found).unwrap_or(i64::MAX).saturating_mul(1_000) >= seen.saturating_mul(6)
+/// How far a list is looked through along its order, in rows, before the page is looked for otherwise.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Windows {
+    /// The first window: enough to judge by, in a millisecond or two.
+    pub first: i64,
+    /// Each further one.
+    pub next: i64,
+    /// Behind so many the page is not looked for along the order any longer.
+    pub enough: i64,
+    /// Of fewer in 1,000, the indexes find all in less time.
+    pub promising: i64,
 }
 
-/// What somebody searches for: a part of a name, the beginning of a name, or the beginning of an id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Search(String);
+impl Windows {
+    /// Where each row is read.
+    pub(super) const OF_ROWS: Self = Self { first: 2_000, next: 5_000, enough: 20_000, promising: 6 };
 
-impl Search {
-    /// Fewest characters that can be searched for.
-    pub const SHORTEST: usize = 2;
-
-    /// `None` if it is too short.
-    #[must_use]
-    pub fn new(text: &str) -> Option<Self> {
-        (text.chars().count() >= Self::SHORTEST).then(|| Self(text.to_owned()))
-    }
-
-    /// The text as it was given.
-    pub(super) fn text(&self) -> &str {
-        &self.0
-    }
-
-    /// Two characters are looked for where a name begins: the indexes know three in a row, and the start of a name is one of them.
-    pub(super) fn is_short(&self) -> bool {
-        self.0.chars().count() < 3
-    }
-
-    /// As a pattern of `LIKE` for names each of which stands behind the start of a line.
-    pub(super) fn in_lines(&self) -> String {
-        if self.is_short() { format!("%\n{}%", self.escaped()) } else { format!("%{}%", self.escaped()) }
-    }
-
-    /// As a pattern of `LIKE` for the name of an account in small letters.
-    pub(super) fn in_account(&self) -> String {
-        let text = self.escaped().to_lowercase();
-        if self.is_short() { format!("{text}%") } else { format!("%{text}%") }
-    }
-
-    fn escaped(&self) -> String {
-        let mut text = String::with_capacity(self.0.len());
-        for c in self.0.chars() {
-            if matches!(c, '%' | '_' | '\\') {
-                text.push('\\');
-            }
-            text.push(c);
-        }
-        text
-    }
-
-    /// The ids that begin with these digits, from and to; of two digits only the id itself. Nothing, if they are not digits alone.
-    pub(super) fn ids(&self) -> Vec<(i64, i64)> {
-        let is_number = self.0.bytes().all(|byte| byte.is_ascii_digit()) && !self.0.starts_with('0');
-        let Some(number) = self.0.parse::<i64>().ok().filter(|_| is_number) else { return Vec::new() };
-        let mut ranges = vec![(number, number)];
-        let mut tens = 1_i64;
-        while !self.is_short() {
-            let Some(next) = tens.checked_mul(10) else { break };
-            tens = next;
-            let Some(from) = number.checked_mul(tens) else { break };
-            ranges.push((from, from.saturating_add(tens - 1)));
-        }
-        ranges
+    /// Whether as many rows were found among those seen that it pays to go on.
+    pub(super) fn are_promising(self, found: usize, seen: i64) -> bool {
+        i64::try_from(found).unwrap_or(i64::MAX).saturating_mul(1_000) >= seen.saturating_mul(self.promising)
     }
 }
 
@@ -104,7 +54,7 @@ impl Span {
 /// Which members; what is `None` does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MemberFilter {
-    /// Of whom the id or a name, also that of the account, fits.
+    /// Whose id or names, also that of the account, fit.
     pub search: Option<Search>,
     /// Present, or left.
     pub is_present: Option<bool>,
@@ -112,8 +62,8 @@ pub struct MemberFilter {
     pub is_linked: Option<bool>,
     /// Bots, or people.
     pub is_bot: Option<bool>,
-    /// Who have this role.
-    pub role: Option<DiscordId>,
+    /// Who have this role, by what lists call it.
+    pub role: Option<String>,
     /// Who joined then.
     pub joined: Span,
     /// Who left then.
@@ -248,31 +198,7 @@ pub trait MemberLists: Send + Sync + 'static {
 
     /// How many there are of each kind. Reads every row.
     async fn tally_members(&self) -> Result<MemberTally, StoreError>;
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn digits_are_the_beginning_of_ids() {
-        let ids = |text| Search::new(text).unwrap().ids();
-        assert_eq!(ids("42"), [(42, 42)]);
-        let of_three = ids("804");
-        assert_eq!(of_three[..3], [(804, 804), (8_040, 8_049), (80_400, 80_499)]);
-        assert_eq!(of_three.len(), 17, "804 behind which 16 digits stand is the last that fits 64 bits");
-        assert_eq!(ids("9223372036854775807"), [(i64::MAX, i64::MAX)]);
-        assert_eq!(ids("922337203685477580"), [(922_337_203_685_477_580, 922_337_203_685_477_580), (i64::MAX - 7, i64::MAX)]);
-        for no_id in ["042", "99999999999999999999", "12a", "١٢٣"] {
-            assert!(ids(no_id).is_empty(), "{no_id}");
-        }
-    }
-
-    #[test]
-    fn what_a_pattern_means_something_by_is_escaped() {
-        assert_eq!(Search::new("50%_\\").unwrap().in_account(), "%50\\%\\_\\\\%");
-        assert_eq!(Search::new("ab").unwrap().in_lines(), "%\nab%");
-        assert_eq!(Search::new("李明").unwrap().in_account(), "李明%");
-        assert_eq!(Search::new("a"), None);
-    }
+    /// The roles that most members have, present or not, and how many: the most frequent first, at most so many. Reads every row, some at a time.
+    async fn count_roles(&self, limit: usize) -> Result<Vec<RoleCount>, StoreError>;
 }

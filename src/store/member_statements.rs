@@ -1,58 +1,11 @@
 //! The statements of the lists of members, where the two databases agree; what they differ in is a [`Dialect`].
 //!
-//! Enters: a view. Leaves: SQL. Times, ids and numbers stand in it as they are, so that the planner knows them; what a person wrote is
-//! never in the text, but an argument.
-
-use chrono::{DateTime, Utc};
+//! Enters: a view. Leaves: its page.
 
 use super::StoreError;
-use super::member_lists::{
-    AbsentView, ENOUGH, FIRST_WINDOW, MemberFilter, MemberPlace, MemberView, MembersFound, Search, SortBy, Span, WINDOW,
-    is_promising,
-};
-use crate::domain::{DiscordId, MemberRow};
-
-/// What the databases say differently, and how they are asked. A source of rows `m` is a `FROM` with the first of its conditions; each
-/// has the id, the times, and what filters ask for.
-pub(super) trait Dialect: Sync {
-    /// A time that is none.
-    const NO_TIME: &str;
-
-    /// The table whose indexes have the order of what is searched.
-    const SEARCHED: &str;
-
-    /// Joins the account `u` to the row `m`, row by row: the rows are few, and all accounts are many.
-    const ACCOUNT: &str;
-
-    /// A time as a literal.
-    fn time(at: DateTime<Utc>) -> String;
-
-    /// Whether the member of the row `m` has a role.
-    fn has_role(role: DiscordId) -> String;
-
-    /// The sources of what fits a search, read along the order of the list. `None` if only an index can tell.
-    fn along(search: &Search, arguments: &mut Vec<String>) -> Option<Vec<String>>;
-
-    /// The sources of what may fit, by the indexes of the search or the role.
-    fn by_index(filter: &MemberFilter, arguments: &mut Vec<String>) -> Vec<String>;
-
-    /// The sources of what fits a search that have the order of ids by themselves, each with its id. `None` if an index has no order.
-    fn by_id(_search: &Search, _arguments: &mut Vec<String>) -> Option<Vec<(String, &'static str)>> {
-        None
-    }
-
-    /// Counts what fits a search, if that is cheap.
-    fn count(_search: &Search, _arguments: &mut Vec<String>) -> Option<String> {
-        None
-    }
-
-    /// The place that a statement of [`Part::window`] answers.
-    fn place(&self, statement: &Statement) -> impl Future<Output = Result<Option<MemberPlace>, StoreError>> + Send;
-
-    /// Members, and how many there are in all if the statement says so.
-    fn members_of(&self, statement: &Statement)
-    -> impl Future<Output = Result<(Vec<MemberRow>, Option<i64>), StoreError>> + Send;
-}
+use super::member_dialect::{Along, Dialect, Statement, all, and};
+use super::member_lists::{MemberFilter, MemberPlace, MemberView, MembersFound, SortBy, Span};
+use crate::domain::MemberRow;
 
 /// A page of members: along the order, and by the indexes of the filters if that will not fill it soon.
 pub(super) async fn find<D: Dialect>(database: &D, view: &MemberView) -> Result<MembersFound, StoreError> {
@@ -64,13 +17,15 @@ pub(super) async fn find<D: Dialect>(database: &D, view: &MemberView) -> Result<
     // One row more than the page has says whether there is another page.
     let wanted = view.limit + 1;
     let missing = |rows: &[MemberRow]| wanted - i64::try_from(rows.len()).unwrap_or(wanted);
-    let (mut window, mut seen) = (FIRST_WINDOW, 0);
+    let windows = D::windows(&view.filter);
+    let (mut window, mut seen) = (windows.first, 0);
     for mut part in parts::<D>(view) {
         loop {
-            let end = database.place(&part.window::<D>(&view.filter, window)).await?.map(|place| part.place(place));
-            let Some(statement) = part.rows::<D>(&view.filter, end, missing(&rows)) else {
-                return find_by_index(database, view).await;
+            let end = match part.window::<D>(&view.filter, window) {
+                Some(statement) => database.place(&statement).await?.map(|place| part.place(place)),
+                None => None,
             };
+            let statement = part.rows::<D>(&view.filter, end, missing(&rows));
             rows.extend(database.members_of(&statement).await?.0);
             seen += window;
             if missing(&rows) <= 0 {
@@ -79,11 +34,11 @@ pub(super) async fn find<D: Dialect>(database: &D, view: &MemberView) -> Result<
             if end.is_none() {
                 break;
             }
-            if seen > ENOUGH || !is_promising(rows.len(), seen) {
+            if seen > windows.enough || !windows.are_promising(rows.len(), seen) {
                 return find_by_index(database, view).await;
             }
             part.after = end;
-            window = WINDOW;
+            window = windows.next;
         }
     }
     Ok(MembersFound::page(rows, None, view))
@@ -93,32 +48,6 @@ async fn find_by_index<D: Dialect>(database: &D, view: &MemberView) -> Result<Me
     let statement = by_index::<D>(&MemberView { limit: view.limit + 1, ..view.clone() });
     let (rows, total) = database.members_of(&statement).await?;
     Ok(MembersFound::page(rows, total, view))
-}
-
-/// A statement, and the texts that its `$1`, `$2` … stand for.
-#[derive(Debug)]
-pub(super) struct Statement {
-    pub sql: String,
-    pub arguments: Vec<String>,
-}
-
-/// Adds an argument; answers what stands for it.
-pub(super) fn argument(arguments: &mut Vec<String>, text: String) -> String {
-    arguments.push(text);
-    format!("${}", arguments.len())
-}
-
-/// Whether the name of the account `u` fits.
-pub(super) fn has_account(search: &Search, arguments: &mut Vec<String>) -> String {
-    let pattern = argument(arguments, search.in_account());
-    format!("u.username_key LIKE {pattern} ESCAPE '\\'")
-}
-
-/// Whether the id of a row begins with the digits searched for; `None` for other searches.
-pub(super) fn has_id(search: &Search, column: &str) -> Option<String> {
-    let ranges = search.ids();
-    let each = ranges.iter().map(|(from, to)| format!("{column} BETWEEN {from} AND {to}"));
-    (!ranges.is_empty()).then(|| format!("({})", each.collect::<Vec<_>>().join(" OR ")))
 }
 
 /// A part of a list within which one index has the order: those with the time that it is sorted by, then those without.
@@ -189,13 +118,17 @@ impl Part {
         self.conditions.iter().cloned().chain(after).collect()
     }
 
-    /// Asks for the last row of a window of so many rows: `at` and `discord_id`.
-    fn window<D: Dialect>(&self, filter: &MemberFilter, size: i64) -> Statement {
+    /// Asks for the last row of a window of so many rows: `at` and `discord_id`. `None` if what is searched for has the order by itself, so that
+    /// nothing is looked through in vain.
+    fn window<D: Dialect>(&self, filter: &MemberFilter, size: i64) -> Option<Statement> {
+        if self.time.is_none() && filter.search.as_ref().is_some_and(|search| D::by_id(search, &mut Vec::new()).is_some()) {
+            return None;
+        }
         let (time, table, order) = (self.time.unwrap_or(D::NO_TIME), table::<D>(filter), self.order);
         let conditions = all(&self.conditions::<D>());
         let sql =
             format!("SELECT {time} AS at, m.discord_id FROM {table} m{conditions} ORDER BY {order} LIMIT 1 OFFSET {}", size - 1);
-        Statement { sql, arguments: Vec::new() }
+        Some(Statement { sql, arguments: Vec::new() })
     }
 
     /// The place that [`Self::window`] answered; where the order is that of ids, without a time.
@@ -203,23 +136,25 @@ impl Part {
         MemberPlace { at: found.at.filter(|_| self.time.is_some()), ..found }
     }
 
-    /// Asks for the rows that fit, up to the end of the window. `None` if the rows alone do not tell.
-    fn rows<D: Dialect>(&self, filter: &MemberFilter, up_to: Option<MemberPlace>, limit: i64) -> Option<Statement> {
+    /// Asks for the rows that fit, up to the end of the window.
+    fn rows<D: Dialect>(&self, filter: &MemberFilter, up_to: Option<MemberPlace>, limit: i64) -> Statement {
         let mut arguments = Vec::new();
         let sources = match &filter.search {
-            Some(search) => D::along(search, &mut arguments)?,
-            None => vec!["FROM guild_members m WHERE true".into()],
+            Some(search) => D::along(search, self.time, &mut arguments),
+            None => vec![Along { source: "FROM guild_members m WHERE true".into(), row: "m", id: "m.discord_id" }],
         };
-        let mut conditions = self.conditions::<D>();
-        conditions.extend(up_to.map(|place| self.beside::<D>(place, ["<=", ">="])));
-        conditions.extend(of_row::<D>(filter));
-        let (conditions, order) = (and(&conditions), self.order);
-        let sources: Vec<String> = sources
-            .iter()
-            .map(|source| format!("SELECT * FROM ({KEYS} {source}{conditions} ORDER BY {order} LIMIT {limit}) part"))
-            .collect();
-        let page = format!("WITH page AS (\n{}\n)", sources.join("\n UNION ALL\n "));
-        Some(Statement { sql: of_page::<D>(&page, "", order, limit), arguments })
+        let up_to = up_to.map(|place| self.beside::<D>(place, ["<=", ">="]));
+        let (conditions, order) = (and(&self.conditions::<D>().into_iter().chain(up_to).collect::<Vec<_>>()), self.order);
+        let of_row = and(&of_row::<D>(filter, &mut arguments));
+        let source = |Along { source, row, id }| {
+            // Nothing but times and ids is asked of the row that has the order.
+            let of = |text: &str| text.replace("m.discord_id", id).replace("m.", &format!("{row}."));
+            let (conditions, order) = (of(&conditions), of(order));
+            format!("SELECT * FROM ({KEYS} {source}{conditions}{of_row} ORDER BY {order} LIMIT {limit}) part")
+        };
+        let sources: Vec<String> = sources.into_iter().map(source).collect();
+        let page = format!("WITH page AS (\n{}\n)", sources.join("\n UNION\n "));
+        Statement { sql: of_page::<D>(&page, "", order, limit), arguments }
     }
 }
 
@@ -242,12 +177,12 @@ fn by_id<D: Dialect>(view: &MemberView) -> Option<Statement> {
     let search = view.filter.search.as_ref().filter(|_| view.order.by == SortBy::Id)?;
     let mut arguments = Vec::new();
     let sources = D::by_id(search, &mut arguments)?;
-    let of_row = of_row::<D>(&view.filter);
+    let of_row = of_row::<D>(&view.filter, &mut arguments);
     let (way, comparison) = if view.order.is_descending { (" DESC", "<") } else { ("", ">") };
     let limit = view.limit + 1;
     let sources: Vec<String> = sources
         .into_iter()
-        .map(|(source, id)| {
+        .map(|Along { source, id, .. }| {
             let after = view.after.map(|place| format!("{id} {comparison} {}", place.id));
             let conditions = and(&after.into_iter().chain(of_row.iter().cloned()).collect::<Vec<_>>());
             format!("SELECT * FROM ({KEYS} {source}{conditions} ORDER BY {id}{way} LIMIT {limit}) part")
@@ -262,7 +197,7 @@ fn by_id<D: Dialect>(view: &MemberView) -> Option<Statement> {
 /// Asks for everybody who fits by the indexes of the filters, and of them for the page. Each row says how many there are: `total`.
 fn by_index<D: Dialect>(view: &MemberView) -> Statement {
     let mut arguments = Vec::new();
-    let conditions = and(&of_row::<D>(&view.filter));
+    let conditions = and(&of_row::<D>(&view.filter, &mut arguments));
     let sources: Vec<String> =
         D::by_index(&view.filter, &mut arguments).into_iter().map(|source| format!("{KEYS} {source}{conditions}")).collect();
     let way = if view.order.is_descending { " DESC" } else { "" };
@@ -294,13 +229,13 @@ fn after<D: Dialect>(view: &MemberView, place: MemberPlace) -> String {
 }
 
 /// What a filter asks of the row `m`, the search apart.
-fn of_row<D: Dialect>(filter: &MemberFilter) -> Vec<String> {
+fn of_row<D: Dialect>(filter: &MemberFilter, arguments: &mut Vec<String>) -> Vec<String> {
     let either = |wanted: Option<bool>, yes: &str, no: &str| wanted.map(|wanted| if wanted { yes } else { no }.to_owned());
     let mut conditions = Vec::new();
     conditions.extend(either(filter.is_present, "m.date_left IS NULL", "m.date_left IS NOT NULL"));
     conditions.extend(either(filter.is_linked, "m.user_id > 0", "m.user_id IS NULL"));
     conditions.extend(either(filter.is_bot, "m.is_bot", "NOT m.is_bot"));
-    conditions.extend(filter.role.map(D::has_role));
+    conditions.extend(filter.role.as_deref().map(|role| D::has_role(role, filter.search.is_some(), arguments)));
     conditions.extend(within::<D>("m.joined_at", filter.joined));
     conditions.extend(within::<D>("m.date_left", filter.left));
     conditions
@@ -315,35 +250,6 @@ fn within<D: Dialect>(column: &str, span: Span) -> Vec<String> {
 /// The table that is read along the order.
 fn table<D: Dialect>(filter: &MemberFilter) -> &'static str {
     if filter.search.is_some() { D::SEARCHED } else { "guild_members" }
-}
-
-fn all(conditions: &[String]) -> String {
-    if conditions.is_empty() { String::new() } else { format!("\n WHERE {}", conditions.join(" AND ")) }
-}
-
-fn and(conditions: &[String]) -> String {
-    conditions.iter().flat_map(|condition| ["\n AND ", condition]).collect()
-}
-
-/// Asks for accounts whose Discord id was never seen in the guild.
-pub(super) fn absent(view: &AbsentView) -> Statement {
-    let mut arguments = Vec::new();
-    let mut conditions = vec![
-        "u.discord_id IS NOT NULL".to_owned(),
-        "NOT EXISTS (SELECT 1 FROM guild_members m WHERE m.discord_id = u.discord_id LIMIT 1 OFFSET 0)".to_owned(),
-    ];
-    let (comparison, way) = if view.is_backwards { ("<", " DESC") } else { (">", "") };
-    conditions.extend(view.after.map(|after| format!("u.id {comparison} {after}")));
-    if let Some(search) = &view.search {
-        // Apart, so that where no index finds them the names alone are read.
-        let pattern = argument(&mut arguments, search.in_account());
-        let named = format!("u.id IN (SELECT n.id FROM users n WHERE n.username_key LIKE {pattern} ESCAPE '\\')");
-        let mut ways = vec![named];
-        ways.extend(has_id(search, "u.discord_id"));
-        conditions.push(format!("({})", ways.join(" OR ")));
-    }
-    let sql = format!("SELECT u.* FROM users u{} ORDER BY u.id{way} LIMIT {}", all(&conditions), view.limit);
-    Statement { sql, arguments }
 }
 
 /// Counts members of each kind.

@@ -14,6 +14,7 @@
 //! conclusion carries the step's whole effect: a batch's rows, its counts and its `applied` mark commit together or not at all. Who
 //! lost the claim meanwhile gets [`StoreError::ClaimLost`] and has changed nothing.
 
+mod absent_statements;
 mod account_desk;
 mod account_lists;
 mod account_statements;
@@ -29,13 +30,16 @@ mod fetching;
 mod filing;
 mod fleet;
 mod handles;
+mod member_dialect;
 mod member_lists;
 mod member_statements;
 mod overview;
 mod payload;
 mod postgres;
 mod read;
+mod role_counts;
 mod runs;
+mod search;
 mod serving;
 mod sessions;
 mod small_payload;
@@ -59,12 +63,14 @@ pub use fetching::{Departing, FetchClaim, FetchedPage, Findings};
 pub use filing::{Cancelled, Decision, Dropped, Filed, Filing, Idempotency, KEY_LIFETIME, NewRun, Retried, Retry, StagedBatch};
 pub use fleet::{Backlog, Duty, Fleet, OpenRun};
 pub use member_lists::{
-    AbsentView, MemberFilter, MemberLists, MemberOrder, MemberPlace, MemberTally, MemberView, MembersFound, Search, SortBy, Span,
+    AbsentView, MemberFilter, MemberLists, MemberOrder, MemberPlace, MemberTally, MemberView, MembersFound, SortBy, Span,
 };
 pub use overview::{DayCounts, Landmarks, OpenConflicts, Overview};
 pub use payload::{decode as decode_payload, encode as encode_payload};
 pub use read::{ChangeCursor, MemberPage, MemberTotals, Read};
+pub use role_counts::RoleCount;
 pub use runs::{RunList, RunWork, Runs, Share, Trouble};
+pub use search::{Search, Unsearchable};
 pub use serving::ServingLock;
 pub use sessions::{SessionLimits, Sessions};
 pub use small_payload::{encode_ids, encode_sightings};

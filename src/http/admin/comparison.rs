@@ -11,7 +11,7 @@ use poem::{Request, Response, handler};
 
 use super::member_export::{Absent, Members};
 use super::member_pages;
-use super::member_view::{Head, Row, Size, Sought, heads, key, place, search, sizes, sought};
+use super::member_view::{Head, Row, Size, heads, key, place, search, sizes, sought};
 use crate::domain::Account;
 use crate::http::pages::addresses::{ACCOUNTS, COMPARISON, COMPARISON_EXPORT};
 use crate::http::pages::chips::RoleNames;
@@ -23,7 +23,9 @@ use crate::http::pages::session::Staff;
 use crate::http::pages::shares::Shares;
 use crate::http::pages::shell::{Section, Shell, When, html, number};
 use crate::http::pages::{App, export};
-use crate::store::{AbsentView, MemberFilter, MemberOrder, MemberPlace, MemberTally, MemberView, MembersFound, Search, SortBy};
+use crate::store::{
+    AbsentView, MemberFilter, MemberOrder, MemberPlace, MemberTally, MemberView, MembersFound, Search, SortBy, Unsearchable,
+};
 
 const KEYS: &[&str] = &["status", "q"];
 
@@ -135,7 +137,8 @@ struct ComparisonPage<'a> {
     status: String,
     q: String,
     page_size: String,
-    is_too_little: bool,
+    /// Why what is searched for cannot be.
+    unsearchable: Option<Unsearchable>,
     results: Option<String>,
     heads: Vec<Head>,
     rows: Vec<Row>,
@@ -160,16 +163,16 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
     let category = query.choice("status", &CATEGORIES)?.unwrap_or(Category::GuildOnly);
     let size = query.page_size()?;
     let (counted, roles) = tokio::try_join!(app.tally(), app.state.read.roles())?;
-    let (is_too_little, found) = match sought(&query) {
-        Sought::TooLittle => {
+    let (unsearchable, found) = match sought(&query) {
+        Err(unsearchable) => {
             let pager = Pager::of(&query, &[], false, String::clone);
-            (true, Found { members: MembersFound::default(), absent: Vec::new(), pager, total: None })
+            (Some(unsearchable), Found { members: MembersFound::default(), absent: Vec::new(), pager, total: None })
         }
-        Sought::Nothing => {
+        Ok(None) => {
             let found = find(&app, category, None, &query, size).await?;
-            (false, Found { total: Some(category.count(&counted.tally)), ..found })
+            (None, Found { total: Some(category.count(&counted.tally)), ..found })
         }
-        Sought::Search(search) => (false, find(&app, category, Some(search), &query, size).await?),
+        Ok(search) => (None, find(&app, category, search, &query, size).await?),
     };
     if let Some(first) = found.pager.back_at_first(&query) {
         return Ok(first);
@@ -186,8 +189,8 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         status: query.text("status").to_owned(),
         q: query.text("q").to_owned(),
         page_size: query.text("page_size").to_owned(),
-        is_too_little,
-        results: results(&found, query.is_first(), size, category).filter(|_| !is_too_little),
+        unsearchable,
+        results: results(&found, query.is_first(), size, category).filter(|_| unsearchable.is_none()),
         heads: heads(None),
         rows: found.members.rows.into_iter().map(|row| Row::new(row, &names, app.guild())).collect(),
         absent: found.absent.into_iter().map(AbsentRow::from).collect(),

@@ -4,14 +4,14 @@
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 
-use crate::domain::{DiscordId, MemberRow, account_name};
+use crate::domain::{DiscordId, MemberRow, account_name, check_role};
 use crate::http::pages::addresses::{ACCOUNTS, MEMBERS};
 use crate::http::pages::avatar::Avatar;
 use crate::http::pages::chips::{Chips, RoleNames};
 use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::shell::When;
-use crate::store::{MemberFilter, MemberOrder, MemberPlace, Search, SortBy, Span};
+use crate::store::{MemberFilter, MemberOrder, MemberPlace, Search, SortBy, Span, Unsearchable};
 
 /// What the list of members knows.
 pub(super) const KEYS: &[&str] =
@@ -33,34 +33,25 @@ const SORTS: [(&str, MemberOrder); 6] = [
     ("-date_left", MemberOrder { by: SortBy::Left, is_descending: true }),
 ];
 
-/// What is searched for. One character would fit almost everybody.
-pub(super) enum Sought {
-    Nothing,
-    TooLittle,
-    Search(Search),
+/// What is searched for. One character would fit almost everybody, and many words would be looked for one by one.
+pub(super) fn sought(query: &Query) -> Result<Option<Search>, Unsearchable> {
+    let text = query.text("q");
+    if text.is_empty() { Ok(None) } else { Search::new(text).map(Some) }
 }
 
-pub(super) fn sought(query: &Query) -> Sought {
-    match query.text("q") {
-        "" => Sought::Nothing,
-        text => Search::new(text).map_or(Sought::TooLittle, Sought::Search),
-    }
-}
-
-/// What is searched for, where one character cannot be answered with a hint.
+/// What is searched for, where what cannot be is not answered with a hint.
 pub(super) fn search(query: &Query) -> Result<Option<Search>, Refusal> {
-    match sought(query) {
-        Sought::Nothing => Ok(None),
-        Sought::TooLittle => Err(Refusal::Query("“q” must have at least two characters.".into())),
-        Sought::Search(search) => Ok(Some(search)),
-    }
+    sought(query).map_err(|unsearchable| Refusal::Query(format!("“q” cannot be searched for: {unsearchable}.")))
 }
 
 /// The filters, the search apart.
 pub(super) fn filter(query: &Query) -> Result<MemberFilter, Refusal> {
     let role = match query.text("role") {
         "" => None,
-        text => Some(text.parse::<DiscordId>().map_err(|_| Refusal::Query("“role” must be the id of a role.".into()))?),
+        text => {
+            check_role(text).map_err(|broken| Refusal::Query(format!("“role” {broken}.")))?;
+            Some(text.to_owned())
+        }
     };
     Ok(MemberFilter {
         search: None,

@@ -11,7 +11,8 @@ use poem::{Request, Response, handler};
 
 use super::member_export::Members;
 use super::member_pages::find;
-use super::member_view::{Head, KEYS, NARROWING, Row, Size, Sought, filter, heads, key, order, place, search, sizes, sought};
+use super::member_view::{Head, KEYS, NARROWING, Row, Size, filter, heads, key, order, place, search, sizes, sought};
+use super::role_filter;
 use crate::domain::GuildRole;
 use crate::http::pages::addresses::{MEMBERS, MEMBERS_EXPORT};
 use crate::http::pages::chips::RoleNames;
@@ -19,17 +20,18 @@ use crate::http::pages::filters;
 use crate::http::pages::pager::Pager;
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
+use crate::http::pages::role_counts::RolesCounted;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html, number};
 use crate::http::pages::tally::Counted;
 use crate::http::pages::{App, export};
-use crate::store::{MemberFilter, MemberPlace, MemberTally, MemberView, MembersFound};
+use crate::store::{MemberFilter, MemberPlace, MemberTally, MemberView, MembersFound, Unsearchable};
 
 /// One of the values that a filter takes.
-struct Choice {
-    value: String,
-    words: String,
-    is_chosen: bool,
+pub(super) struct Choice {
+    pub value: String,
+    pub words: String,
+    pub is_chosen: bool,
 }
 
 /// A filter with a few values.
@@ -62,7 +64,8 @@ struct MembersPage<'a> {
     /// Something beside the search narrows the list down.
     is_filtered: bool,
     is_narrowed: bool,
-    is_too_little: bool,
+    /// Why what is searched for cannot be.
+    unsearchable: Option<Unsearchable>,
     is_empty_guild: bool,
     /// That days which follow each other were given the other way round.
     backwards: Option<&'static str>,
@@ -87,18 +90,16 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
     let (order, size, place) = (order(&query)?, query.page_size()?, place(&query)?);
     let mut view = MemberView { filter: filter(&query)?, order, after: None, limit: size };
     let sought = sought(&query);
-    let is_too_little = matches!(sought, Sought::TooLittle);
-    if let Sought::Search(search) = sought {
-        view.filter.search = Some(search);
-    }
+    let unsearchable = sought.as_ref().err().copied();
+    view.filter.search = sought.unwrap_or_default();
     let (counted, roles) = tokio::try_join!(app.tally(), app.state.read.roles())?;
-    let found = if is_too_little { MembersFound::default() } else { find(&app, view.clone(), place).await? };
+    let found = if unsearchable.is_some() { MembersFound::default() } else { find(&app, view.clone(), place).await? };
     let pager = Pager::of(&query, &found.rows, found.has_more, |row| key(MemberPlace::of(row, order)));
     if let Some(first) = pager.back_at_first(&query) {
         return Ok(first);
     }
-    let results = results(&found, &view, query.is_first(), &counted.tally).filter(|_| !is_too_little);
-    let selects = selects(&query, &counted, &roles);
+    let results = results(&found, &view, query.is_first(), &counted.tally).filter(|_| unsearchable.is_none());
+    let selects = selects(&query, &counted, &roles, &app.role_counts(&counted.tally).await?);
     let names = RoleNames::new(roles);
     let page = MembersPage {
         shell: Shell::new(Some(&staff.0), Section::Members),
@@ -110,7 +111,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         has_day: query.is_narrowed(&["joined_from", "joined_to", "left_from", "left_to"]),
         is_filtered: query.is_narrowed(&NARROWING[1..]),
         is_narrowed: query.is_narrowed(NARROWING),
-        is_too_little,
+        unsearchable,
         is_empty_guild: counted.tally.present + counted.tally.left == 0 && !query.is_narrowed(NARROWING),
         backwards: backwards(&query)?,
         results,
@@ -168,7 +169,7 @@ fn kept(filter: &MemberFilter, tally: &MemberTally) -> Option<i64> {
     counts.into_iter().find(|(counted, _)| counted == filter).map(|(_, count)| count)
 }
 
-fn selects(query: &Query, counted: &Counted, roles: &[GuildRole]) -> Vec<Select> {
+fn selects(query: &Query, counted: &Counted, roles: &[GuildRole], of_roles: &RolesCounted) -> Vec<Select> {
     let tally = &counted.tally;
     let all = tally.present + tally.left;
     let select = |name, words, choices: [(&str, &str, i64); 2]| Select {
@@ -183,21 +184,12 @@ fn selects(query: &Query, counted: &Counted, roles: &[GuildRole]) -> Vec<Select>
             })
             .collect(),
     };
-    let chosen = query.text("role");
-    let mut of_roles: Vec<Choice> = roles
-        .iter()
-        .map(|role| (role.id.to_string(), role.name.clone()))
-        .map(|(value, words)| Choice { is_chosen: value == chosen, value, words })
-        .collect();
-    of_roles.sort_by_cached_key(|choice| choice.words.to_lowercase());
-    if !chosen.is_empty() && !of_roles.iter().any(|choice| choice.is_chosen) {
-        of_roles.push(Choice { value: chosen.into(), words: chosen.into(), is_chosen: true });
-    }
     let mut selects = vec![
         select("status", "Status", [("present", "Present", tally.present), ("left", "Left", tally.left)]),
         select("linked", "Account", [("yes", "Linked", tally.linked), ("no", "Not linked", all - tally.linked)]),
         select("bot", "Kind", [("no", "People", all - tally.bots), ("yes", "Bots", tally.bots)]),
     ];
+    let of_roles = role_filter::choices(query.text("role"), roles, of_roles);
     if !of_roles.is_empty() {
         selects.push(Select { name: "role", words: "Role", choices: of_roles });
     }

@@ -20,6 +20,7 @@ mod member_sync;
 mod member_view;
 mod members;
 mod overview;
+mod role_filter;
 mod run;
 mod runs;
 mod staff_log;

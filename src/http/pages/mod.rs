@@ -24,6 +24,7 @@ pub(in crate::http) mod pager;
 pub(in crate::http) mod query;
 pub(in crate::http) mod question;
 pub(in crate::http) mod refusal;
+pub(in crate::http) mod role_counts;
 pub(in crate::http) mod session;
 pub(in crate::http) mod shares;
 pub(in crate::http) mod shell;
@@ -47,6 +48,7 @@ use crate::store::{
 use attempts::Attempts;
 use board::ProgressBoard;
 use cookies::Cookies;
+use role_counts::RoleCounts;
 use tally::Tally;
 
 /// What the pages need.
@@ -108,6 +110,7 @@ pub(in crate::http) struct App {
     pub(in crate::http) board: ProgressBoard,
     pub(in crate::http) cookies: Cookies,
     tally: Tally,
+    role_counts: RoleCounts,
 }
 
 impl App {
@@ -116,6 +119,7 @@ impl App {
             passwords: PasswordCheck::default(),
             attempts: Attempts::new(&state.login),
             tally: Tally::default(),
+            role_counts: RoleCounts::default(),
             board: ProgressBoard::new(state.live_viewers),
             cookies: Cookies::of_site(&state.public_url),
             state,

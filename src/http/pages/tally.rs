@@ -18,9 +18,9 @@ use crate::store::{MemberTally, StoreError};
 /// Members, present and left, up to which counting is cheap.
 const SMALL: i64 = 20_000;
 /// How long counts of a large guild are good.
-const FRESH: TimeDelta = TimeDelta::seconds(10);
+pub(super) const FRESH: TimeDelta = TimeDelta::seconds(10);
 /// Counts are good for as many times as long as they took to count: pages would otherwise wait for the database that counts.
-const SHARE: u32 = 50;
+pub(super) const SHARE: u32 = 50;
 
 /// The counts, and when they were true.
 #[derive(Debug, Clone, Copy)]

@@ -6,7 +6,7 @@ use super::{Sqlite, micros};
 use crate::store::account_lists::Search;
 use crate::store::account_statements::{Dialect, listed};
 use crate::store::columns::{self, Columns as _, turned};
-use crate::store::member_statements::Dialect as Members;
+use crate::store::member_dialect::Dialect as Members;
 use crate::store::{AccountPage, AccountRow, AccountTotals, SessionLimits, StoreError};
 
 const COLUMNS: &str = "u.*, m.discord_id IS NOT NULL AS is_known, m.date_left";

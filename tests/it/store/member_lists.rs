@@ -2,10 +2,10 @@
 //! all rows in memory.
 
 use chrono::{DateTime, Utc};
-use guildsync::domain::{DiscordId, Member, MemberRow};
+use guildsync::domain::{Member, MemberRow};
 use guildsync::store::{
-    AbsentView, Claim, ImportRow, MemberFilter, MemberOrder, MemberPlace, MemberTally, MemberView, MembersFound, Search, SortBy,
-    Span,
+    AbsentView, Claim, ImportRow, MemberFilter, MemberOrder, MemberPlace, MemberTally, MemberView, MembersFound, RoleCount,
+    Search, SortBy, Span,
 };
 
 use super::Ledger;
@@ -16,6 +16,8 @@ on_both!(
     paging_shows_everybody_once_among_ties_and_gaps,
     a_page_beyond_the_window_is_found_by_the_indexes,
     every_kind_is_counted,
+    roles_are_counted,
+    a_role_is_found_by_the_index_whatever_it_is_called,
     accounts_that_were_never_seen_are_listed,
 );
 
@@ -28,6 +30,7 @@ fn guild() -> Vec<Member> {
                 0 => vec!["10"],
                 1 => vec!["100", "10"],
                 2 => vec!["1000"],
+                3 => vec!["1000", "the \"mods\", all", "Ölaf 1"],
                 _ => vec![],
             }
             .into_iter()
@@ -68,7 +71,6 @@ type Fits = fn(&MemberRow) -> bool;
 /// Each filter, and two together, with what it means.
 fn filters() -> Vec<(MemberFilter, Fits)> {
     let span = |from: Option<i64>, before: Option<i64>| Span { from: from.map(at), before: before.map(at) };
-    let role = |role: i64| DiscordId::try_from(role).unwrap();
     vec![
         (MemberFilter::default(), |_| true),
         (filter(|f| f.is_present = Some(true)), |row| row.date_left.is_none()),
@@ -77,9 +79,12 @@ fn filters() -> Vec<(MemberFilter, Fits)> {
         (filter(|f| f.is_linked = Some(false)), |row| row.account.is_none()),
         (filter(|f| f.is_bot = Some(true)), |row| row.member.is_bot),
         (filter(|f| f.is_bot = Some(false)), |row| !row.member.is_bot),
-        (filter(|f| f.role = Some(role(10))), |row| row.member.roles.to_vec().contains(&"10".to_owned())),
-        (filter(|f| f.role = Some(role(100))), |row| row.member.roles.to_vec().contains(&"100".to_owned())),
-        (filter(|f| f.role = Some(role(1))), |_| false),
+        (filter(|f| f.role = Some("10".into())), |row| row.member.roles.to_vec().contains(&"10".to_owned())),
+        (filter(|f| f.role = Some("100".into())), |row| row.member.roles.to_vec().contains(&"100".to_owned())),
+        (filter(|f| f.role = Some("1".into())), |_| false),
+        (filter(|f| f.role = Some("the \"mods\", all".into())), |row| row.member.roles.to_vec().len() == 3),
+        (filter(|f| f.role = Some(",".into())), |_| false),
+        (filter(|f| f.role = Some("mods".into())), |_| false),
         (filter(|f| f.joined = span(Some(-20_000), None)), |row| row.member.joined_at >= Some(at(-20_000))),
         (filter(|f| f.joined = span(None, Some(-10_000))), |row| row.member.joined_at.is_some_and(|t| t < at(-10_000))),
         (filter(|f| f.joined = span(Some(-20_000), Some(-10_000))), |row| {
@@ -97,7 +102,7 @@ fn filters() -> Vec<(MemberFilter, Fits)> {
         ),
         (
             filter(|f| {
-                f.role = Some(role(10));
+                f.role = Some("10".into());
                 f.is_present = Some(false);
                 f.joined = span(Some(-20_000), None);
             }),
@@ -199,15 +204,15 @@ async fn a_page_beyond_the_window_is_found_by_the_indexes(ledger: &Ledger) {
         filter(|f| f.is_present = Some(false)),
         filter(|f| f.is_linked = Some(true)),
         filter(|f| f.is_bot = Some(true)),
-        filter(|f| f.role = Some(id(77))),
-        filter(|f| f.search = Search::new("RARITY")),
-        filter(|f| f.search = Search::new("ra")),
-        filter(|f| f.search = Search::new("rarity104")),
-        filter(|f| f.search = Search::new("account10")),
+        filter(|f| f.role = Some("77".into())),
+        filter(|f| f.search = Search::new("RARITY").ok()),
+        filter(|f| f.search = Search::new("ra").ok()),
+        filter(|f| f.search = Search::new("rarity104").ok()),
+        filter(|f| f.search = Search::new("account10").ok()),
         filter(|f| f.left = Span { from: Some(at(5)), before: Some(at(6)) }),
         filter(|f| {
-            f.search = Search::new("arity");
-            f.role = Some(id(77));
+            f.search = Search::new("arity").ok();
+            f.role = Some("77".into());
         }),
     ];
     for is_indexed in [false, true] {
@@ -216,7 +221,7 @@ async fn a_page_beyond_the_window_is_found_by_the_indexes(ledger: &Ledger) {
         }
         for filter in &views {
             for order in orders() {
-                let named = |row: &&MemberRow| filter.search != Search::new("rarity104") || row.member.id.get() < 10_500;
+                let named = |row: &&MemberRow| filter.search != Search::new("rarity104").ok() || row.member.id.get() < 10_500;
                 let expected = sorted(rare.iter().filter(named).cloned().collect(), order);
                 let view = MemberView { filter: filter.clone(), order, after: None, limit: 4 };
                 let first = find(ledger, &view).await;
@@ -265,12 +270,40 @@ async fn every_kind_is_counted(ledger: &Ledger) {
     assert!(expected.linked_left > 0 && expected.unlinked_left > 0 && expected.bots > 0);
 }
 
+async fn roles_are_counted(ledger: &Ledger) {
+    assert_eq!(ledger.member_lists.count_roles(9).await.unwrap(), []);
+    seed(ledger).await;
+    let counted = ledger.member_lists.count_roles(9).await.unwrap();
+    let counted: Vec<(&str, i64)> = counted.iter().map(|RoleCount { role, members }| (role.as_str(), *members)).collect();
+    assert_eq!(counted, [("10", 24), ("1000", 24), ("100", 12), ("the \"mods\", all", 12), ("Ölaf 1", 12)]);
+    assert_eq!(ledger.member_lists.count_roles(2).await.unwrap().len(), 2);
+}
+
+/// As many members as are looked through along the order have other roles.
+async fn a_role_is_found_by_the_index_whatever_it_is_called(ledger: &Ledger) {
+    let roles = ["mods", "the mods", "Ölaf \"1\"", "x6d6f6473", "7", "_-,"];
+    let mut members: Vec<Member> = (1..=3_000).map(member).collect();
+    for (member, role) in members[2_900..].iter_mut().zip(roles) {
+        member.roles = [role].into_iter().collect();
+    }
+    fill(ledger, &members).await;
+    for _ in 0..2 {
+        for (place, role) in roles.into_iter().enumerate() {
+            let filter = filter(|f| f.role = Some(role.into()));
+            let found = find(ledger, &MemberView { filter, limit: 9, ..MemberView::default() }).await;
+            assert_eq!(found.rows.len(), 1, "{role}");
+            assert_eq!(found.rows[0].member.id, members[2_900 + place].id, "{role}");
+        }
+        while ledger.upkeep.index_members(5_000).await.unwrap() {}
+    }
+}
+
 async fn accounts_that_were_never_seen_are_listed(ledger: &Ledger) {
     fill(ledger, &[member(5)]).await;
     let accounts = [account("here", 5), account("Away", 70_001), account("away_too", 70_002), account("far%off", 80_000)];
     ledger.accounts.import(&accounts, at(2)).await.unwrap();
     let names = async |search: Option<&str>, after: Option<i64>, limit| {
-        let view = AbsentView { search: search.and_then(Search::new), after, is_backwards: false, limit };
+        let view = AbsentView { search: search.and_then(|text| Search::new(text).ok()), after, is_backwards: false, limit };
         let found = ledger.member_lists.list_absent(&view).await.unwrap();
         found.into_iter().map(|account| (account.id, account.username)).collect::<Vec<_>>()
     };

@@ -1,0 +1,2 @@
+-- Nothing: PostgreSQL's index has roles as they are.
+SELECT 1;

@@ -1,0 +1,35 @@
+//! The statement of the accounts that were never seen in the guild, where the two databases agree.
+
+use super::member_dialect::{Dialect, Statement, all, has_account, has_id, or_id};
+use super::member_lists::AbsentView;
+use super::search::Word;
+
+/// Asks for accounts whose Discord id was never seen in the guild.
+pub(super) fn absent<D: Dialect>(view: &AbsentView) -> Statement {
+    let mut arguments = Vec::new();
+    let mut conditions = vec![
+        "u.discord_id IS NOT NULL".to_owned(),
+        // Most have a member that is linked to them, which a small index knows.
+        "NOT EXISTS (SELECT 1 FROM guild_members m WHERE m.user_id = u.id LIMIT 1 OFFSET 0)".to_owned(),
+        "NOT EXISTS (SELECT 1 FROM guild_members m WHERE m.discord_id = u.discord_id LIMIT 1 OFFSET 0)".to_owned(),
+    ];
+    let (comparison, way) = if view.is_backwards { ("<", " DESC") } else { (">", "") };
+    conditions.extend(view.after.map(|after| format!("u.id {comparison} {after}")));
+    if let Some(search) = &view.search {
+        let mut sources = D::accounts(search, &mut arguments);
+        for word in search.numbers() {
+            let ids = has_id(word, "n.discord_id").into_iter();
+            let others: Vec<String> = ids.chain(accounts_fit(&search.beside(&[word]), &mut arguments)).collect();
+            sources.push(format!("SELECT n.id FROM users n{}", all(&others)));
+        }
+        // Apart, so that where no index finds them the names alone are read.
+        conditions.push(format!("u.id IN ({})", sources.join("\n UNION ALL ")));
+    }
+    let sql = format!("SELECT u.* FROM users u{} ORDER BY u.id{way} LIMIT {}", all(&conditions), view.limit);
+    Statement { sql, arguments }
+}
+
+/// Whether the account `n` fits each of these words, by its name or its Discord id.
+pub(super) fn accounts_fit(words: &[&Word], arguments: &mut Vec<String>) -> Vec<String> {
+    words.iter().map(|word| or_id(has_account(word, "n.username_key", arguments), word, "n.discord_id")).collect()
+}

@@ -1,0 +1,115 @@
+//! What the two databases say differently of the lists of members, and of what their statements are made.
+//!
+//! Enters: a search or a filter. Leaves: conditions and sources of rows in SQL. Times, ids and numbers stand in it as they are, so that the
+//! planner knows them; what a person wrote is never in the text, but an argument.
+
+use chrono::{DateTime, Utc};
+
+use super::StoreError;
+use super::member_lists::{MemberFilter, MemberPlace, Windows};
+use super::search::{Search, Word};
+use crate::domain::MemberRow;
+
+/// What the databases say differently, and how they are asked. A source of rows `m` is a `FROM` with the first of its conditions; each
+/// has the id, the times, and what filters ask for.
+pub(super) trait Dialect: Sync {
+    /// A time that is none.
+    const NO_TIME: &str;
+
+    /// The table whose indexes have the order of what is searched.
+    const SEARCHED: &str;
+
+    /// Joins the account `u` to the row `m`, row by row: the rows are few, and all accounts are many.
+    const ACCOUNT: &str;
+
+    /// A time as a literal.
+    fn time(at: DateTime<Utc>) -> String;
+
+    /// How far the order is gone along.
+    fn windows(_filter: &MemberFilter) -> Windows {
+        Windows::OF_ROWS
+    }
+
+    /// Whether the member of the row `m` has a role, asked of the row and not of an index. `is_searched`: the row is one of [`Self::SEARCHED`].
+    fn has_role(role: &str, is_searched: bool, arguments: &mut Vec<String>) -> String;
+
+    /// The sources of what fits a search, read along the order of the list: by a column, or else by the ids.
+    fn along(search: &Search, by: Option<&str>, arguments: &mut Vec<String>) -> Vec<Along>;
+
+    /// The sources of what may fit, by the indexes of the search or the role.
+    fn by_index(filter: &MemberFilter, arguments: &mut Vec<String>) -> Vec<String>;
+
+    /// The sources of what fits a search that have the order of ids by themselves, each with its id. `None` if an index has no order.
+    fn by_id(_search: &Search, _arguments: &mut Vec<String>) -> Option<Vec<Along>> {
+        None
+    }
+
+    /// Asks for the ids of the accounts whose names may fit a search, by the index of those names.
+    fn accounts(search: &Search, arguments: &mut Vec<String>) -> Vec<String>;
+
+    /// Counts what fits a search, if that is cheap.
+    fn count(_search: &Search, _arguments: &mut Vec<String>) -> Option<String> {
+        None
+    }
+
+    /// The place that a statement of [`Part::window`] answers.
+    fn place(&self, statement: &Statement) -> impl Future<Output = Result<Option<MemberPlace>, StoreError>> + Send;
+
+    /// Members, and how many there are in all if the statement says so.
+    fn members_of(&self, statement: &Statement)
+    -> impl Future<Output = Result<(Vec<MemberRow>, Option<i64>), StoreError>> + Send;
+}
+
+/// A source of rows `m` that is read in an order.
+pub(super) struct Along {
+    /// A `FROM` with the first of its conditions.
+    pub source: String,
+    /// The row whose index has the order: `m`, or another one of the same member.
+    pub row: &'static str,
+    /// How its id is to be written, so that it is that index which is read.
+    pub id: &'static str,
+}
+
+/// A statement, and the texts that its `$1`, `$2` … stand for.
+#[derive(Debug)]
+pub(super) struct Statement {
+    pub sql: String,
+    pub arguments: Vec<String>,
+}
+
+/// Adds an argument; answers what stands for it.
+pub(super) fn argument(arguments: &mut Vec<String>, text: String) -> String {
+    arguments.push(text);
+    format!("${}", arguments.len())
+}
+
+/// Whether the name of an account fits a word; `key` is that name in small letters.
+pub(super) fn has_account(word: &Word, key: &str, arguments: &mut Vec<String>) -> String {
+    let pattern = argument(arguments, word.in_account());
+    // What is put together is no column, and an index that could not tell is left alone.
+    let key = if word.is_indexed() { key.to_owned() } else { format!("({key} || '')") };
+    format!("{key} LIKE {pattern} ESCAPE '\\'")
+}
+
+/// Whether the id of a row begins with a word; `None` if it is no number.
+pub(super) fn has_id(word: &Word, column: &str) -> Option<String> {
+    let ranges = word.ids();
+    let each = ranges.iter().map(|(from, to)| format!("{column} BETWEEN {from} AND {to}"));
+    (!ranges.is_empty()).then(|| format!("({})", each.collect::<Vec<_>>().join(" OR ")))
+}
+
+/// Whether a row fits a word by what is said of its names, or by its id.
+pub(super) fn or_id(names: String, word: &Word, column: &str) -> String {
+    match has_id(word, column) {
+        None => names,
+        Some(ids) => format!("({names} OR {ids})"),
+    }
+}
+
+pub(super) fn all(conditions: &[String]) -> String {
+    if conditions.is_empty() { String::new() } else { format!("\n WHERE {}", conditions.join(" AND ")) }
+}
+
+pub(super) fn and(conditions: &[String]) -> String {
+    conditions.iter().flat_map(|condition| ["\n AND ", condition]).collect()
+}
