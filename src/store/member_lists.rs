@@ -5,6 +5,7 @@
 //! No index serves every filter in every order, so a page is looked for in two ways. First along the order, a window of rows at a time:
 //! where many fit, that fills the page. Where it will not, few fit, and their own indexes find all of them. The first window is a sample
 //! that says which of the two it will be. At a million members the two cost the same where some 6,000 fit.
+//! What is searched for is known to SQLite by an index, so there a window is one of the index of the order, and far longer.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
