@@ -10,6 +10,9 @@ use crate::store::columns::{self, Columns as _};
 
 /// Compares each listed member with its row. Takes $1 to $9, the columns of the list, and $10, when it was true. A row with newer
 /// evidence is left alone, and so is a row in which nothing differs. Of a picture for the guild that is not told, the row's counts.
+///
+/// Each row is looked up by its id, whatever the planner believes of the table: a plan that was made while it was empty, and is kept as long as nobody
+/// analyses it, would read all of it for every batch. And in the order of the ids, in which new rows are made.
 const COMPARED: &str = "
 WITH listed AS (
     SELECT discord_id, username, display_name, nickname, avatar_hash, guild_avatar_hash, roles::jsonb AS roles, joined_at, is_bot
@@ -24,7 +27,7 @@ WITH listed AS (
         (m.username, m.display_name, m.nickname, m.avatar_hash, m.guild_avatar_hash, m.roles, m.joined_at, m.is_bot)
             IS DISTINCT FROM (l.username, l.display_name, l.nickname, l.avatar_hash, COALESCE(l.guild_avatar_hash, m.guild_avatar_hash),
                 l.roles, l.joined_at, l.is_bot) AS differs
-    FROM listed l LEFT JOIN guild_members m ON m.discord_id = l.discord_id
+    FROM listed l LEFT JOIN LATERAL (SELECT * FROM guild_members g WHERE g.discord_id = l.discord_id LIMIT 1) m ON true
 )";
 
 /// The fields in which the row n differs from the row m as it was before the statement.
