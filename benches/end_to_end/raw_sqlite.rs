@@ -7,12 +7,15 @@ use rusqlite::{Connection, params};
 use crate::roster::Roster;
 use crate::support;
 
-/// The whole schema, in order, so that the table is the service's own.
-const SCHEMA: [&str; 4] = [
+/// The schema as far as it concerns the table, in order, so that it is the service's own with its indexes; that changes are noted for the search is
+/// ours.
+const SCHEMA: [&str; 6] = [
     include_str!("../../migrations/sqlite/0001_ledger.sql"),
     include_str!("../../migrations/sqlite/0002_evidence.sql"),
     include_str!("../../migrations/sqlite/0003_discord.sql"),
     include_str!("../../migrations/sqlite/0004_guild_avatars.sql"),
+    include_str!("../../migrations/sqlite/0006_lists.sql"),
+    "DROP TRIGGER guild_members_new; DROP TRIGGER guild_members_changed; DROP TRIGGER users_renamed;",
 ];
 
 const UPSERT: &str = "

@@ -207,6 +207,36 @@ pub(super) fn kept_error(why: &str) -> String {
     why.chars().map(|one| if one.is_control() { ' ' } else { one }).take(MAX_ERROR).collect()
 }
 
+/// How many rows there are when all batches of a roster are applied.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rows {
+    /// Present.
+    pub present: i64,
+    /// Present, with evidence no newer than the roster.
+    pub settled: i64,
+    /// With newer evidence.
+    pub newer: i64,
+}
+
+/// Whether the rows are so many as there are if nobody departs: then nobody does, and whom the roster lists need not be looked at one by one. All rows
+/// with newer evidence are listed, and were when their batch came to them; so each of the others that are listed is settled. If nobody else is,
+/// nobody is missing. `counts`: those of the batches, none of a dry run.
+pub(super) fn nobody_departs(counts: &Counts, rows: Rows) -> bool {
+    let listed = counts.created + counts.updated;
+    listed > 0 && rows.newer == counts.deferred && rows.settled == listed - counts.deferred
+}
+
+/// A roster's members, as far as they had to be looked at for its departures.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    /// Their ids, those of unusable entries too; none if nobody departs.
+    pub ids: Vec<i64>,
+    /// How many they are.
+    pub count: usize,
+    /// Present members that are not among them.
+    pub departed: Vec<i64>,
+}
+
 /// A roster whose batches are all applied, as it stands before its departures are judged.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Judged {
@@ -260,5 +290,21 @@ pub(super) fn judge(guard: Guard, counts: &mut Counts, roster: Judged) -> (Optio
             };
             (Some(reason), None)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_taken_for_present_by_a_number_alone() {
+        let counts = Counts { created: 2, updated: 8, deferred: 1, ..Counts::default() };
+        let rows = Rows { present: 10, settled: 9, newer: 1 };
+        assert!(nobody_departs(&counts, rows));
+        // One is missing from the list, and one who is listed has been heard of since.
+        assert!(!nobody_departs(&counts, Rows { newer: 2, ..rows }));
+        assert!(!nobody_departs(&counts, Rows { settled: 10, ..rows }));
+        assert!(!nobody_departs(&Counts::default(), Rows { present: 0, settled: 0, newer: 0 }), "an empty list speaks of nobody");
     }
 }

@@ -11,6 +11,9 @@ use super::finisher::{Finish, Finisher};
 use super::roster_fetcher::{FetchRoster, RosterFetcher};
 use crate::domain::RunId;
 
+/// Small runs that are carried out at once. Each is a dozen short statements, most of whose time is waiting for the next one's turn.
+const SMALL: usize = 2;
+
 /// The batch writers and the finishers of this process.
 #[derive(Clone)]
 pub(super) struct Crew {
@@ -31,7 +34,7 @@ impl Crew {
             writers: Arc::new(Idle::new(writers)),
             finishers: Arc::new(Idle::new(1)),
             fetchers: Arc::new(Idle::new(1)),
-            small: Arc::new(Idle::new(1)),
+            small: Arc::new(Idle::new(SMALL)),
         }
     }
 

@@ -2,29 +2,34 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::links::{Scope, relink};
-use super::{made_members, member_events, presence};
+use super::{made_members, member_events};
 use crate::domain::{Counts, Member, MemberRow, RunId, Sighting};
 use crate::store::deltas::{Folded, Moment, fold};
 use crate::store::{StoreError, columns};
 
-/// Applies `sightings` of distinct members. The caller has the evidence lock.
-///
-/// # Errors
-/// [`StoreError::Unavailable`] if a batch made one of the rows meanwhile: the delta must be tried again.
+/// What a small run did.
+#[derive(Default)]
+pub(super) struct Applied {
+    pub counts: Counts,
+    /// How many more are present, if they were not counted.
+    pub change: Option<i64>,
+    /// Whom it made.
+    pub made: Option<Vec<u8>>,
+}
+
+/// Applies `sightings` of distinct members, which the caller has locked. `may_link`: a link of theirs
+/// may not be as the ids say. `None` if a batch made one of the rows meanwhile: the transaction must then be rolled back and tried again.
 pub(super) async fn apply(
     connection: &mut PgConnection,
-    run: RunId,
+    moment: Moment,
     sightings: &[Sighting],
-    now: DateTime<Utc>,
-) -> Result<Counts, StoreError> {
+    may_link: bool,
+) -> Result<Option<Applied>, StoreError> {
+    let Moment { run, now, .. } = moment;
     let ids: Vec<i64> = sightings.iter().map(|sighting| sighting.id().get()).collect();
-    let last_roster = sqlx::query_scalar("SELECT max(observed_at) FROM sync_runs WHERE mode = 'full' AND state = 'succeeded'")
-        .fetch_one(&mut *connection)
-        .await?;
     let rows = sqlx::query(
         "SELECT m.*, u.username AS account FROM guild_members m LEFT JOIN users u ON u.id = m.user_id
          WHERE m.discord_id = ANY($1) ORDER BY m.discord_id FOR UPDATE OF m",
@@ -34,16 +39,19 @@ pub(super) async fn apply(
     .await?;
     let rows: HashMap<i64, MemberRow> =
         rows.iter().map(|row| columns::member(row).map(|row| (row.member.id.get(), row))).collect::<Result<_, _>>()?;
-    let folded = fold(sightings, rows, Moment { run, last_roster, now });
+    let folded = fold(sightings, rows, moment);
     let change = folded.presence();
     let Folded { made, written, events, mut counts } = folded;
-    write(connection, &made, &written).await?;
+    if !write(connection, &made, &written).await? {
+        return Ok(None);
+    }
     let made: Vec<i64> = made.iter().map(|row| row.member.id.get()).collect();
-    made_members::note(connection, run, 0, &made, &counts).await?;
+    let made = made_members::find(connection, run, &made, &counts).await?;
     member_events::insert(connection, run, &events, now).await?;
-    (counts.linked, counts.unlinked) = relink(connection, Some(run), Scope::Of(&ids), now).await?;
-    counts.total_active = presence::after(connection, change).await?;
-    Ok(counts)
+    if may_link {
+        (counts.linked, counts.unlinked) = relink(connection, Some(run), Scope::Of(&ids), now).await?;
+    }
+    Ok(Some(Applied { counts, change: Some(change), made }))
 }
 
 /// The rows as columns: $1 to $9 the members, $10 to $14 the rest.
@@ -53,7 +61,8 @@ UNNEST($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
     AS r (discord_id, username, display_name, nickname, avatar_hash, guild_avatar_hash, roles, joined_at, is_bot, date_created,
         date_modified, date_left, observed_at, created_run_id)";
 
-async fn write(connection: &mut PgConnection, made: &[MemberRow], written: &[MemberRow]) -> Result<(), StoreError> {
+/// Writes rows, new ones and known ones; `false` if one of the new ones is there by now.
+async fn write(connection: &mut PgConnection, made: &[MemberRow], written: &[MemberRow]) -> Result<bool, StoreError> {
     let insert = format!(
         "INSERT INTO guild_members (discord_id, username, display_name, nickname, avatar_hash, guild_avatar_hash, roles, joined_at, is_bot,
              date_created, date_modified, date_left, observed_at, created_run_id)
@@ -73,10 +82,10 @@ async fn write(connection: &mut PgConnection, made: &[MemberRow], written: &[Mem
         }
         let done = bind(sql, rows).execute(&mut *connection).await?;
         if done.rows_affected() != rows.len() as u64 {
-            return Err(StoreError::Unavailable("the same members are being written by others".into()));
+            return Ok(false);
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn bind(sql: String, rows: &[MemberRow]) -> sqlx::query::Query<'_, sqlx::Postgres, sqlx::postgres::PgArguments> {

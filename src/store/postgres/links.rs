@@ -16,8 +16,35 @@ pub(super) enum Scope<'a> {
     Of(&'a [i64]),
 }
 
+impl<'a> Scope<'a> {
+    /// Those that were found, if all were.
+    pub fn found(members: Option<&'a [i64]>) -> Self {
+        members.map_or(Self::All, Self::Of)
+    }
+}
+
+/// Whether one of the members $5 is not linked as the ids say; true also of one who has an account and no row.
+pub(super) const ASTRAY_OF: &str = "
+EXISTS (SELECT FROM UNNEST($5::bigint[]) AS i (id)
+    WHERE (SELECT u.id FROM users u WHERE u.discord_id = i.id) IS DISTINCT FROM
+        (SELECT m.user_id FROM guild_members m WHERE m.discord_id = i.id))";
+
+/// So many links at most are made from a list of whom they concern.
+const LISTABLE: usize = 5_000;
+
+/// The members that are not linked as the ids say; `None` if they are very many.
+pub(super) async fn astray(connection: &mut PgConnection) -> Result<Option<Vec<i64>>, StoreError> {
+    let sql = format!(
+        "SELECT discord_id FROM (SELECT discord_id FROM ({REMOVABLE}) r UNION SELECT discord_id FROM ({MAKEABLE}) m) a LIMIT {}",
+        LISTABLE + 1
+    );
+    let members: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await?;
+    Ok((members.len() <= LISTABLE).then_some(members))
+}
+
 /// Makes every link between a member and an account agree with their ids; answers links made and links removed. Links are removed
-/// first, so that an id which moved to another account never has two. The caller has the evidence lock, so that no link is made beside this.
+/// first, so that an id which moved to another account never has two. The caller has locked all members or these, so that no link is made
+/// beside this.
 pub(super) async fn relink(
     connection: &mut PgConnection,
     run: Option<RunId>,
@@ -60,6 +87,9 @@ pub(super) async fn relink(
          )
          SELECT count(*) FROM written"
     );
+    if matches!(scope, Scope::Of([])) {
+        return Ok((0, 0));
+    }
     let mut counts = [0_i64; 2];
     for (sql, count) in [unlinking, linking].into_iter().zip(&mut counts) {
         let query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(run.map(RunId::uuid)).bind(now);

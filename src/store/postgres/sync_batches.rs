@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
-use super::{Postgres, guild_members, made_members};
+use super::{Postgres, listed_members, made_members};
 use crate::domain::{Counts, Member, Mode, RunId};
 use crate::store::changes::Effect;
 use crate::store::columns::{self, Columns as _};
@@ -56,10 +56,15 @@ pub(super) async fn note_rung(connection: &mut PgConnection, run: RunId, now: Da
     Ok(())
 }
 
-/// Marks the batch of a small run as applied, with what the run came to.
-pub(super) async fn note_small(connection: &mut PgConnection, run: RunId, counts: &Counts) -> Result<(), StoreError> {
+/// Marks the batch of a small run as applied, with what the run came to and whom it made.
+pub(super) async fn note_small(
+    connection: &mut PgConnection,
+    run: RunId,
+    counts: &Counts,
+    made: Option<Vec<u8>>,
+) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE sync_batches SET state = 'applied', created = $2, updated = $3, rejoined = $4, unchanged = $5, deferred = $6
+        "UPDATE sync_batches SET state = 'applied', created = $2, updated = $3, rejoined = $4, unchanged = $5, deferred = $6, made = $7
          WHERE run_id = $1",
     )
     .bind(run.uuid())
@@ -68,9 +73,18 @@ pub(super) async fn note_small(connection: &mut PgConnection, run: RunId, counts
     .bind(counts.rejoined)
     .bind(counts.unchanged)
     .bind(counts.deferred)
+    .bind(made)
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// How many batches there are that still hold their members.
+pub(super) async fn kept(connection: &mut PgConnection, run: RunId) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar("SELECT count(*) FROM sync_batches WHERE run_id = $1 AND payload IS NOT NULL")
+        .bind(run.uuid())
+        .fetch_one(connection)
+        .await?)
 }
 
 /// The batches' counts, summed.
@@ -94,9 +108,22 @@ pub(super) async fn clear_payloads(connection: &mut PgConnection, run: RunId) ->
 }
 
 impl Postgres {
+    /// Not forced to disk by itself: the commit that files the run forces all that was written before it, and a list that was not filed is lost with its
+    /// connection anyhow.
     pub(in crate::store) async fn stage(&self, run: RunId, batch: &StagedBatch, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        insert(&mut connection, run, batch, now).await
+        sqlx::query(
+            "WITH hasty AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+             INSERT INTO sync_batches (run_id, batch, state, members, payload, rung_at, staged_at)
+             SELECT $1, $2, 'pending', $3, $4, $5, $5 FROM hasty",
+        )
+        .bind(run.uuid())
+        .bind(batch.batch)
+        .bind(batch.members)
+        .bind(batch.payload.as_slice())
+        .bind(now)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     pub(in crate::store) async fn discard(&self, run: RunId) -> Result<(), StoreError> {
@@ -165,18 +192,19 @@ impl Postgres {
         members: &[Member],
         now: DateTime<Utc>,
     ) -> Result<BatchApplied, StoreError> {
-        let listing = guild_members::Listing { run: claim.run, observed_at: claim.observed_at, effect: Effect::of(claim.mode) };
+        let listing = listed_members::Listing { run: claim.run, observed_at: claim.observed_at, effect: Effect::of(claim.mode) };
         let listed: Vec<i64> = members.iter().map(|member| member.id.get()).collect();
         for _ in 0..COMPARISONS {
             let mut tx = self.pool.begin().await?;
-            let Some(counts) = guild_members::upsert(&mut tx, listing, members, now).await? else {
+            let Some(counts) = listed_members::upsert(&mut tx, listing, members, now).await? else {
                 tx.rollback().await?;
                 continue;
             };
-            if listing.effect == Effect::Write {
-                made_members::note(&mut tx, claim.run, claim.batch, &listed, &counts).await?;
-            }
-            mark_applied(&mut tx, claim, &counts).await?;
+            let made = match listing.effect {
+                Effect::Write => made_members::find(&mut tx, claim.run, &listed, &counts).await?,
+                Effect::Plan => None,
+            };
+            mark_applied(&mut tx, claim, &counts, made).await?;
             tx.commit().await?;
             // Counted after the commit: of two last batches that end together, at least one must see the other's mark.
             let remaining = sqlx::query_scalar("SELECT count(*) FROM sync_batches WHERE run_id = $1 AND state <> 'applied'")
@@ -231,31 +259,37 @@ impl Postgres {
         Ok(done.rows_affected() == 1)
     }
 
-    /// The ids that a run lists, over all its batches, those of unusable entries too, and how many batches that are.
-    pub(in crate::store) async fn listed_ids(&self, run: RunId) -> Result<(Vec<i64>, i64), StoreError> {
+    /// The ids that a run lists, over all its batches, those of unusable entries too.
+    pub(in crate::store) async fn listed_ids(&self, run: RunId) -> Result<Vec<i64>, StoreError> {
         use futures::TryStreamExt as _;
         let mut rows = sqlx::query_as::<_, (Vec<u8>, Vec<i64>)>(
             "SELECT payload, spared FROM sync_batches WHERE run_id = $1 AND payload IS NOT NULL ORDER BY batch",
         )
         .bind(run.uuid())
         .fetch(&self.pool);
-        let (mut ids, mut batches) = (Vec::new(), 0);
+        let mut ids = Vec::new();
         while let Some((packed, mut spared)) = rows.try_next().await? {
             ids.append(&mut payload::decode_ids(&packed)?);
             ids.append(&mut spared);
-            batches += 1;
         }
-        Ok((ids, batches))
+        Ok(ids)
     }
 }
 
 /// Marks a batch as applied, if it is still claimed and its run still being applied. The lock on the run makes whoever fails it wait for
-/// this transaction, so that its counts are in the sum.
-async fn mark_applied(connection: &mut PgConnection, claim: &BatchClaim, counts: &Counts) -> Result<(), StoreError> {
+/// this transaction, so that its counts are in the sum. Not forced to disk by itself: the run's end is, and all before it; after a crash of the server
+/// a batch that is lost is still claimed, and is applied anew.
+async fn mark_applied(
+    connection: &mut PgConnection,
+    claim: &BatchClaim,
+    counts: &Counts,
+    made: Option<Vec<u8>>,
+) -> Result<(), StoreError> {
     let done = sqlx::query(
-        "WITH run AS MATERIALIZED (SELECT id FROM sync_runs WHERE id = $1 AND state IN ('fetching', 'applying') FOR SHARE)
+        "WITH run AS MATERIALIZED (SELECT id, set_config('synchronous_commit', 'off', true) FROM sync_runs
+             WHERE id = $1 AND state IN ('fetching', 'applying') FOR SHARE)
          UPDATE sync_batches SET state = 'applied', lease_until = NULL,
-             created = $4, updated = $5, rejoined = $6, unchanged = $7, deferred = $8
+             created = $4, updated = $5, rejoined = $6, unchanged = $7, deferred = $8, made = $9
          WHERE run_id = $1 AND batch = $2 AND state = 'running' AND attempts = $3
              AND EXISTS (SELECT FROM run)",
     )
@@ -267,6 +301,7 @@ async fn mark_applied(connection: &mut PgConnection, claim: &BatchClaim, counts:
     .bind(counts.rejoined)
     .bind(counts.unchanged)
     .bind(counts.deferred)
+    .bind(made)
     .execute(connection)
     .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::ClaimLost) }

@@ -4,11 +4,14 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
+use super::daily_counts::ADD;
 use super::links::link_made;
+use super::presence::{CHANGE, CHANGED};
 use super::sync_runs::may_go_on;
-use super::{Postgres, daily_counts, guild_members, lock_evidence, lock_guild, presence, staff_log, sync_batches};
+use super::{Postgres, guild_members, lock_evidence, lock_guild, presence, staff_log, sync_batches};
 use crate::domain::{Counts, HeldReason, RunError, RunId, RunState};
 use crate::store::columns::Columns as _;
+use crate::store::overview::midnight;
 use crate::store::work::CLOCKS;
 use crate::store::{Cancelled, FinishClaim, MAX_CLAIMS, StaffNote, StoreError};
 
@@ -26,43 +29,51 @@ pub(super) struct End<'a> {
     pub counts: &'a Counts,
     pub warning: Option<&'a str>,
     pub error: Option<&'a RunError>,
+    /// By how many more or less are present now, if that is not counted: `total_active` is found from it.
+    pub change: Option<i64>,
 }
 
-/// Writes a run's counts and its end, forgets its members unless it failed, and adds what it did to its day.
-pub(super) async fn end(connection: &mut PgConnection, run: RunId, end: End<'_>, now: DateTime<Utc>) -> Result<(), StoreError> {
+/// Writes a run's counts and its end, forgets its members unless it failed, and adds what it did to how many are present and to its day. One
+/// statement, since others wait for those two; answers how many are present.
+pub(super) async fn end(connection: &mut PgConnection, run: RunId, end: End<'_>, now: DateTime<Utc>) -> Result<i64, StoreError> {
     let counts = end.counts;
-    sqlx::query(
-        "UPDATE sync_runs SET state = $2, held_reason = $3, finished_at = $4, lease_until = NULL, created = $5, updated = $6,
-             marked_left = $7, rejoined = $8, unchanged = $9, linked = $10, unlinked = $11, total_active = $12, deferred = $13,
+    let sql = format!(
+        "WITH present AS ({CHANGE}), day AS ({ADD}), cleared AS (
+             UPDATE sync_batches SET payload = NULL WHERE run_id = $1 AND $2 <> 'failed' AND payload IS NOT NULL
+         )
+         UPDATE sync_runs SET state = $2, held_reason = $3, finished_at = $4, lease_until = NULL, created = $5, updated = $6,
+             marked_left = $7, rejoined = $8, unchanged = $9, linked = $10, unlinked = $11,
+             total_active = CASE WHEN $22::bigint IS NULL THEN $12 ELSE {CHANGED} END, deferred = $13,
              departures_held = $14, dismissed = $15, skipped = greatest(skipped, $16), error_code = $17, error_message = $18,
              warnings = CASE WHEN $19::text IS NULL THEN warnings ELSE warnings || jsonb_build_array($19) END
-         WHERE id = $1",
-    )
-    .bind(run.uuid())
-    .bind(end.state.as_str())
-    .bind(end.held.map(HeldReason::as_str))
-    .bind(now)
-    .bind(counts.created)
-    .bind(counts.updated)
-    .bind(counts.marked_left)
-    .bind(counts.rejoined)
-    .bind(counts.unchanged)
-    .bind(counts.linked)
-    .bind(counts.unlinked)
-    .bind(counts.total_active)
-    .bind(counts.deferred)
-    .bind(counts.departures_held)
-    .bind(counts.dismissed)
-    .bind(counts.skipped)
-    .bind(end.error.map(|error| error.code.as_str()))
-    .bind(end.error.map(|error| error.message.as_str()))
-    .bind(end.warning)
-    .execute(&mut *connection)
-    .await?;
-    if end.state != RunState::Failed {
-        sync_batches::clear_payloads(&mut *connection, run).await?;
-    }
-    daily_counts::add(connection, run, counts, now).await
+         WHERE id = $1 RETURNING total_active"
+    );
+    let active = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+        .bind(run.uuid())
+        .bind(end.state.as_str())
+        .bind(end.held.map(HeldReason::as_str))
+        .bind(now)
+        .bind(counts.created)
+        .bind(counts.updated)
+        .bind(counts.marked_left)
+        .bind(counts.rejoined)
+        .bind(counts.unchanged)
+        .bind(counts.linked)
+        .bind(counts.unlinked)
+        .bind(counts.total_active)
+        .bind(counts.deferred)
+        .bind(counts.departures_held)
+        .bind(counts.dismissed)
+        .bind(counts.skipped)
+        .bind(end.error.map(|error| error.code.as_str()))
+        .bind(end.error.map(|error| error.message.as_str()))
+        .bind(end.warning)
+        .bind(midnight(now.date_naive()))
+        .bind(counts.created + counts.rejoined)
+        .bind(end.change)
+        .fetch_one(connection)
+        .await?;
+    Ok(active)
 }
 
 /// Adds to what a person should know of a run.
@@ -95,7 +106,7 @@ async fn break_off(
     counts.total_active = guild_members::active(&mut *connection).await?;
     // A batch that is just being applied waits for this with rows of its own in hand; none of those is among these.
     (counts.linked, counts.unlinked) = link_made(&mut *connection, run, now).await?;
-    end(&mut *connection, run, End { state, held: None, counts: &counts, warning: None, error }, now).await?;
+    end(&mut *connection, run, End { state, held: None, counts: &counts, warning: None, error, change: None }, now).await?;
     // Beside a roster at work there is no other.
     if at_work {
         presence::keep(connection, counts.total_active).await?;

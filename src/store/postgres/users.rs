@@ -7,7 +7,7 @@ use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres as Driver};
 
 use super::links::{Scope, relink};
-use super::{Postgres, account_conflicts, lock_evidence};
+use super::{Postgres, account_conflicts, lock_evidence, lock_members};
 use crate::domain::{Account, DiscordId, username_key};
 use crate::store::claims::{self, Holder, settle};
 use crate::store::columns::{self, Columns as _};
@@ -143,7 +143,7 @@ impl Postgres {
     pub(in crate::store) async fn log_in(&self, login: &DiscordLogin, now: DateTime<Utc>) -> Result<Account, StoreError> {
         let mut tx = self.pool.begin().await?;
         // Of two first logins of one person the second finds the account of the first.
-        lock_evidence(&mut tx).await?;
+        lock_members(&mut tx, &[login.id.get()]).await?;
         let known = sqlx::query(
             "UPDATE users SET discord_username = $2, email = COALESCE($3, email), last_login = CASE WHEN is_active THEN $4 ELSE last_login END
              WHERE discord_id = $1 RETURNING *",

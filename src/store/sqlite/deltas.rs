@@ -15,13 +15,13 @@ use crate::store::deltas::{Folded, Moment, fold};
 /// Rows of one statement.
 const ROWS: usize = 500;
 
-/// Applies `sightings` of distinct members. The caller's transaction holds the write lock.
+/// Applies `sightings` of distinct members; answers also whom it made. The caller's transaction holds the write lock.
 pub(super) async fn apply(
     connection: &mut SqliteConnection,
     run: RunId,
     sightings: &[Sighting],
     now: DateTime<Utc>,
-) -> Result<Counts, StoreError> {
+) -> Result<(Counts, Option<Vec<u8>>), StoreError> {
     let ids: Vec<i64> = sightings.iter().map(|sighting| sighting.id().get()).collect();
     let last_roster =
         sqlx::query("SELECT max(observed_at) AS observed_at FROM sync_runs WHERE mode = 'full' AND state = 'succeeded'")
@@ -43,11 +43,11 @@ pub(super) async fn apply(
     write(connection, &made).await?;
     write(connection, &written).await?;
     let made: Vec<i64> = made.iter().map(|row| row.member.id.get()).collect();
-    made_members::note(connection, run, 0, &made, &counts).await?;
+    let made = made_members::find(connection, run, &made, &counts).await?;
     member_events::insert(connection, run, &events, now).await?;
     (counts.linked, counts.unlinked) = relink(connection, Some(run), Scope::Of(&ids), now).await?;
     counts.total_active = presence::after(connection, change).await?;
-    Ok(counts)
+    Ok((counts, made))
 }
 
 /// Writes rows, new ones and known ones.

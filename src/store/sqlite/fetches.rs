@@ -154,7 +154,7 @@ impl Sqlite {
         .fetch_optional(&self.read)
         .await?;
         let Some(run) = run else { return Ok(None) };
-        let (listed, _) = self.listed_ids(claim.run).await?;
+        let listed = self.listed_ids(claim.run).await?;
         let mut connection = self.read.acquire().await?;
         let departed = guild_members::departures(&mut connection, &listed, claim.observed_at).await?;
         let counts = sync_batches::sum(&mut connection, claim.run).await?;

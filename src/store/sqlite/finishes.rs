@@ -12,7 +12,7 @@ use super::{Sqlite, decisions, deltas, guild_members, held_departures, micros, p
 use crate::domain::{Act, Action, Counts, Guard, HeldReason, Mode, RunState};
 use crate::store::changes::Effect;
 use crate::store::columns::{Columns as _, word};
-use crate::store::work::{Judged, defer_others, judge};
+use crate::store::work::{Judged, Listed, Rows, defer_others, judge, nobody_departs};
 use crate::store::{Decision, Findings, FinishClaim, Finished, StoreError, small_payload};
 
 impl Sqlite {
@@ -50,7 +50,6 @@ impl Sqlite {
         (guard, findings): (Guard, &Findings),
         now: DateTime<Utc>,
     ) -> Result<Finished, StoreError> {
-        let (listed, batches) = self.listed_ids(claim.run).await?;
         let mut tx = self.begin().await?;
         let filed = sqlx::query(
             "SELECT batches_total, total_received, duplicates, skipped, allow_mass_departure FROM sync_runs
@@ -61,7 +60,7 @@ impl Sqlite {
         .fetch_optional(&mut *tx)
         .await?
         .ok_or(StoreError::ClaimLost)?;
-        if batches != filed.int("batches_total")? {
+        if sync_batches::kept(&mut tx, claim.run).await? != filed.int("batches_total")? {
             // Whoever stands in the others would be taken for departed.
             return Err(StoreError::Unreadable("a run without some of its batches".into()));
         }
@@ -69,13 +68,15 @@ impl Sqlite {
         counts.total_received = filed.int("total_received")?;
         counts.duplicates = filed.int("duplicates")?;
         counts.skipped = filed.int("skipped")?;
-        let departed = guild_members::departures(&mut tx, &listed, claim.observed_at).await?;
+        let rows = guild_members::count(&mut tx, claim.observed_at).await?;
+        let Listed { ids: listed, count: listed_count, departed } =
+            self.look_through(&mut tx, claim, effect, &counts, rows).await?;
         let departed = defer_others(&mut counts, findings, departed);
         let roster = Roster { claim, effect, departed: &departed, now };
-        let active = guild_members::active(&mut tx).await?;
+        let active = rows.present;
         let active = if effect == Effect::Plan { active + counts.created + counts.rejoined } else { active };
         let judged = Judged {
-            listed: listed.len(),
+            listed: listed_count,
             active,
             departed: departed.len(),
             allow_mass_departure: filed.flag("allow_mass_departure")?,
@@ -103,6 +104,24 @@ impl Sqlite {
         Ok(Finished { state, counts, next })
     }
 
+    /// Looks for departures, one by one only if there may be any.
+    async fn look_through(
+        &self,
+        connection: &mut SqliteConnection,
+        claim: &FinishClaim,
+        effect: Effect,
+        counts: &Counts,
+        rows: Rows,
+    ) -> Result<Listed, StoreError> {
+        if effect == Effect::Write && nobody_departs(counts, rows) {
+            let count = usize::try_from(counts.created + counts.updated).unwrap_or(usize::MAX);
+            return Ok(Listed { count, ..Listed::default() });
+        }
+        let ids = self.listed_ids(claim.run).await?;
+        let departed = guild_members::departures(connection, &ids, claim.observed_at).await?;
+        Ok(Listed { count: ids.len(), ids, departed })
+    }
+
     /// Does all that a small run is about; puts it back if it must wait for a roster to be done.
     async fn finish_small(
         &self,
@@ -127,7 +146,7 @@ impl Sqlite {
         let done = match (decision, payload) {
             (Some(decision), ids) => {
                 let ids = ids.map(|ids| small_payload::decode_ids(&ids)).transpose()?;
-                decisions::carry_out(&mut tx, claim.run, decision, ids.as_deref(), now).await?
+                decisions::carry_out(&mut tx, claim.run, decision, ids.as_deref(), now).await?.map(|counts| (counts, None))
             }
             (None, Some(sightings)) => {
                 let sightings = small_payload::decode_sightings(&sightings)?;
@@ -135,11 +154,11 @@ impl Sqlite {
             }
             (None, None) => return Err(StoreError::Unreadable("a delta without its sightings".into())),
         };
-        let (state, mut counts, error) = match done {
-            Ok(counts) => (RunState::Succeeded, counts, None),
+        let (state, (mut counts, made), error) = match done {
+            Ok(done) => (RunState::Succeeded, done, None),
             Err(error) => {
                 let total_active = presence::after(&mut tx, 0).await?;
-                (RunState::Failed, Counts { total_active, ..Counts::default() }, Some(error))
+                (RunState::Failed, (Counts { total_active, ..Counts::default() }, None), Some(error))
             }
         };
         let filed = sqlx::query("SELECT total_received, duplicates FROM sync_runs WHERE id = ?1")
@@ -148,7 +167,7 @@ impl Sqlite {
             .await?;
         counts.total_received = filed.int("total_received")?;
         counts.duplicates = filed.int("duplicates")?;
-        sync_batches::note_small(&mut tx, claim.run, &counts).await?;
+        sync_batches::note_small(&mut tx, claim.run, &counts, made).await?;
         end(&mut tx, claim.run, End { state, held: None, counts: &counts, warning: None, error: error.as_ref() }, now).await?;
         tx.commit().await?;
         Ok(Finished { state, counts, next: Vec::new() })

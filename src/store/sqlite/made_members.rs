@@ -7,16 +7,15 @@ use crate::domain::{Counts, RunId};
 use crate::store::changes::{MANY_MADE, page_of};
 use crate::store::{StoreError, small_payload};
 
-/// Notes whom a batch made of the members it lists, who are in their rows by now.
-pub(super) async fn note(
+/// Whom a batch made of the members it lists, who are in their rows by now, as it is noted with the batch.
+pub(super) async fn find(
     connection: &mut SqliteConnection,
     run: RunId,
-    batch: i32,
     listed: &[i64],
     counts: &Counts,
-) -> Result<(), StoreError> {
+) -> Result<Option<Vec<u8>>, StoreError> {
     if counts.created == 0 {
-        return Ok(());
+        return Ok(None);
     }
     let is_all = i64::try_from(listed.len()).is_ok_and(|listed| listed == counts.created);
     let found;
@@ -28,17 +27,11 @@ pub(super) async fn note(
         )
         .bind(json_list(listed))
         .bind(run.to_string())
-        .fetch_all(&mut *connection)
+        .fetch_all(connection)
         .await?;
         &found
     };
-    sqlx::query("UPDATE sync_batches SET made = ?3 WHERE run_id = ?1 AND batch = ?2")
-        .bind(run.to_string())
-        .bind(batch)
-        .bind(small_payload::pack_ids(made)?)
-        .execute(connection)
-        .await?;
-    Ok(())
+    Ok(Some(small_payload::pack_ids(made)?))
 }
 
 impl Sqlite {

@@ -18,6 +18,7 @@ mod idempotency_keys;
 mod landmarks;
 mod ledger;
 mod links;
+mod listed_members;
 mod made_members;
 mod member_events;
 mod member_lists;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{Row as _, SqliteConnection};
 
-use super::{Sqlite, guild_members, json_list, made_members, micros};
+use super::{Sqlite, json_list, listed_members, made_members, micros};
 use crate::domain::{Counts, Member, Mode, RunId};
 use crate::store::changes::Effect;
 use crate::store::columns::{self, Columns as _};
@@ -62,10 +62,15 @@ pub(super) async fn note_rung(connection: &mut SqliteConnection, run: RunId, now
     Ok(())
 }
 
-/// Marks the batch of a small run as applied, with what the run came to.
-pub(super) async fn note_small(connection: &mut SqliteConnection, run: RunId, counts: &Counts) -> Result<(), StoreError> {
+/// Marks the batch of a small run as applied, with what the run came to and whom it made.
+pub(super) async fn note_small(
+    connection: &mut SqliteConnection,
+    run: RunId,
+    counts: &Counts,
+    made: Option<Vec<u8>>,
+) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE sync_batches SET state = 'applied', created = ?2, updated = ?3, rejoined = ?4, unchanged = ?5, deferred = ?6
+        "UPDATE sync_batches SET state = 'applied', created = ?2, updated = ?3, rejoined = ?4, unchanged = ?5, deferred = ?6, made = ?7
          WHERE run_id = ?1",
     )
     .bind(run.to_string())
@@ -74,9 +79,18 @@ pub(super) async fn note_small(connection: &mut SqliteConnection, run: RunId, co
     .bind(counts.rejoined)
     .bind(counts.unchanged)
     .bind(counts.deferred)
+    .bind(made)
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// How many batches there are that still hold their members.
+pub(super) async fn kept(connection: &mut SqliteConnection, run: RunId) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar("SELECT count(*) FROM sync_batches WHERE run_id = ?1 AND payload IS NOT NULL")
+        .bind(run.to_string())
+        .fetch_one(connection)
+        .await?)
 }
 
 /// The batches' counts, summed.
@@ -173,16 +187,17 @@ impl Sqlite {
         members: &[Member],
         now: DateTime<Utc>,
     ) -> Result<BatchApplied, StoreError> {
-        let listing = guild_members::Listing { run: claim.run, observed_at: claim.observed_at, effect: Effect::of(claim.mode) };
+        let listing = listed_members::Listing { run: claim.run, observed_at: claim.observed_at, effect: Effect::of(claim.mode) };
         let listed: Vec<i64> = members.iter().map(|member| member.id.get()).collect();
         // Only one batch stands in line for the write lock, so that whatever is small waits for one at most.
         let turn = self.batches.acquire().await;
         let mut tx = self.begin().await?;
-        let counts = guild_members::upsert(&mut tx, listing, members, now).await?;
-        if listing.effect == Effect::Write {
-            made_members::note(&mut tx, claim.run, claim.batch, &listed, &counts).await?;
-        }
-        mark_applied(&mut tx, claim, &counts).await?;
+        let counts = listed_members::upsert(&mut tx, listing, members, now).await?;
+        let made = match listing.effect {
+            Effect::Write => made_members::find(&mut tx, claim.run, &listed, &counts).await?,
+            Effect::Plan => None,
+        };
+        mark_applied(&mut tx, claim, &counts, made).await?;
         let remaining = sqlx::query_scalar("SELECT count(*) FROM sync_batches WHERE run_id = ?1 AND state <> 'applied'")
             .bind(claim.run.to_string())
             .fetch_one(&mut *tx)
@@ -235,30 +250,34 @@ impl Sqlite {
         Ok(done.rows_affected() == 1)
     }
 
-    /// The ids that a run lists, over all its batches, those of unusable entries too, and how many batches that are.
-    pub(in crate::store) async fn listed_ids(&self, run: RunId) -> Result<(Vec<i64>, i64), StoreError> {
+    /// The ids that a run lists, over all its batches, those of unusable entries too.
+    pub(in crate::store) async fn listed_ids(&self, run: RunId) -> Result<Vec<i64>, StoreError> {
         use futures::TryStreamExt as _;
         let mut rows = sqlx::query_as::<_, (Vec<u8>, String)>(
             "SELECT payload, spared FROM sync_batches WHERE run_id = ?1 AND payload IS NOT NULL ORDER BY batch",
         )
         .bind(run.to_string())
         .fetch(&self.read);
-        let (mut ids, mut batches) = (Vec::new(), 0);
+        let mut ids = Vec::new();
         while let Some((packed, spared)) = rows.try_next().await? {
             ids.append(&mut payload::decode_ids(&packed)?);
             let spared: Vec<i64> =
                 serde_json::from_str(&spared).map_err(|_| StoreError::Unreadable("an unknown list of spared entries".into()))?;
             ids.extend(spared);
-            batches += 1;
         }
-        Ok((ids, batches))
+        Ok(ids)
     }
 }
 
-async fn mark_applied(connection: &mut SqliteConnection, claim: &BatchClaim, counts: &Counts) -> Result<(), StoreError> {
+async fn mark_applied(
+    connection: &mut SqliteConnection,
+    claim: &BatchClaim,
+    counts: &Counts,
+    made: Option<Vec<u8>>,
+) -> Result<(), StoreError> {
     let done = sqlx::query(
         "UPDATE sync_batches SET state = 'applied', lease_until = NULL,
-             created = ?4, updated = ?5, rejoined = ?6, unchanged = ?7, deferred = ?8
+             created = ?4, updated = ?5, rejoined = ?6, unchanged = ?7, deferred = ?8, made = ?9
          WHERE run_id = ?1 AND batch = ?2 AND state = 'running' AND attempts = ?3
              AND EXISTS (SELECT 1 FROM sync_runs r WHERE r.id = ?1 AND r.state IN ('fetching', 'applying'))",
     )
@@ -270,6 +289,7 @@ async fn mark_applied(connection: &mut SqliteConnection, claim: &BatchClaim, cou
     .bind(counts.rejoined)
     .bind(counts.unchanged)
     .bind(counts.deferred)
+    .bind(made)
     .execute(connection)
     .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::ClaimLost) }

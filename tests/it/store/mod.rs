@@ -41,6 +41,7 @@ mod model;
 mod opening;
 mod overview;
 mod racing;
+mod racing_small;
 mod retries;
 mod run_changes;
 mod run_lists;

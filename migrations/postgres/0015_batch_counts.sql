@@ -1,0 +1,2 @@
+-- Nothing: PostgreSQL keeps the payload of a batch apart from its counts.
+SELECT 1;
