@@ -23,6 +23,8 @@ impl Service {
             .var("GUILD_ID", &roster.guild)
             .var("DBOT_AUTH_KEY", KEY)
             .var("DATABASE_URL", database)
+            // The answer has the counts, however long they take.
+            .var("GUILDSYNC__API__WAIT_SECS", "600")
             .var("GUILDSYNC__REDIS__PREFIX", support::redis::unique_prefix());
         if let Some(redis) = redis {
             launch = launch.var("REDIS_URL", redis);

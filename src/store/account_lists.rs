@@ -161,6 +161,9 @@ pub trait AccountLists: Send + Sync + 'static {
     /// A page of accounts.
     async fn accounts(&self, page: &AccountPage) -> Result<Vec<AccountRow>, StoreError>;
 
+    /// How many accounts fit the search and the filters of a page. Reads them all: only where there are few.
+    async fn count(&self, page: &AccountPage) -> Result<i64, StoreError>;
+
     /// One account.
     async fn account(&self, id: i64) -> Result<Option<AccountRow>, StoreError>;
 

@@ -66,6 +66,12 @@ impl Dialect {
         self.along(page, &format!(" AND ({})", self.fits(page)))
     }
 
+    /// How many fit the search and the filters.
+    pub(super) fn count(&self, page: &AccountPage) -> String {
+        let fits = if page.search.is_empty() { String::new() } else { format!(" AND ({})", self.fits(page)) };
+        format!("SELECT count(*) FROM users u WHERE true{}{fits}", page.conditions())
+    }
+
     /// The numbers of a page, read along its order; of a filter that leaves few, by its index.
     fn along(&self, page: &AccountPage, fits: &str) -> String {
         let (conditions, order, limit) = (page.conditions(), self.order(page), page.limit);

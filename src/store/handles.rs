@@ -12,10 +12,10 @@ use super::{
     AbsentView, AccountConflict, AccountDesk, AccountLists, AccountPage, AccountRow, AccountTotals, Accounts, Backlog,
     BatchApplied, BatchClaim, Cancelled, ChangeCursor, Changed, Credentials, DayCounts, Decided, Departing, DiscordLogin,
     Dropped, Due, Duty, FetchClaim, FetchedPage, Filed, Filing, Findings, FinishClaim, Finished, Fleet, ImportRow, Imported,
-    Landmarks, Lease, MemberLists, MemberPage, MemberTally, MemberTotals, MemberView, MembersFound, NewRun, NewStaff,
-    NewStaffEntry, OpenConflicts, Overview, Problem, Problems, Process, Read, Replies, Reply, Retention, Retried, Retry,
-    RoleCount, Roles, RunClaim, RunList, RunWork, Runs, SessionLimits, Sessions, Settlement, StaffLog, StaffLogPage, StaffNote,
-    StagedBatch, StoreError, Swept, UnmetClaim, Upkeep, Work,
+    Landmarks, Lease, MemberFilter, MemberLists, MemberPage, MemberTally, MemberTotals, MemberView, MembersFound, NewRun,
+    NewStaff, NewStaffEntry, OpenConflicts, Overview, Problem, Problems, Process, Read, Replies, Reply, Retention, Retried,
+    Retry, RoleCount, Roles, RunClaim, RunList, RunWork, Runs, SessionLimits, Sessions, Settlement, StaffLog, StaffLogPage,
+    StaffNote, StagedBatch, StoreError, Swept, UnmetClaim, Upkeep, Work,
 };
 use crate::domain::{
     Account, AccountChange, Action, Change, DiscordId, Event, Guard, GuildRole, Member, MemberRow, Run, RunError, RunId,
@@ -99,6 +99,7 @@ handle!(Read {
 
 handle!(MemberLists {
     list_members(view: &MemberView) -> MembersFound = find_members;
+    count_members(filter: &MemberFilter) -> i64 = count_listed;
     list_absent(view: &AbsentView) -> Vec<Account> = find_absent;
     count_roles(limit: usize) -> Vec<RoleCount> = most_roles;
     tally_members() -> MemberTally = count_kinds;
@@ -152,6 +153,7 @@ handle!(Accounts {
 
 handle!(AccountLists {
     accounts(page: &AccountPage) -> Vec<AccountRow> = account_page;
+    count(page: &AccountPage) -> i64 = count_fitting;
     account(id: i64) -> Option<AccountRow> = account_by_id;
     open_sessions(account: i64, limits: SessionLimits, now: DateTime<Utc>) -> i64 = count_sessions;
     account_totals() -> AccountTotals = count_accounts;

@@ -194,6 +194,9 @@ pub trait MemberLists: Send + Sync + 'static {
     /// A page of members.
     async fn list_members(&self, view: &MemberView) -> Result<MembersFound, StoreError>;
 
+    /// How many members a list has. Reads whom its indexes find, or everybody: only where there are few.
+    async fn count_members(&self, filter: &MemberFilter) -> Result<i64, StoreError>;
+
     /// A page of accounts whose Discord id was never seen in the guild, by their number.
     async fn list_absent(&self, view: &AbsentView) -> Result<Vec<Account>, StoreError>;
 

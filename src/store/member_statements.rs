@@ -215,6 +215,15 @@ fn by_index<D: Dialect>(view: &MemberView) -> Statement {
     Statement { sql, arguments }
 }
 
+/// Counts a whole list. Reads all that its indexes find, or everybody.
+pub(super) fn count<D: Dialect>(filter: &MemberFilter) -> Statement {
+    let mut arguments = Vec::new();
+    let sources = D::by_index(filter, &mut arguments);
+    let conditions = and(&of_row::<D>(filter, &mut arguments));
+    let sources: Vec<String> = sources.into_iter().map(|source| format!("SELECT m.discord_id {source}{conditions}")).collect();
+    Statement { sql: format!("SELECT count(*) FROM (\n{}\n) found", sources.join("\n UNION\n ")), arguments }
+}
+
 /// Whether a row of any part of the list comes after a place.
 fn after<D: Dialect>(view: &MemberView, place: MemberPlace) -> String {
     let comparison = if view.order.is_descending { "<" } else { ">" };

@@ -19,6 +19,7 @@ use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html, number};
+use crate::http::pages::tally::SMALL;
 use crate::http::pages::{App, export};
 use crate::store::{AccountPlace, AccountRow, AccountTotals};
 
@@ -65,6 +66,12 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
     if let Some(first) = pager.back_at_first(&query) {
         return Ok(first);
     }
+    let total = match (query.is_narrowed(NARROWING), query.is_first() && !pager.has_more) {
+        (false, _) => Some(totals.all),
+        (true, true) => Some(i64::try_from(rows.len()).unwrap_or(i64::MAX)),
+        (true, false) if totals.all <= SMALL => Some(lists.count(&page).await?),
+        (true, false) => None,
+    };
     let page = AccountsPage {
         shell: Shell::new(Some(&staff.0), Section::Accounts),
         list: ACCOUNTS,
@@ -76,7 +83,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         sorts: sorts(&query),
         page_size: query.text("page_size"),
         is_narrowed: query.is_narrowed(NARROWING),
-        results: results(&query, &rows, pager.has_more, totals.all),
+        results: results(total, query.is_first(), size),
         as_of: None,
         export: query.at(ACCOUNTS_EXPORT),
         sizes: sizes(&query, size),
@@ -96,16 +103,13 @@ pub(super) async fn export_csv(staff: Staff, app: Data<&Arc<App>>, request: &Req
     export::answer(&app, "accounts", Exported::of(list)).await
 }
 
-/// How many fit: all there are, or as many as the only page shows, or at least those.
-fn results(query: &Query, rows: &[AccountRow], has_more: bool, all: i64) -> Option<String> {
-    let shown = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-    match (query.is_narrowed(NARROWING), query.is_first()) {
-        (false, _) if all == 1 => Some("1 account".to_owned()),
-        (false, _) => Some(format!("{} accounts", number(all))),
-        (true, true) if has_more => Some(format!("More than {} accounts", number(shown))),
-        (true, true) if shown == 1 => Some("1 account".to_owned()),
-        (true, true) => Some(format!("{} accounts", number(shown))),
-        (true, false) => None,
+/// How many fit, or at least the first page.
+fn results(total: Option<i64>, is_first: bool, size: i64) -> Option<String> {
+    match total {
+        Some(1) => Some("1 account".to_owned()),
+        Some(total) => Some(format!("{} accounts", number(total))),
+        None if is_first => Some(format!("More than {} accounts", number(size))),
+        None => None,
     }
 }
 

@@ -172,7 +172,14 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
             let found = find(&app, category, None, &query, size).await?;
             (None, Found { total: Some(category.count(&counted.tally)), ..found })
         }
-        Ok(search) => (None, find(&app, category, search, &query, size).await?),
+        Ok(search) => {
+            let filter = category.filter(search.clone());
+            let mut found = find(&app, category, search, &query, size).await?;
+            if let (None, Some(filter), true) = (found.total, filter, counted.is_small()) {
+                found.total = Some(app.state.member_lists.count_members(&filter).await?);
+            }
+            (None, found)
+        }
     };
     if let Some(first) = found.pager.back_at_first(&query) {
         return Ok(first);

@@ -98,7 +98,11 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
     if let Some(first) = pager.back_at_first(&query) {
         return Ok(first);
     }
-    let results = results(&found, &view, query.is_first(), &counted.tally).filter(|_| unsearchable.is_none());
+    let total = match found.total.or_else(|| kept(&view.filter, &counted.tally)) {
+        None if counted.is_small() => Some(app.state.member_lists.count_members(&view.filter).await?),
+        known => known,
+    };
+    let results = results(total, query.is_first(), size).filter(|_| unsearchable.is_none());
     let selects = selects(&query, &counted, &roles, &app.role_counts(&counted.tally).await?);
     let names = RoleNames::new(roles);
     let page = MembersPage {
@@ -140,12 +144,11 @@ pub(super) async fn export_csv(staff: Staff, app: Data<&Arc<App>>, request: &Req
 }
 
 /// How many fit: found with the page, or counted for all pages, or at least as many as are shown.
-fn results(found: &MembersFound, view: &MemberView, is_first: bool, tally: &MemberTally) -> Option<String> {
-    let total = found.total.or_else(|| kept(&view.filter, tally));
+fn results(total: Option<i64>, is_first: bool, size: i64) -> Option<String> {
     match total {
         Some(1) => Some("1 member".into()),
         Some(total) => Some(format!("{} members", number(total))),
-        None if is_first => Some(format!("More than {} members", number(view.limit))),
+        None if is_first => Some(format!("More than {} members", number(size))),
         None => None,
     }
 }

@@ -16,7 +16,7 @@ use super::App;
 use crate::store::{MemberTally, StoreError};
 
 /// Members, present and left, up to which counting is cheap.
-const SMALL: i64 = 20_000;
+pub(in crate::http) const SMALL: i64 = 20_000;
 /// How long counts of a large guild are good.
 pub(super) const FRESH: TimeDelta = TimeDelta::seconds(10);
 /// Counts are good for as many times as long as they took to count: pages would otherwise wait for the database that counts.
@@ -28,6 +28,13 @@ pub(in crate::http) struct Counted {
     pub(in crate::http) tally: MemberTally,
     /// `None` if it was just now.
     pub(in crate::http) as_of: Option<DateTime<Utc>>,
+}
+
+impl Counted {
+    /// Whether there are so few members that a list of them is counted for its page.
+    pub(in crate::http) fn is_small(&self) -> bool {
+        self.tally.present + self.tally.left <= SMALL
+    }
 }
 
 /// What was counted last, and from when on it is too old.

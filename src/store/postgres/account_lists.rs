@@ -1,6 +1,7 @@
 //! `users` as staff look them through.
 
 use chrono::{DateTime, Utc};
+use sqlx::Row as _;
 
 use super::Postgres;
 use crate::store::account_lists::Search;
@@ -43,6 +44,15 @@ impl Postgres {
         }
         let numbers = found.iter().filter_map(|row| row.opt_int("id").transpose()).collect::<Result<Vec<_>, _>>()?;
         self.accounts_of(page, listed(&numbers), None).await
+    }
+
+    pub(in crate::store) async fn count_fitting(&self, page: &AccountPage) -> Result<i64, StoreError> {
+        let counted = sqlx::query(sqlx::AssertSqlSafe(DIALECT.count(page))).persistent(false);
+        let counted = match Search::of(&page.search) {
+            None => counted,
+            Some(search) => bind(counted, search),
+        };
+        Ok(counted.fetch_one(&self.pool).await?.try_get(0)?)
     }
 
     /// The accounts with the numbers that a statement finds.

@@ -13,7 +13,7 @@ use crate::store::absent_statements::{absent, accounts_fit};
 use crate::store::columns;
 use crate::store::member_dialect::{Along, Dialect, Statement, all, and, argument, has_account, has_id, or_id};
 use crate::store::member_lists::Windows;
-use crate::store::member_statements::{TALLY, find};
+use crate::store::member_statements::{TALLY, count, find};
 use crate::store::role_counts::{COUNT_SLICE, RoleCount, RoleCounts, SLICE};
 use crate::store::search::{Search, Word};
 use crate::store::{AbsentView, MemberFilter, MemberPlace, MemberTally, MemberView, MembersFound, StoreError};
@@ -222,6 +222,10 @@ fn query(statement: &Statement) -> Query<'_, Driver, SqliteArguments> {
 impl Sqlite {
     pub(in crate::store) async fn find_members(&self, view: &MemberView) -> Result<MembersFound, StoreError> {
         find(self, view).await
+    }
+
+    pub(in crate::store) async fn count_listed(&self, filter: &MemberFilter) -> Result<i64, StoreError> {
+        Ok(query(&count::<Self>(filter)).fetch_one(&self.read).await?.try_get(0)?)
     }
 
     pub(in crate::store) async fn find_absent(&self, view: &AbsentView) -> Result<Vec<Account>, StoreError> {

@@ -83,6 +83,23 @@ async fn a_list_that_fills_its_last_page_has_no_page_after_it() {
 }
 
 #[tokio::test]
+async fn how_many_fit_is_told_on_every_page() {
+    let mut site = Site::as_staff().await;
+    let members: Vec<_> = (1..=120).map(|id| member(id, if id % 2 == 0 { "even" } else { "odd" })).collect();
+    seed::members(&site.stores, &members, &[]).await;
+    for (list, told) in [
+        (format!("{LIST}?page_size=25&q=even"), "60 members"),
+        (format!("{LIST}?page_size=25&linked=no&bot=no"), "120 members"),
+        (format!("{LIST}comparison/?page_size=25&q=odd"), "60 members"),
+    ] {
+        let first = site.get(&list).await;
+        assert!(first.body.contains(told), "{list}: {}", first.body);
+        let second = site.get(&link(&first.body, "Next page").unwrap()).await;
+        assert!(second.body.contains(told), "{list}: {}", second.body);
+    }
+}
+
+#[tokio::test]
 async fn what_the_list_does_not_know_is_named() {
     let mut site = Site::as_staff().await;
     let members: Vec<_> = (1..=60).map(|id| member(id, "m")).collect();

@@ -132,7 +132,11 @@ fn sorted(mut rows: Vec<MemberRow>, order: MemberOrder) -> Vec<MemberRow> {
 }
 
 pub async fn find(ledger: &Ledger, view: &MemberView) -> MembersFound {
-    ledger.member_lists.list_members(view).await.unwrap()
+    let found = ledger.member_lists.list_members(view).await.unwrap();
+    if let Some(total) = found.total {
+        assert_eq!(ledger.member_lists.count_members(&view.filter).await.unwrap(), total, "{view:?}");
+    }
+    found
 }
 
 async fn every_filter_shows_whom_it_says_in_every_order(ledger: &Ledger) {
