@@ -21,7 +21,7 @@ use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html, number};
 use crate::http::pages::tally::SMALL;
 use crate::http::pages::{App, export};
-use crate::store::{AccountPlace, AccountRow, AccountTotals};
+use crate::store::{AccountPlace, AccountTotals};
 
 #[derive(Template)]
 #[template(path = "accounts.html")]
