@@ -93,7 +93,7 @@ impl Dialect for Sqlite {
         let every: Vec<&Word> = search.words().iter().collect();
         vec![
             format!(
-                "SELECT i.rowid FROM account_names i {account}
+                "SELECT i.rowid AS id FROM account_names i {account}
                  WHERE i.name MATCH {phrases} AND i.rowid NOT IN (SELECT id FROM unindexed_accounts)
                      AND {UNLINKED}{}",
                 and(&beside)
