@@ -34,7 +34,7 @@ pub struct RunWork {
     pub applied_at: Option<DateTime<Utc>>,
     /// Its batches, by who claimed them last.
     pub shares: Vec<Share>,
-    /// Batches that were tried again, those that are not applied first; at most [`TROUBLES`] of them.
+    /// Batches that were tried again, those that are not applied first; ten of them at most.
     pub troubles: Vec<Trouble>,
     /// How many there are.
     pub troubled: i64,
