@@ -47,7 +47,7 @@ pub(super) fn absent<D: Dialect>(view: &AbsentView) -> Statement {
     } else {
         page(&conditions)
     };
-    Statement { sql, arguments }
+    Statement { sql, arguments, is_shared: false }
 }
 
 /// Whether the account `n` fits each of these words, by its name or its Discord id.

@@ -108,11 +108,9 @@ pub struct AccountRow {
     pub membership: Membership,
 }
 
-/// How many accounts there are.
+/// How many accounts there are of the kinds that are few. All of them are in [`MemberTally`](super::MemberTally).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AccountTotals {
-    /// All.
-    pub all: i64,
     /// That may look at the pages of staff.
     pub staff: i64,
     /// That cannot be used.
@@ -170,7 +168,7 @@ pub trait AccountLists: Send + Sync + 'static {
     /// How many sessions of an account are open.
     async fn open_sessions(&self, account: i64, limits: SessionLimits, now: DateTime<Utc>) -> Result<i64, StoreError>;
 
-    /// How many accounts there are.
+    /// How many accounts there are of the kinds that are few.
     async fn account_totals(&self) -> Result<AccountTotals, StoreError>;
 
     /// Claims that wait for a decision by account number, those of accounts after a number.

@@ -325,5 +325,6 @@ pub(super) fn tally(row: &impl Columns) -> Result<MemberTally, StoreError> {
         unlinked_left: row.int("unlinked_left")?,
         absent: row.int("absent")?,
         local: row.int("local")?,
+        accounts: row.int("accounts")?,
     })
 }

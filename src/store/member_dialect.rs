@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 
 use super::StoreError;
-use super::member_lists::{MemberFilter, MemberPlace, Windows};
+use super::member_lists::{MemberFilter, MemberPlace, MemberView, Windows};
 use super::search::{Search, Word};
 use crate::domain::MemberRow;
 
@@ -19,6 +19,9 @@ pub(super) trait Dialect: Sync {
     /// The table whose indexes have the order of what is searched.
     const SEARCHED: &str;
 
+    /// Whether rows that are taken in an order, up to so many, are looked at one by one, and no more of them than fill the page.
+    const STREAMS: bool;
+
     /// Joins the account `u` to the row `m`, row by row: the rows are few, and all accounts are many.
     const ACCOUNT: &str;
 
@@ -26,18 +29,16 @@ pub(super) trait Dialect: Sync {
     fn time(at: DateTime<Utc>) -> String;
 
     /// How far the order is gone along.
-    fn windows(_filter: &MemberFilter) -> Windows {
-        Windows::OF_ROWS
-    }
+    fn windows(view: &MemberView) -> Windows;
 
     /// Whether the member of the row `m` has a role, asked of the row and not of an index. `is_searched`: the row is one of [`Self::SEARCHED`].
     fn has_role(role: &str, is_searched: bool, arguments: &mut Vec<String>) -> String;
 
     /// The sources of what fits a search, read along the order of the list: by a column, or else by the ids.
-    fn along(search: &Search, by: Option<&str>, arguments: &mut Vec<String>) -> Vec<Along>;
+    fn along(search: &Search, by: Option<&str>, index: Index, arguments: &mut Vec<String>) -> Vec<Along>;
 
     /// The sources of what may fit, by the indexes of the search or the role.
-    fn by_index(filter: &MemberFilter, arguments: &mut Vec<String>) -> Vec<String>;
+    fn by_index(filter: &MemberFilter, index: Index, arguments: &mut Vec<String>) -> Vec<String>;
 
     /// The sources of what fits a search that have the order of ids by themselves, each with its id. `None` if an index has no order.
     fn by_id(_search: &Search, _arguments: &mut Vec<String>) -> Option<Vec<Along>> {
@@ -52,12 +53,24 @@ pub(super) trait Dialect: Sync {
         None
     }
 
+    /// Whether what is searched is up to date.
+    fn index(&self) -> impl Future<Output = Result<Index, StoreError>> + Send;
+
     /// The place that a statement of [`Part::window`] answers.
     fn place(&self, statement: &Statement) -> impl Future<Output = Result<Option<MemberPlace>, StoreError>> + Send;
 
     /// Members, and how many there are in all if the statement says so.
     fn members_of(&self, statement: &Statement)
     -> impl Future<Output = Result<(Vec<MemberRow>, Option<i64>), StoreError>> + Send;
+}
+
+/// What is searched is kept beside the members, and follows them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Index {
+    /// Nobody waits to be taken up, so nobody needs to be looked for elsewhere. Who changes from here on is found as they were.
+    Current,
+    /// Some members may wait.
+    Behind,
 }
 
 /// A source of rows `m` that is read in an order.
@@ -75,6 +88,8 @@ pub(super) struct Along {
 pub(super) struct Statement {
     pub sql: String,
     pub arguments: Vec<String>,
+    /// Its text is that of many views, so that keeping it prepared pays.
+    pub is_shared: bool,
 }
 
 /// Adds an argument; answers what stands for it.

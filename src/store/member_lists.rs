@@ -4,7 +4,8 @@
 //!
 //! No index serves every filter in every order, so a page is looked for in two ways. First along the order, a window of rows at a time:
 //! where many fit, that fills the page. Where it will not, few fit, and their own indexes find all of them. The first window is a sample
-//! that says which of the two it will be. At a million members the two cost the same where some 6,000 fit.
+//! that says which of the two it will be. At a million members the two cost the same where some 3,000 to 6,000 fit. PostgreSQL reads a window no
+//! further than to the row that fills the page; SQLite would sort all of it, and is told first where it ends.
 //! What is searched for is known to SQLite by an index, so there a window is one of the index of the order, and far longer.
 
 use async_trait::async_trait;
@@ -27,9 +28,12 @@ pub(super) struct Windows {
     pub promising: i64,
 }
 
+/// Members who are all read sooner than it takes to look whether they stand close together.
+pub(super) const FEW: i64 = 4_000;
+
 impl Windows {
     /// Where each row is read.
-    pub(super) const OF_ROWS: Self = Self { first: 2_000, next: 5_000, enough: 20_000, promising: 6 };
+    pub(super) const OF_ROWS: Self = Self { first: 2_000, next: 5_000, enough: 20_000, promising: 5 };
 
     /// Whether as many rows were found among those seen that it pays to go on.
     pub(super) fn are_promising(self, found: usize, seen: i64) -> bool {
@@ -125,6 +129,8 @@ pub struct MemberView {
     pub after: Option<MemberPlace>,
     /// At most this many.
     pub limit: i64,
+    /// No more than about so many fit, if that is known: it is a hint how to look for them, and changes nothing of what is found.
+    pub at_most: Option<i64>,
 }
 
 /// What a list has on a page.
@@ -186,6 +192,8 @@ pub struct MemberTally {
     pub absent: i64,
     /// Accounts without a Discord id.
     pub local: i64,
+    /// Accounts in all.
+    pub accounts: i64,
 }
 
 /// Reads the lists of members.

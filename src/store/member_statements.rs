@@ -3,8 +3,8 @@
 //! Enters: a view. Leaves: its page.
 
 use super::StoreError;
-use super::member_dialect::{Along, Dialect, Statement, all, and};
-use super::member_lists::{MemberFilter, MemberPlace, MemberView, MembersFound, SortBy, Span};
+use super::member_dialect::{Along, Dialect, Index, Statement, all, and};
+use super::member_lists::{FEW, MemberFilter, MemberPlace, MemberView, MembersFound, SortBy, Span};
 use crate::domain::MemberRow;
 
 /// A page of members: along the order, and by the indexes of the filters if that will not fill it soon.
@@ -17,25 +17,32 @@ pub(super) async fn find<D: Dialect>(database: &D, view: &MemberView) -> Result<
     // One row more than the page has says whether there is another page.
     let wanted = view.limit + 1;
     let missing = |rows: &[MemberRow]| wanted - i64::try_from(rows.len()).unwrap_or(wanted);
-    let windows = D::windows(&view.filter);
+    let index = if view.filter.search.is_some() { database.index().await? } else { Index::Current };
+    // What is searched for has an index of its own, which may know of many more.
+    if view.filter.search.is_none() && view.at_most.is_some_and(|few| few <= FEW) {
+        return find_by_index(database, view, index).await;
+    }
+    let windows = D::windows(view);
     let (mut window, mut seen) = (windows.first, 0);
     for mut part in parts::<D>(view) {
+        let way = way::<D>(view, index);
         loop {
-            let end = match part.window::<D>(&view.filter, window) {
-                Some(statement) => database.place(&statement).await?.map(|place| part.place(place)),
-                None => None,
-            };
-            let statement = part.rows::<D>(&view.filter, end, missing(&rows));
+            let mut end = if way == Way::UpToEnd { part.end(database, &view.filter, window).await? } else { None };
+            let stretch = (way == Way::Row).then_some(window);
+            let statement = part.rows::<D>(&view.filter, index, stretch, end, missing(&rows));
             rows.extend(database.members_of(&statement).await?.0);
             seen += window;
             if missing(&rows) <= 0 {
                 return Ok(MembersFound::page(rows, None, view));
             }
+            if way == Way::Row {
+                end = part.end(database, &view.filter, window).await?;
+            }
             if end.is_none() {
                 break;
             }
-            if seen > windows.enough || !windows.are_promising(rows.len(), seen) {
-                return find_by_index(database, view).await;
+            if seen >= windows.enough || !windows.are_promising(rows.len(), seen) {
+                return find_by_index(database, view, index).await;
             }
             part.after = end;
             window = windows.next;
@@ -44,8 +51,31 @@ pub(super) async fn find<D: Dialect>(database: &D, view: &MemberView) -> Result<
     Ok(MembersFound::page(rows, None, view))
 }
 
-async fn find_by_index<D: Dialect>(database: &D, view: &MemberView) -> Result<MembersFound, StoreError> {
-    let statement = by_index::<D>(&MemberView { limit: view.limit + 1, ..view.clone() });
+/// How a window is looked through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Row by row, until the page is full.
+    Row,
+    /// All of its rows in whatever order they are read soonest, which takes knowing where it ends.
+    UpToEnd,
+    /// An index has just those rows in that order, so that there need be no window.
+    Whole,
+}
+
+fn way<D: Dialect>(view: &MemberView, index: Index) -> Way {
+    let (is_searched, is_by_id) = (view.filter.search.is_some(), view.order.by == SortBy::Id);
+    let bots = MemberFilter { is_bot: Some(true), ..MemberFilter::default() };
+    match (is_searched, is_by_id) {
+        (false, true) if view.filter == bots => Way::Whole,
+        // What is searched lies in the order of ids, more or less, so that row by row other orders would lead all over it.
+        (true, false) => Way::UpToEnd,
+        _ if D::STREAMS && index == Index::Current => Way::Row,
+        _ => Way::UpToEnd,
+    }
+}
+
+async fn find_by_index<D: Dialect>(database: &D, view: &MemberView, index: Index) -> Result<MembersFound, StoreError> {
+    let statement = by_index::<D>(&MemberView { limit: view.limit + 1, ..view.clone() }, index);
     let (rows, total) = database.members_of(&statement).await?;
     Ok(MembersFound::page(rows, total, view))
 }
@@ -118,6 +148,19 @@ impl Part {
         self.conditions.iter().cloned().chain(after).collect()
     }
 
+    /// Where a window of so many rows ends; `None` if the part ends before.
+    async fn end<D: Dialect>(
+        &self,
+        database: &D,
+        filter: &MemberFilter,
+        size: i64,
+    ) -> Result<Option<MemberPlace>, StoreError> {
+        let Some(statement) = self.window::<D>(filter, size) else { return Ok(None) };
+        // Where the order is that of ids, without a time.
+        let place = |found: MemberPlace| MemberPlace { at: found.at.filter(|_| self.time.is_some()), ..found };
+        Ok(database.place(&statement).await?.map(place))
+    }
+
     /// Asks for the last row of a window of so many rows: `at` and `discord_id`. `None` if what is searched for has the order by itself, so that
     /// nothing is looked through in vain.
     fn window<D: Dialect>(&self, filter: &MemberFilter, size: i64) -> Option<Statement> {
@@ -128,34 +171,51 @@ impl Part {
         let conditions = all(&self.conditions::<D>());
         let sql =
             format!("SELECT {time} AS at, m.discord_id FROM {table} m{conditions} ORDER BY {order} LIMIT 1 OFFSET {}", size - 1);
-        Some(Statement { sql, arguments: Vec::new() })
+        Some(Statement { sql, arguments: Vec::new(), is_shared: is_shared(filter, self.after) })
     }
 
-    /// The place that [`Self::window`] answered; where the order is that of ids, without a time.
-    fn place(&self, found: MemberPlace) -> MemberPlace {
-        MemberPlace { at: found.at.filter(|_| self.time.is_some()), ..found }
-    }
-
-    /// Asks for the rows that fit, up to the end of the window.
-    fn rows<D: Dialect>(&self, filter: &MemberFilter, up_to: Option<MemberPlace>, limit: i64) -> Statement {
+    /// Asks for the rows that fit: among the first of so many, if that is said, and up to an end, if there is one.
+    fn rows<D: Dialect>(
+        &self,
+        filter: &MemberFilter,
+        index: Index,
+        among: Option<i64>,
+        up_to: Option<MemberPlace>,
+        limit: i64,
+    ) -> Statement {
         let mut arguments = Vec::new();
         let sources = match &filter.search {
-            Some(search) => D::along(search, self.time, &mut arguments),
+            Some(search) => D::along(search, self.time, index, &mut arguments),
             None => vec![Along { source: "FROM guild_members m WHERE true".into(), row: "m", id: "m.discord_id" }],
         };
-        let up_to = up_to.map(|place| self.beside::<D>(place, ["<=", ">="]));
-        let (conditions, order) = (and(&self.conditions::<D>().into_iter().chain(up_to).collect::<Vec<_>>()), self.order);
-        let of_row = and(&of_row::<D>(filter, &mut arguments));
-        let source = |Along { source, row, id }| {
+        let (order, mut conditions) = (self.order, self.conditions::<D>());
+        conditions.extend(up_to.map(|place| self.beside::<D>(place, ["<=", ">="])));
+        let stretch = among.map(|size| {
+            let (table, conditions) = (table::<D>(filter), all(&std::mem::take(&mut conditions)));
+            let rows = format!("FROM (SELECT * FROM {table} m{conditions} ORDER BY {order} LIMIT {size}) m ");
+            (format!("FROM {table} m "), rows)
+        });
+        let (conditions, of_row) = (and(&conditions), and(&of_row::<D>(filter, &mut arguments)));
+        let source = |Along { mut source, row, id }| {
             // Nothing but times and ids is asked of the row that has the order.
             let of = |text: &str| text.replace("m.discord_id", id).replace("m.", &format!("{row}."));
             let (conditions, order) = (of(&conditions), of(order));
+            if let Some((table, rows)) = &stretch {
+                source = source.replacen(table, rows, 1);
+            }
             format!("SELECT * FROM ({KEYS} {source}{conditions}{of_row} ORDER BY {order} LIMIT {limit}) part")
         };
         let sources: Vec<String> = sources.into_iter().map(source).collect();
         let page = format!("WITH page AS (\n{}\n)", sources.join("\n UNION\n "));
-        Statement { sql: of_page::<D>(&page, "", order, limit), arguments }
+        let is_shared = is_shared(filter, self.after) && up_to.is_none();
+        Statement { sql: of_page::<D>(&page, "", order, limit), arguments, is_shared }
     }
+}
+
+/// Whether nothing in the text of a statement is that of one view alone.
+fn is_shared(filter: &MemberFilter, after: Option<MemberPlace>) -> bool {
+    let has_id = filter.search.as_ref().is_some_and(|search| search.words().iter().any(|word| !word.ids().is_empty()));
+    after.is_none() && !has_id && filter.joined.is_open() && filter.left.is_open()
 }
 
 /// What is known of the rows that a page is chosen from.
@@ -191,15 +251,16 @@ fn by_id<D: Dialect>(view: &MemberView) -> Option<Statement> {
     let page = format!("WITH page AS (\n{}\n)", sources.join("\n UNION\n "));
     let count = if of_row.is_empty() { D::count(search, &mut arguments) } else { None };
     let total = count.map(|count| format!(", ({count}) AS total")).unwrap_or_default();
-    Some(Statement { sql: of_page::<D>(&page, &total, &format!("m.discord_id{way}"), limit), arguments })
+    let sql = of_page::<D>(&page, &total, &format!("m.discord_id{way}"), limit);
+    Some(Statement { sql, arguments, is_shared: is_shared(&view.filter, view.after) })
 }
 
 /// Asks for everybody who fits by the indexes of the filters, and of them for the page. Each row says how many there are: `total`.
-fn by_index<D: Dialect>(view: &MemberView) -> Statement {
+fn by_index<D: Dialect>(view: &MemberView, index: Index) -> Statement {
     let mut arguments = Vec::new();
     let conditions = and(&of_row::<D>(&view.filter, &mut arguments));
     let sources: Vec<String> =
-        D::by_index(&view.filter, &mut arguments).into_iter().map(|source| format!("{KEYS} {source}{conditions}")).collect();
+        D::by_index(&view.filter, index, &mut arguments).into_iter().map(|source| format!("{KEYS} {source}{conditions}")).collect();
     let way = if view.order.is_descending { " DESC" } else { "" };
     let order = match time_column(view.order.by) {
         None => format!("m.discord_id{way}"),
@@ -212,16 +273,17 @@ fn by_index<D: Dialect>(view: &MemberView) -> Statement {
         all(&after)
     );
     let sql = of_page::<D>(&page, ", (SELECT count(*) FROM found) AS total", &order, view.limit);
-    Statement { sql, arguments }
+    Statement { sql, arguments, is_shared: is_shared(&view.filter, view.after) }
 }
 
 /// Counts a whole list. Reads all that its indexes find, or everybody.
 pub(super) fn count<D: Dialect>(filter: &MemberFilter) -> Statement {
     let mut arguments = Vec::new();
-    let sources = D::by_index(filter, &mut arguments);
+    let sources = D::by_index(filter, Index::Behind, &mut arguments);
     let conditions = and(&of_row::<D>(filter, &mut arguments));
     let sources: Vec<String> = sources.into_iter().map(|source| format!("SELECT m.discord_id {source}{conditions}")).collect();
-    Statement { sql: format!("SELECT count(*) FROM (\n{}\n) found", sources.join("\n UNION\n ")), arguments }
+    let sql = format!("SELECT count(*) FROM (\n{}\n) found", sources.join("\n UNION\n "));
+    Statement { sql, arguments, is_shared: is_shared(filter, None) }
 }
 
 /// Whether a row of any part of the list comes after a place.
@@ -271,6 +333,7 @@ SELECT count(*) FILTER (WHERE date_left IS NULL) AS present,
     count(*) FILTER (WHERE date_left IS NULL AND NOT is_bot AND user_id IS NOT NULL) AS linked_present,
     count(*) FILTER (WHERE date_left IS NOT NULL AND NOT is_bot AND user_id IS NOT NULL) AS linked_left,
     count(*) FILTER (WHERE date_left IS NOT NULL AND NOT is_bot AND user_id IS NULL) AS unlinked_left,
+    (SELECT count(*) FROM users) AS accounts,
     (SELECT count(*) FROM users WHERE discord_id IS NULL) AS local,
     (SELECT count(*) FROM users u WHERE u.discord_id IS NOT NULL
         AND NOT EXISTS (SELECT 1 FROM guild_members m WHERE m.discord_id = u.discord_id)) AS absent

@@ -38,7 +38,6 @@ struct AccountsPage<'a> {
     is_narrowed: bool,
     /// How many fit.
     results: Option<String>,
-    /// The totals are counted with the page.
     as_of: Option<When>,
     export: String,
     sizes: Vec<Size>,
@@ -61,22 +60,23 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         Place::Before(place) => (Some(place), true),
     };
     let lists = &app.state.account_lists;
-    let (mut rows, totals) = tokio::try_join!(lists.accounts(&page), lists.account_totals())?;
+    let (mut rows, totals, counted) = tokio::try_join!(lists.accounts(&page), lists.account_totals(), app.tally())?;
+    let all = counted.tally.accounts;
     let pager = Pager::cut(&query, &mut rows, size, |row| key(AccountPlace::of(&row.account, order)));
     if let Some(first) = pager.back_at_first(&query) {
         return Ok(first);
     }
     let total = match (query.is_narrowed(NARROWING), query.is_first() && !pager.has_more) {
-        (false, _) => Some(totals.all),
+        (false, _) => Some(all),
         (true, true) => Some(i64::try_from(rows.len()).unwrap_or(i64::MAX)),
-        (true, false) if totals.all <= SMALL => Some(lists.count(&page).await?),
+        (true, false) if all <= SMALL => Some(lists.count(&page).await?),
         (true, false) => None,
     };
     let page = AccountsPage {
         shell: Shell::new(Some(&staff.0), Section::Accounts),
         list: ACCOUNTS,
         conflicts_page: CONFLICTS,
-        totals: figures(totals),
+        totals: figures(all, totals),
         conflicts: totals.conflicts,
         search: query.text("q"),
         filters: selects(&query),
@@ -84,7 +84,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         page_size: query.text("page_size"),
         is_narrowed: query.is_narrowed(NARROWING),
         results: results(total, query.is_first(), size),
-        as_of: None,
+        as_of: counted.as_of.map(When::from),
         export: query.at(ACCOUNTS_EXPORT),
         sizes: sizes(&query, size),
         heads: heads(&query, order),
@@ -113,7 +113,7 @@ fn results(total: Option<i64>, is_first: bool, size: i64) -> Option<String> {
     }
 }
 
-fn figures(totals: AccountTotals) -> [(&'static str, String); 3] {
-    [("Accounts", totals.all), ("Staff", totals.staff), ("Deactivated", totals.inactive)]
+fn figures(all: i64, totals: AccountTotals) -> [(&'static str, String); 3] {
+    [("Accounts", all), ("Staff", totals.staff), ("Deactivated", totals.inactive)]
         .map(|(words, count)| (words, number(count)))
 }

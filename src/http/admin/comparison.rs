@@ -220,7 +220,7 @@ pub(super) async fn export_csv(staff: Staff, app: Data<&Arc<App>>, request: &Req
     let limit = export::ROWS;
     match category.filter(search.clone()) {
         Some(filter) => {
-            let view = MemberView { filter, order: category.order(), after: None, limit };
+            let view = MemberView { filter, order: category.order(), limit, ..MemberView::default() };
             let names = RoleNames::new(app.state.read.roles().await?);
             export::answer(&app, name, Members::new(view, names)).await
         }
@@ -232,7 +232,7 @@ async fn find(app: &App, category: Category, search: Option<Search>, query: &Que
     let lists = &app.state.member_lists;
     if let Some(filter) = category.filter(search.clone()) {
         let order = category.order();
-        let view = MemberView { filter, order, after: None, limit: size };
+        let view = MemberView { filter, order, limit: size, ..MemberView::default() };
         let members = member_pages::find(app, view, place(query)?).await?;
         let pager = Pager::of(query, &members.rows, members.has_more, |row| key(MemberPlace::of(row, order)));
         return Ok(Found { pager, total: members.total, members, absent: Vec::new() });

@@ -88,11 +88,13 @@ struct MembersPage<'a> {
 pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
     let query = Query::read_both_ways(request, KEYS)?;
     let (order, size, place) = (order(&query)?, query.page_size()?, place(&query)?);
-    let mut view = MemberView { filter: filter(&query)?, order, after: None, limit: size };
+    let mut view = MemberView { filter: filter(&query)?, order, limit: size, ..MemberView::default() };
     let sought = sought(&query);
     let unsearchable = sought.as_ref().err().copied();
     view.filter.search = sought.unwrap_or_default();
     let (counted, roles) = tokio::try_join!(app.tally(), app.state.read.roles())?;
+    let of_roles = app.role_counts(&counted.tally).await?;
+    view.at_most = view.filter.role.as_deref().and_then(|role| of_roles.members(role));
     let found = if unsearchable.is_some() { MembersFound::default() } else { find(&app, view.clone(), place).await? };
     let pager = Pager::of(&query, &found.rows, found.has_more, |row| key(MemberPlace::of(row, order)));
     if let Some(first) = pager.back_at_first(&query) {
@@ -103,7 +105,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         known => known,
     };
     let results = results(total, query.is_first(), size).filter(|_| unsearchable.is_none());
-    let selects = selects(&query, &counted, &roles, &app.role_counts(&counted.tally).await?);
+    let selects = selects(&query, &counted, &roles, &of_roles);
     let names = RoleNames::new(roles);
     let page = MembersPage {
         shell: Shell::new(Some(&staff.0), Section::Members),
@@ -137,7 +139,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
 pub(super) async fn export_csv(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
     let query = Query::read(request, KEYS)?;
     let filter = MemberFilter { search: search(&query)?, ..filter(&query)? };
-    let view = MemberView { filter, order: order(&query)?, after: None, limit: export::ROWS };
+    let view = MemberView { filter, order: order(&query)?, limit: export::ROWS, ..MemberView::default() };
     app.note_export(&staff.0.account, request, &query.at(MEMBERS)).await?;
     let names = RoleNames::new(app.state.read.roles().await?);
     export::answer(&app, "members", Members::new(view, names)).await

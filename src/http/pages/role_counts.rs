@@ -28,6 +28,13 @@ pub(in crate::http) struct RolesCounted {
     pub(in crate::http) is_exact: bool,
 }
 
+impl RolesCounted {
+    /// How many members have a role, if it is among those that were counted.
+    pub(in crate::http) fn members(&self, role: &str) -> Option<i64> {
+        self.counts.iter().find(|count| count.role == role).map(|count| count.members)
+    }
+}
+
 /// What was counted last, and from when on it is too old.
 #[derive(Default)]
 struct Last {

@@ -104,15 +104,13 @@ impl Sqlite {
 
     pub(in crate::store) async fn count_accounts(&self) -> Result<AccountTotals, StoreError> {
         let row = sqlx::query(
-            "SELECT (SELECT count(*) FROM users) AS all_of_them,
-                 (SELECT count(*) FROM users WHERE is_staff) AS staff,
+            "SELECT (SELECT count(*) FROM users WHERE is_staff) AS staff,
                  (SELECT count(*) FROM users WHERE NOT is_active) AS inactive,
                  (SELECT count(*) FROM account_conflicts) AS conflicts",
         )
         .fetch_one(&self.read)
         .await?;
         Ok(AccountTotals {
-            all: row.int("all_of_them")?,
             staff: row.int("staff")?,
             inactive: row.int("inactive")?,
             conflicts: row.int("conflicts")?,

@@ -11,7 +11,7 @@ use super::{Sqlite, micros};
 use crate::domain::{Account, MemberRow};
 use crate::store::absent_statements::{absent, accounts_fit};
 use crate::store::columns;
-use crate::store::member_dialect::{Along, Dialect, Statement, all, and, argument, has_account, has_id, or_id};
+use crate::store::member_dialect::{Along, Dialect, Index, Statement, all, and, argument, has_account, has_id, or_id};
 use crate::store::member_lists::Windows;
 use crate::store::member_statements::{TALLY, count, find};
 use crate::store::role_counts::{COUNT_SLICE, RoleCount, RoleCounts, SLICE};
@@ -21,13 +21,16 @@ use crate::store::{AbsentView, MemberFilter, MemberPlace, MemberTally, MemberVie
 impl Dialect for Sqlite {
     const NO_TIME: &str = "NULL";
     const SEARCHED: &str = "guild_members";
+    // It would sort them first.
+    const STREAMS: bool = false;
     const ACCOUNT: &str = "LEFT JOIN users u ON u.id = m.user_id";
 
     fn time(at: DateTime<Utc>) -> String {
         micros(at).to_string()
     }
 
-    fn windows(filter: &MemberFilter) -> Windows {
+    fn windows(view: &MemberView) -> Windows {
+        let filter = &view.filter;
         if filter.search.is_none() {
             return Windows::OF_ROWS;
         }
@@ -46,7 +49,7 @@ impl Dialect for Sqlite {
         format!("EXISTS (SELECT 1 FROM json_each(m.roles) r WHERE r.value = {})", argument(arguments, role.to_owned()))
     }
 
-    fn along(search: &Search, by: Option<&str>, arguments: &mut Vec<String>) -> Vec<Along> {
+    fn along(search: &Search, by: Option<&str>, _index: Index, arguments: &mut Vec<String>) -> Vec<Along> {
         // The index of the order is gone through alone, and a row is read only of whom the index of names knows.
         let Some(index) = by.map(index_of) else {
             return Self::by_id(search, arguments).unwrap_or_default();
@@ -73,7 +76,7 @@ impl Dialect for Sqlite {
         sources.map(along).into()
     }
 
-    fn by_index(filter: &MemberFilter, arguments: &mut Vec<String>) -> Vec<String> {
+    fn by_index(filter: &MemberFilter, _index: Index, arguments: &mut Vec<String>) -> Vec<String> {
         let Some(search) = &filter.search else { return sources_of_role(filter.role.as_deref()) };
         by_name(search, arguments).into_iter().chain(by_number(search, arguments)).collect()
     }
@@ -111,6 +114,11 @@ impl Dialect for Sqlite {
         let names = is_by_name.then(|| by_name(search, arguments))?;
         let each = names.into_iter().map(|source| format!("(SELECT count(*) {})", source.replace(BY_ROWID, "")));
         Some(format!("SELECT {}", each.collect::<Vec<_>>().join(" + ")))
+    }
+
+    async fn index(&self) -> Result<Index, StoreError> {
+        // Whom it does not know is looked for at no cost.
+        Ok(Index::Behind)
     }
 
     async fn place(&self, statement: &Statement) -> Result<Option<MemberPlace>, StoreError> {

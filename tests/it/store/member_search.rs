@@ -231,7 +231,7 @@ async fn every_word_must_fit(ledger: &Ledger) {
         for (text, expected) in cases {
             let filter = filter(|f| f.search = Search::new(text).ok());
             let order = MemberOrder { by: SortBy::Joined, is_descending: true };
-            let found = find(ledger, &MemberView { filter, order, limit: 100, after: None }).await;
+            let found = find(ledger, &MemberView { filter, order, limit: 100, ..MemberView::default() }).await;
             let mut ids: Vec<i64> = found.rows.iter().map(|row| row.member.id.get()).collect();
             ids.sort_unstable();
             assert_eq!(ids, expected, "{text:?} by when they joined");
