@@ -22,6 +22,9 @@ pub(super) trait Dialect: Sync {
     /// Whether rows that are taken in an order, up to so many, are looked at one by one, and no more of them than fill the page.
     const STREAMS: bool;
 
+    /// Members who are read, one by one, sooner than it takes to look whether they stand close together.
+    const FEW: i64;
+
     /// Joins the account `u` to the row `m`, row by row: the rows are few, and all accounts are many.
     const ACCOUNT: &str;
 
@@ -52,6 +55,9 @@ pub(super) trait Dialect: Sync {
     fn count(_search: &Search, _arguments: &mut Vec<String>) -> Option<String> {
         None
     }
+
+    /// Whether no more than [`Self::FEW`] fit a search, if the index of names says so in no time.
+    fn is_of_few(&self, search: &Search) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Whether what is searched is up to date.
     fn index(&self) -> impl Future<Output = Result<Index, StoreError>> + Send;

@@ -28,9 +28,6 @@ pub(super) struct Windows {
     pub promising: i64,
 }
 
-/// Members who are all read sooner than it takes to look whether they stand close together.
-pub(super) const FEW: i64 = 4_000;
-
 impl Windows {
     /// Where each row is read.
     pub(super) const OF_ROWS: Self = Self { first: 2_000, next: 5_000, enough: 20_000, promising: 5 };

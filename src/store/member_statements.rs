@@ -4,7 +4,7 @@
 
 use super::StoreError;
 use super::member_dialect::{Along, Dialect, Index, Statement, all, and};
-use super::member_lists::{FEW, MemberFilter, MemberPlace, MemberView, MembersFound, SortBy, Span};
+use super::member_lists::{MemberFilter, MemberPlace, MemberView, MembersFound, SortBy, Span};
 use crate::domain::MemberRow;
 
 /// A page of members: along the order, and by the indexes of the filters if that will not fill it soon.
@@ -18,8 +18,12 @@ pub(super) async fn find<D: Dialect>(database: &D, view: &MemberView) -> Result<
     let wanted = view.limit + 1;
     let missing = |rows: &[MemberRow]| wanted - i64::try_from(rows.len()).unwrap_or(wanted);
     let index = if view.filter.search.is_some() { database.index().await? } else { Index::Current };
-    // What is searched for has an index of its own, which may know of many more.
-    if view.filter.search.is_none() && view.at_most.is_some_and(|few| few <= FEW) {
+    let is_of_few = match &view.filter.search {
+        None => view.at_most.is_some_and(|few| few <= D::FEW),
+        // What is searched for has an index of its own, which may know of many more.
+        Some(search) => database.is_of_few(search).await?,
+    };
+    if is_of_few {
         return find_by_index(database, view, index).await;
     }
     let windows = D::windows(view);

@@ -23,6 +23,7 @@ impl Dialect for Sqlite {
     const SEARCHED: &str = "guild_members";
     // It would sort them first.
     const STREAMS: bool = false;
+    const FEW: i64 = 6_000;
     const ACCOUNT: &str = "LEFT JOIN users u ON u.id = m.user_id";
 
     fn time(at: DateTime<Utc>) -> String {
@@ -114,6 +115,19 @@ impl Dialect for Sqlite {
         let names = is_by_name.then(|| by_name(search, arguments))?;
         let each = names.into_iter().map(|source| format!("(SELECT count(*) {})", source.replace(BY_ROWID, "")));
         Some(format!("SELECT {}", each.collect::<Vec<_>>().join(" + ")))
+    }
+
+    async fn is_of_few(&self, search: &Search) -> Result<bool, StoreError> {
+        if !search.numbers().is_empty() {
+            return Ok(false);
+        }
+        let mut arguments = Vec::new();
+        let found = format!("FROM member_names WHERE member_names MATCH {}", argument(&mut arguments, phrases(&search.leading())));
+        // Whom the index does not know yet would all be read, too.
+        let few = |from: &str| format!("(SELECT count(*) FROM (SELECT 1 {from} LIMIT {})) <= {}", Self::FEW + 1, Self::FEW);
+        let sql = format!("SELECT {} AND {}", few("FROM unindexed_members"), few(&found));
+        let statement = Statement { sql, arguments, is_shared: true };
+        Ok(query(&statement).fetch_one(&self.read).await?.try_get(0)?)
     }
 
     async fn index(&self) -> Result<Index, StoreError> {
