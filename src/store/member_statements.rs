@@ -3,12 +3,19 @@
 //! Enters: a view. Leaves: its page.
 
 use super::StoreError;
+use super::held_members::{HeldList, Hold};
 use super::member_dialect::{Along, Dialect, Statement, all, and};
 use super::member_lists::{MemberFilter, MemberPlace, MemberView, MembersFound, SortBy, Span};
 use crate::domain::MemberRow;
 
 /// A page of members: along the order, and by the indexes of the filters if that will not fill it soon.
 pub(super) async fn find<D: Dialect>(database: &D, view: &MemberView) -> Result<MembersFound, StoreError> {
+    if let Some(held) = HeldList::of(view) {
+        return match held.find(database).await? {
+            Some(found) => Ok(found),
+            None => find_by_index(database, view).await,
+        };
+    }
     if let Some(statement) = by_id::<D>(view) {
         let (rows, total) = database.members_of(&statement).await?;
         return Ok(MembersFound::page(rows, total, view));
@@ -247,6 +254,7 @@ fn of_row<D: Dialect>(filter: &MemberFilter, arguments: &mut Vec<String>) -> Vec
     conditions.extend(filter.role.as_deref().map(|role| D::has_role(role, filter.search.is_some(), arguments)));
     conditions.extend(within::<D>("m.joined_at", filter.joined));
     conditions.extend(within::<D>("m.date_left", filter.left));
+    conditions.extend(filter.hold.map(Hold::condition));
     conditions
 }
 

@@ -1,4 +1,4 @@
-// What pages gain where script runs: keys to get about, a box that ticks all, and times in the reader's own zone. Nothing depends on it.
+// What pages gain where script runs: keys to get about, and times in the reader's own zone. Nothing depends on it.
 "use strict";
 
 // The style sheet shows what only works with script.
@@ -30,30 +30,6 @@ document.addEventListener("keydown", (event) => {
     document.activeElement?.closest("[data-row]")?.querySelector("input[type=checkbox]")?.click();
   }
 });
-
-// A box that ticks all boxes of its form, and buttons that say how many are ticked.
-const showTicked = (form) => {
-  const boxes = [...form.querySelectorAll("[data-row] input[type=checkbox]")];
-  const ticked = boxes.filter((box) => box.checked).length;
-  const all = form.querySelector("[data-tick-all]");
-  all.checked = ticked > 0 && ticked === boxes.length;
-  all.indeterminate = ticked > 0 && ticked < boxes.length;
-  for (const button of form.querySelectorAll("[data-counting]")) {
-    button.textContent = `${button.dataset.counting} ${ticked > 0 ? ticked : "the ticked"}`;
-  }
-};
-
-document.addEventListener("change", (event) => {
-  const form = event.target.closest?.("form[data-ticking]");
-  if (!form) return;
-  if (event.target.matches("[data-tick-all]")) {
-    for (const box of form.querySelectorAll("[data-row] input[type=checkbox]")) box.checked = event.target.checked;
-  }
-  showTicked(form);
-});
-
-// A page that is come back to may still have its boxes ticked.
-addEventListener("pageshow", () => document.querySelectorAll("form[data-ticking]").forEach(showTicked));
 
 // Hovering over a time tells it in the reader's zone, and how long ago it was.
 const units = [["year", 31557600], ["month", 2629800], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];

@@ -71,6 +71,10 @@ impl Dialect for Postgres {
         vec![format!("SELECT n.id FROM users n{}", all(&named))]
     }
 
+    fn fits(search: &Search, arguments: &mut Vec<String>) -> String {
+        fit(&Sought::of(search.words(), arguments), NAMES)
+    }
+
     async fn place(&self, statement: &Statement) -> Result<Option<MemberPlace>, StoreError> {
         let row = query(statement).fetch_optional(&self.pool).await?;
         row.map(|row| columns::place(&row)).transpose()

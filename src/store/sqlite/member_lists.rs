@@ -105,6 +105,10 @@ impl Dialect for Sqlite {
         ]
     }
 
+    fn fits(search: &Search, arguments: &mut Vec<String>) -> String {
+        fit(&search.words().iter().collect::<Vec<_>>(), arguments)
+    }
+
     fn count(search: &Search, arguments: &mut Vec<String>) -> Option<String> {
         // Who is found by the id may be found by a name, too.
         let is_by_name = search.numbers().is_empty() && search.beside(&search.leading()).is_empty();
