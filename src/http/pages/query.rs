@@ -151,11 +151,6 @@ impl Query {
         by.iter().any(|name| !self.text(name).is_empty())
     }
 
-    /// The key of the row this page begins after.
-    pub(in crate::http) fn after(&self) -> Result<Option<&str>, Refusal> {
-        self.key(AFTER)
-    }
-
     fn key(&self, name: &str) -> Result<Option<&str>, Refusal> {
         let text = self.text(name);
         if text.is_empty() {
@@ -254,14 +249,16 @@ mod tests {
         let next = query.next("anna.17");
         let next = next.split_once('?').unwrap().1;
         let second = read(next).unwrap();
-        assert_eq!(second.after().unwrap(), Some("anna.17"));
+        let after = |query: &Query| query.place(|key| Some(key.to_owned())).map_err(|refusal| refusal.to_string());
+        let place = |key: &str| Ok(Place::After(key.to_owned()));
+        assert_eq!(after(&second), place("anna.17"));
         assert_eq!(second.first(), "/list/?q=anna&status=left");
         let odd = query.next(" \t\u{202e}%&=.17\n");
-        assert_eq!(read(odd.split_once('?').unwrap().1).unwrap().after().unwrap(), Some(" \t\u{202e}%&=.17\n"));
-        assert_eq!(read(&format!("{next}&page_size=25")).unwrap().after().unwrap(), Some("anna.17"));
+        assert_eq!(after(&read(odd.split_once('?').unwrap().1).unwrap()), place(" \t\u{202e}%&=.17\n"));
+        assert_eq!(after(&read(&format!("{next}&page_size=25")).unwrap()), place("anna.17"));
         for other in [next.replace("anna&", "ben&"), next.replace("status=left", "status="), "after=17".into(), "after=.".into()]
         {
-            assert!(read(&other).unwrap().after().is_err(), "{other}");
+            assert!(after(&read(&other).unwrap()).is_err(), "{other}");
         }
     }
 
