@@ -48,3 +48,42 @@ document.addEventListener("mouseover", (event) => {
   const local = date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
   time.title = `${time.dataset.utc}\n${local} where you are\n${ago(date)}`;
 });
+
+// Times are UTC as they come. Whoever wants their own switches once, and finds them so on every page; also what comes later is told so.
+const ZONE = "zone";
+let isLocal = false;
+try {
+  isLocal = localStorage.getItem(ZONE) === "local";
+} catch {
+  // Then the choice holds for this page.
+}
+
+const write = (one, text) => {
+  if (one.textContent !== text) one.textContent = text;
+};
+
+const showTimes = () => {
+  for (const time of document.querySelectorAll("time[datetime]")) {
+    time.dataset.short ??= time.textContent;
+    // Of all that are known everywhere, Sweden writes dates as these pages do.
+    const local = () => new Date(time.dateTime).toLocaleString("sv-SE", { dateStyle: "short", timeStyle: "short" });
+    write(time, isLocal ? local() : time.dataset.short);
+  }
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  for (const told of document.querySelectorAll("[data-zone]")) write(told, isLocal ? `Times are yours (${zone}).` : "Times are UTC.");
+  for (const button of document.querySelectorAll("[data-zone-switch]")) write(button, isLocal ? "Show UTC" : "Show yours");
+};
+
+document.addEventListener("click", (event) => {
+  if (!event.target.closest?.("[data-zone-switch]")) return;
+  isLocal = !isLocal;
+  try {
+    localStorage.setItem(ZONE, isLocal ? "local" : "utc");
+  } catch {
+    // As above.
+  }
+  showTimes();
+});
+
+if (isLocal) showTimes();
+new MutationObserver(() => isLocal && showTimes()).observe(document.body, { childList: true, subtree: true });

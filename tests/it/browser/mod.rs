@@ -6,9 +6,12 @@ mod held;
 mod live;
 mod people;
 mod pictures;
+mod refresh;
 mod round;
 mod script_off;
 mod seed;
+mod targets;
+mod times;
 
 use reqwest::Method;
 use serde_json::{Value, json};
