@@ -10,13 +10,14 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use poem::http::StatusCode;
 use poem::web::Data;
-use poem::{Response, handler};
+use poem::{Request, Response, handler};
 
 use super::overview::REMEMBERED;
 use crate::domain::{Mode, RunState};
 use crate::http::pages::App;
 use crate::http::pages::addresses::{RUNS, WORKERS};
 use crate::http::pages::assets::REFRESH;
+use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Badge, Section, Shell, When, ago, duration, html, kind, number};
@@ -118,7 +119,8 @@ struct WorkersPage<'a> {
 }
 
 #[handler]
-pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>) -> Result<Response, Refusal> {
+pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
+    Query::none(request)?;
     let (state, now) = (&app.state, app.state.clock.now());
     let (processes, duties, backlog, depth) = tokio::join!(
         state.read.processes(now - REMEMBERED),

@@ -57,6 +57,13 @@ impl Query {
         Self::of(request.uri().path(), request.uri().query().unwrap_or_default(), known, true)
     }
 
+    /// That the address of a page on which there is nothing to choose asks for nothing.
+    pub(in crate::http) fn none(request: &Request) -> Result<(), Refusal> {
+        let Some((name, _)) = parse(request.uri().query().unwrap_or_default().as_bytes()).next() else { return Ok(()) };
+        let name = name.chars().take(40).collect::<String>();
+        Err(Refusal::Query(format!("This page does not know “{name}”: there is nothing to choose on it.")))
+    }
+
     fn of(path: &str, query: &str, known: &'static [&'static str], has_way_back: bool) -> Result<Self, Refusal> {
         let places = [PAGE_SIZE, AFTER].into_iter().chain(has_way_back.then_some(BEFORE));
         let mut values: Vec<(&'static str, String)> =

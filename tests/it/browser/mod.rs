@@ -4,6 +4,7 @@ mod axe;
 mod every_page;
 mod held;
 mod live;
+mod names;
 mod people;
 mod pictures;
 mod refresh;

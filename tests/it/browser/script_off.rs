@@ -9,6 +9,8 @@ async fn lists_are_searched_narrowed_and_downloaded() {
     site.ended(&site.file(members(1..=60)).await, "succeeded").await;
     let browser = Browser::with(DESK, Script::Off).await;
     site.log_in(&browser, ROOT, MEMBERS).await;
+    let hint = browser.run("return document.querySelector('main kbd').getClientRects().length", vec![]).await;
+    assert_eq!(hint, 0, "keys that do nothing are not named");
     browser.fill("#q", "user12").await;
     browser.choose("#status", "present").await;
     browser.push("Show").await;

@@ -39,6 +39,16 @@ async fn a_run_in_every_state() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_being_applied_has_begun() {
+    for (state, told) in [(RunState::Queued, "Not begun"), (RunState::Applying, "No member is done yet")] {
+        let mut run = run(state);
+        (run.progress.members_done, run.progress.batches_done) = (0, 0);
+        let page = page_of(run).await.body;
+        assert!(page.contains(&format!("<p class=\"pace\">{told}&nbsp;</p>")), "{state}: {page}");
+    }
+}
+
+#[tokio::test]
 async fn why_batches_were_tried_again_is_told() {
     let mut site = Site::as_staff().await;
     let run = run(RunState::Applying);
