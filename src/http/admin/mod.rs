@@ -37,6 +37,12 @@ use super::pages::addresses::{
 };
 
 /// The pages with their addresses.
+/// The addresses of all that staff see and do, with `:id` where an id stands: whoever checks them all forgets none.
+#[must_use]
+pub fn addresses() -> Vec<&'static str> {
+    pages().into_iter().map(|(address, _)| address).collect()
+}
+
 pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
     vec![
         (ADMIN, get(overview::show)),

@@ -18,6 +18,7 @@ mod runs;
 mod seed;
 mod staff_log;
 mod watching;
+mod who_may;
 mod workers;
 
 use std::sync::Arc;
