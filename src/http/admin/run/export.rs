@@ -11,8 +11,9 @@ use poem::{Request, Response, handler};
 use super::changes::{ACTIONS, name};
 use super::held::{HELD_Q, held_by};
 use super::run_id;
-use crate::domain::{Action, Change, DiscordId, Fields, MemberRow, RunId};
+use crate::domain::{Action, Change, DiscordId, MemberRow, RunId};
 use crate::http::admin::member_export::Members;
+use crate::http::admin::member_history::change_cells;
 use crate::http::admin::member_view::search;
 use crate::http::pages::addresses::RUNS;
 use crate::http::pages::chips::RoleNames;
@@ -67,16 +68,6 @@ impl Pages for Changes {
     }
 }
 
-/// A change with its fields as JSON, so that nothing of them is lost.
 fn told(change: &Change, member: Option<&MemberRow>) -> Vec<String> {
-    let json = |fields: Option<&Fields>| fields.and_then(|fields| serde_json::to_string(fields).ok()).unwrap_or_default();
-    let fields: Vec<&str> = change.after.iter().flatten().map(|(name, _)| name.as_str()).collect();
-    vec![
-        change.id.to_string(),
-        name(change, member),
-        change.action.as_str().to_owned(),
-        fields.join("; "),
-        json(change.before.as_ref()),
-        json(change.after.as_ref()),
-    ]
+    [change.id.to_string(), name(change, member)].into_iter().chain(change_cells(change)).collect()
 }
