@@ -19,6 +19,7 @@ mod visitor;
 
 use poem::{Endpoint, Request, Response};
 
+pub use admin::addresses as staff_addresses;
 pub use api::ApiState;
 pub use pages::PagesState;
 pub use pages::addresses::DISCORD_CALLBACK;

@@ -173,6 +173,9 @@ pub trait AccountLists: Send + Sync + 'static {
 
     /// Claims that wait for a decision by account number, those of accounts after a number.
     async fn unmet_claims(&self, after: Option<i64>, limit: i64) -> Result<Vec<UnmetClaim>, StoreError>;
+
+    /// Those of accounts before a number: the ones next to it, by account number.
+    async fn unmet_claims_before(&self, before: i64, limit: i64) -> Result<Vec<UnmetClaim>, StoreError>;
 }
 
 /// What a search looks for. The beginnings are texts from one to the other, which are those that begin like it, where texts are ordered by

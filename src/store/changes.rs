@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{StoreError, small_payload};
+use super::{ChangeCursor, StoreError, small_payload};
 use crate::domain::{Action, Event, Fields, Member, MemberRow, Mode};
 
 /// A run that made more members than this made so large a part of all that going through them by id finds the next ones soon, sooner than
@@ -89,13 +89,55 @@ pub(super) fn as_made(row: &MemberRow, events: &[Event]) -> Fields {
     made
 }
 
-/// Of the ids that the batches of a run noted, those of a page after an id, sorted.
-pub(super) fn page_of(noted: &[Vec<u8>], after: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
+/// Of the ids that the batches of a run noted, those of a page beside a place.
+pub(super) fn page_of(noted: &[Vec<u8>], beside: Beside, limit: i64) -> Result<Vec<i64>, StoreError> {
     let mut ids = Vec::new();
     for batch in noted {
-        ids.extend(small_payload::decode_ids(batch)?.into_iter().filter(|id| *id > after));
+        ids.extend(small_payload::decode_ids(batch)?.into_iter().filter(|id| beside.has_made(*id)));
     }
     ids.sort_unstable();
+    if let Beside::Before(_) = beside {
+        ids.reverse();
+    }
     ids.truncate(usize::try_from(limit).unwrap_or_default());
     Ok(ids)
+}
+
+/// On which side of a place the changes of a page stand, which are those next to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beside {
+    After(ChangeCursor),
+    Before(ChangeCursor),
+}
+
+impl Beside {
+    pub fn place(self) -> ChangeCursor {
+        let (Self::After(place) | Self::Before(place)) = self;
+        place
+    }
+
+    /// How a statement says it that is written for what comes after a place, in the order of the list.
+    pub fn turn(self, statement: &str) -> String {
+        match self {
+            Self::After(_) => statement.replace("{way}", ""),
+            Self::Before(_) => statement.replace("{way}", " DESC").replace(" > ", " < "),
+        }
+    }
+
+    /// Whether the making of a member, its first change, stands there.
+    fn has_made(self, id: i64) -> bool {
+        let made = ChangeCursor { id, number: 0 };
+        match self {
+            Self::After(place) => made > place,
+            Self::Before(place) => made < place,
+        }
+    }
+
+    /// The ids of those whose making stands there: after the first, or before it.
+    pub fn border(self) -> i64 {
+        match self {
+            Self::After(place) => place.id,
+            Self::Before(place) => place.id.saturating_add(i64::from(place.number > 0)),
+        }
+    }
 }

@@ -89,7 +89,9 @@ handle!(Read {
     members(page: MemberPage) -> Vec<MemberRow> = member_page;
     member(id: DiscordId) -> Option<MemberRow> = member_by_id;
     history(id: DiscordId, before: Option<i64>, limit: i64) -> Vec<Event> = member_history;
+    history_after(id: DiscordId, after: i64, limit: i64) -> Vec<Event> = member_history_after;
     changes(run: RunId, action: Option<Action>, after: ChangeCursor, limit: i64) -> Vec<(ChangeCursor, Change)> = run_changes;
+    changes_before(run: RunId, action: Option<Action>, before: ChangeCursor, limit: i64) -> Vec<(ChangeCursor, Change)> = run_changes_before;
     member_totals() -> MemberTotals = count_members;
     processes(since: DateTime<Utc>) -> Vec<Process> = list_processes;
     roles() -> Vec<GuildRole> = list_roles;
@@ -108,7 +110,6 @@ handle!(MemberLists {
 handle!(Runs {
     list_runs(list: &RunList) -> Vec<Run> = runs_listed;
     run_work(run: RunId) -> RunWork = work_of_run;
-    held(run: RunId, after: Option<DiscordId>, limit: i64) -> Vec<MemberRow> = members_held;
     members_among(ids: &[i64]) -> Vec<MemberRow> = members_by_ids;
 });
 
@@ -158,6 +159,7 @@ handle!(AccountLists {
     open_sessions(account: i64, limits: SessionLimits, now: DateTime<Utc>) -> i64 = count_sessions;
     account_totals() -> AccountTotals = count_accounts;
     unmet_claims(after: Option<i64>, limit: i64) -> Vec<UnmetClaim> = conflict_page;
+    unmet_claims_before(before: i64, limit: i64) -> Vec<UnmetClaim> = conflict_page_before;
 });
 
 handle!(AccountDesk {

@@ -51,6 +51,9 @@ pub(super) trait Dialect: Sync {
     /// Asks for the ids of the accounts whose names may fit a search, by the index of those names.
     fn accounts(search: &Search, arguments: &mut Vec<String>) -> Vec<String>;
 
+    /// Whether the row `m` with its account `u` fits a search, as a further condition.
+    fn fits(search: &Search, arguments: &mut Vec<String>) -> String;
+
     /// Counts what fits a search, if that is cheap.
     fn count(_search: &Search, _arguments: &mut Vec<String>) -> Option<String> {
         None

@@ -11,6 +11,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use super::held_members::Hold;
 use super::role_counts::RoleCount;
 use super::{Search, StoreError};
 use crate::domain::{Account, DiscordId, MemberRow};
@@ -70,6 +71,8 @@ pub struct MemberFilter {
     pub joined: Span,
     /// Who left then.
     pub left: Span,
+    /// Whose departure a run holds back.
+    pub hold: Option<Hold>,
 }
 
 /// What a list is sorted by. Only what an index serves can be.

@@ -3,12 +3,20 @@
 //! Enters: a view. Leaves: its page.
 
 use super::StoreError;
+use super::held_members::{HeldList, Hold};
 use super::member_dialect::{Along, Dialect, Index, Statement, all, and};
 use super::member_lists::{MemberFilter, MemberPlace, MemberView, MembersFound, SortBy, Span};
+use super::member_parts::{parts, time_column};
 use crate::domain::MemberRow;
 
 /// A page of members: along the order, and by the indexes of the filters if that will not fill it soon.
 pub(super) async fn find<D: Dialect>(database: &D, view: &MemberView) -> Result<MembersFound, StoreError> {
+    if let Some(held) = HeldList::of(view) {
+        return match held.find(database).await? {
+            Some(found) => Ok(found),
+            None => find_by_index(database, view, database.index().await?).await,
+        };
+    }
     if let Some(statement) = by_id::<D>(view) {
         let (rows, total) = database.members_of(&statement).await?;
         return Ok(MembersFound::page(rows, total, view));
@@ -84,149 +92,17 @@ async fn find_by_index<D: Dialect>(database: &D, view: &MemberView, index: Index
     Ok(MembersFound::page(rows, total, view))
 }
 
-/// A part of a list within which one index has the order: those with the time that it is sorted by, then those without.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Part {
-    /// The column of the time; `None` where the order is that of ids.
-    time: Option<&'static str>,
-    conditions: Vec<String>,
-    order: &'static str,
-    is_descending: bool,
-    after: Option<MemberPlace>,
-}
-
-fn time_column(by: SortBy) -> Option<&'static str> {
-    match by {
-        SortBy::Id => None,
-        SortBy::Joined => Some("m.joined_at"),
-        SortBy::Left => Some("m.date_left"),
-    }
-}
-
-/// The parts of a list that a page may touch, from where it begins.
-fn parts<D: Dialect>(view: &MemberView) -> Vec<Part> {
-    let is_descending = view.order.is_descending;
-    let Some(column) = time_column(view.order.by) else {
-        let order = if is_descending { "m.discord_id DESC" } else { "m.discord_id" };
-        return vec![Part { time: None, conditions: Vec::new(), order, is_descending, after: view.after }];
-    };
-    let filter = &view.filter;
-    let (span, with, without) = match view.order.by {
-        SortBy::Left => (filter.left, filter.is_present != Some(true), filter.is_present != Some(false)),
-        SortBy::Joined | SortBy::Id => (filter.joined, true, true),
-    };
-    let order = match (view.order.by, is_descending) {
-        (SortBy::Left, false) => "m.date_left, m.discord_id",
-        (SortBy::Left, true) => "m.date_left DESC, m.discord_id DESC",
-        (_, false) => "m.joined_at, m.discord_id",
-        (_, true) => "m.joined_at DESC, m.discord_id DESC",
-    };
-    let mut parts = Vec::new();
-    if with && view.after.is_none_or(|after| after.at.is_some()) {
-        let mut conditions = vec![format!("{column} IS NOT NULL")];
-        conditions.extend(within::<D>(column, span));
-        parts.push(Part { time: Some(column), conditions, order, is_descending, after: view.after });
-    }
-    if without && span.is_open() {
-        let order = if is_descending { "m.discord_id DESC" } else { "m.discord_id" };
-        let after = view.after.filter(|after| after.at.is_none());
-        parts.push(Part { time: None, conditions: vec![format!("{column} IS NULL")], order, is_descending, after });
-    }
-    parts
-}
-
-impl Part {
-    /// The place as the condition that a row comes after it, or up to it.
-    fn beside<D: Dialect>(&self, place: MemberPlace, comparison: [&str; 2]) -> String {
-        let comparison = comparison[usize::from(self.is_descending)];
-        match (self.time, place.at) {
-            (Some(column), Some(at)) => {
-                format!("({column}, m.discord_id) {comparison} ({}, {})", D::time(at), place.id)
-            }
-            _ => format!("m.discord_id {comparison} {}", place.id),
-        }
-    }
-
-    fn conditions<D: Dialect>(&self) -> Vec<String> {
-        let after = self.after.map(|place| self.beside::<D>(place, [">", "<"]));
-        self.conditions.iter().cloned().chain(after).collect()
-    }
-
-    /// Where a window of so many rows ends; `None` if the part ends before.
-    async fn end<D: Dialect>(
-        &self,
-        database: &D,
-        filter: &MemberFilter,
-        size: i64,
-    ) -> Result<Option<MemberPlace>, StoreError> {
-        let Some(statement) = self.window::<D>(filter, size) else { return Ok(None) };
-        // Where the order is that of ids, without a time.
-        let place = |found: MemberPlace| MemberPlace { at: found.at.filter(|_| self.time.is_some()), ..found };
-        Ok(database.place(&statement).await?.map(place))
-    }
-
-    /// Asks for the last row of a window of so many rows: `at` and `discord_id`. `None` if what is searched for has the order by itself, so that
-    /// nothing is looked through in vain.
-    fn window<D: Dialect>(&self, filter: &MemberFilter, size: i64) -> Option<Statement> {
-        if self.time.is_none() && filter.search.as_ref().is_some_and(|search| D::by_id(search, &mut Vec::new()).is_some()) {
-            return None;
-        }
-        let (time, table, order) = (self.time.unwrap_or(D::NO_TIME), table::<D>(filter), self.order);
-        let conditions = all(&self.conditions::<D>());
-        let sql =
-            format!("SELECT {time} AS at, m.discord_id FROM {table} m{conditions} ORDER BY {order} LIMIT 1 OFFSET {}", size - 1);
-        Some(Statement { sql, arguments: Vec::new(), is_shared: is_shared(filter, self.after) })
-    }
-
-    /// Asks for the rows that fit: among the first of so many, if that is said, and up to an end, if there is one.
-    fn rows<D: Dialect>(
-        &self,
-        filter: &MemberFilter,
-        index: Index,
-        among: Option<i64>,
-        up_to: Option<MemberPlace>,
-        limit: i64,
-    ) -> Statement {
-        let mut arguments = Vec::new();
-        let sources = match &filter.search {
-            Some(search) => D::along(search, self.time, index, &mut arguments),
-            None => vec![Along { source: "FROM guild_members m WHERE true".into(), row: "m", id: "m.discord_id" }],
-        };
-        let (order, mut conditions) = (self.order, self.conditions::<D>());
-        conditions.extend(up_to.map(|place| self.beside::<D>(place, ["<=", ">="])));
-        let stretch = among.map(|size| {
-            let (table, conditions) = (table::<D>(filter), all(&std::mem::take(&mut conditions)));
-            let rows = format!("FROM (SELECT * FROM {table} m{conditions} ORDER BY {order} LIMIT {size}) m ");
-            (format!("FROM {table} m "), rows)
-        });
-        let (conditions, of_row) = (and(&conditions), and(&of_row::<D>(filter, &mut arguments)));
-        let source = |Along { mut source, row, id }| {
-            // Nothing but times and ids is asked of the row that has the order.
-            let of = |text: &str| text.replace("m.discord_id", id).replace("m.", &format!("{row}."));
-            let (conditions, order) = (of(&conditions), of(order));
-            if let Some((table, rows)) = &stretch {
-                source = source.replacen(table, rows, 1);
-            }
-            format!("SELECT * FROM ({KEYS} {source}{conditions}{of_row} ORDER BY {order} LIMIT {limit}) part")
-        };
-        let sources: Vec<String> = sources.into_iter().map(source).collect();
-        let page = format!("WITH page AS (\n{}\n)", sources.join("\n UNION\n "));
-        let is_shared = is_shared(filter, self.after) && up_to.is_none();
-        Statement { sql: of_page::<D>(&page, "", order, limit), arguments, is_shared }
-    }
-}
-
 /// Whether nothing in the text of a statement is that of one view alone.
-fn is_shared(filter: &MemberFilter, after: Option<MemberPlace>) -> bool {
+pub(super) fn is_shared(filter: &MemberFilter, after: Option<MemberPlace>) -> bool {
     let has_id = filter.search.as_ref().is_some_and(|search| search.words().iter().any(|word| !word.ids().is_empty()));
-    after.is_none() && !has_id && filter.joined.is_open() && filter.left.is_open()
+    after.is_none() && !has_id && filter.joined.is_open() && filter.left.is_open() && filter.hold.is_none()
 }
 
 /// What is known of the rows that a page is chosen from.
-const KEYS: &str = "SELECT m.discord_id, m.joined_at, m.date_left";
+pub(super) const KEYS: &str = "SELECT m.discord_id, m.joined_at, m.date_left";
 
 /// Reads the members of a page whose ids are known as `page`, more of them perhaps than fit.
-fn of_page<D: Dialect>(with: &str, also: &str, order: &str, limit: i64) -> String {
+pub(super) fn of_page<D: Dialect>(with: &str, also: &str, order: &str, limit: i64) -> String {
     format!(
         "{with}
          SELECT m.*, u.username AS account{also}
@@ -263,8 +139,10 @@ fn by_id<D: Dialect>(view: &MemberView) -> Option<Statement> {
 fn by_index<D: Dialect>(view: &MemberView, index: Index) -> Statement {
     let mut arguments = Vec::new();
     let conditions = and(&of_row::<D>(&view.filter, &mut arguments));
-    let sources: Vec<String> =
-        D::by_index(&view.filter, index, &mut arguments).into_iter().map(|source| format!("{KEYS} {source}{conditions}")).collect();
+    let sources: Vec<String> = D::by_index(&view.filter, index, &mut arguments)
+        .into_iter()
+        .map(|source| format!("{KEYS} {source}{conditions}"))
+        .collect();
     let way = if view.order.is_descending { " DESC" } else { "" };
     let order = match time_column(view.order.by) {
         None => format!("m.discord_id{way}"),
@@ -304,7 +182,7 @@ fn after<D: Dialect>(view: &MemberView, place: MemberPlace) -> String {
 }
 
 /// What a filter asks of the row `m`, the search apart.
-fn of_row<D: Dialect>(filter: &MemberFilter, arguments: &mut Vec<String>) -> Vec<String> {
+pub(super) fn of_row<D: Dialect>(filter: &MemberFilter, arguments: &mut Vec<String>) -> Vec<String> {
     let either = |wanted: Option<bool>, yes: &str, no: &str| wanted.map(|wanted| if wanted { yes } else { no }.to_owned());
     let mut conditions = Vec::new();
     conditions.extend(either(filter.is_present, "m.date_left IS NULL", "m.date_left IS NOT NULL"));
@@ -313,18 +191,14 @@ fn of_row<D: Dialect>(filter: &MemberFilter, arguments: &mut Vec<String>) -> Vec
     conditions.extend(filter.role.as_deref().map(|role| D::has_role(role, filter.search.is_some(), arguments)));
     conditions.extend(within::<D>("m.joined_at", filter.joined));
     conditions.extend(within::<D>("m.date_left", filter.left));
+    conditions.extend(filter.hold.map(Hold::condition));
     conditions
 }
 
-fn within<D: Dialect>(column: &str, span: Span) -> Vec<String> {
+pub(super) fn within<D: Dialect>(column: &str, span: Span) -> Vec<String> {
     let from = span.from.map(|at| format!("{column} >= {}", D::time(at)));
     let before = span.before.map(|at| format!("{column} < {}", D::time(at)));
     from.into_iter().chain(before).collect()
-}
-
-/// The table that is read along the order.
-fn table<D: Dialect>(filter: &MemberFilter) -> &'static str {
-    if filter.search.is_some() { D::SEARCHED } else { "guild_members" }
 }
 
 /// Counts members of each kind.

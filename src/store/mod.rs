@@ -30,8 +30,10 @@ mod fetching;
 mod filing;
 mod fleet;
 mod handles;
+mod held_members;
 mod member_dialect;
 mod member_lists;
+mod member_parts;
 mod member_statements;
 mod overview;
 mod payload;
@@ -62,6 +64,7 @@ pub use error::StoreError;
 pub use fetching::{Departing, FetchClaim, FetchedPage, Findings};
 pub use filing::{Cancelled, Decision, Dropped, Filed, Filing, Idempotency, KEY_LIFETIME, NewRun, Retried, Retry, StagedBatch};
 pub use fleet::{Backlog, Duty, Fleet, OpenRun};
+pub use held_members::Hold;
 pub use member_lists::{
     AbsentView, MemberFilter, MemberLists, MemberOrder, MemberPlace, MemberTally, MemberView, MembersFound, SortBy, Span,
 };

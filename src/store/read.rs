@@ -56,6 +56,9 @@ pub trait Read: Send + Sync + 'static {
     /// The changes of a member's row, newest first, those with a number below `before`.
     async fn history(&self, id: DiscordId, before: Option<i64>, limit: i64) -> Result<Vec<Event>, StoreError>;
 
+    /// As [`history`](Self::history), those with a number above `after`: the ones next to it, newest first.
+    async fn history_after(&self, id: DiscordId, after: i64, limit: i64) -> Result<Vec<Event>, StoreError>;
+
     /// The changes that a run made, or that a dry run would make, by member, those after a place. A member that the run made stands there
     /// as it was made. Departures that the run holds back stand among them, with the action `held`. `action`: only changes of this kind.
     async fn changes(
@@ -63,6 +66,15 @@ pub trait Read: Send + Sync + 'static {
         run: RunId,
         action: Option<Action>,
         after: ChangeCursor,
+        limit: i64,
+    ) -> Result<Vec<(ChangeCursor, Change)>, StoreError>;
+
+    /// As [`changes`](Self::changes), those before a place: the ones next to it, in the same order.
+    async fn changes_before(
+        &self,
+        run: RunId,
+        action: Option<Action>,
+        before: ChangeCursor,
         limit: i64,
     ) -> Result<Vec<(ChangeCursor, Change)>, StoreError>;
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::StoreError;
-use crate::domain::{DiscordId, MemberRow, Mode, Run, RunId, RunState, Source};
+use crate::domain::{MemberRow, Mode, Run, RunId, RunState, Source};
 
 /// Which runs, newest first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -85,9 +85,6 @@ pub trait Runs: Send + Sync + 'static {
 
     /// How a run is being carried out, or was; of one that is not there, nothing.
     async fn run_work(&self, run: RunId) -> Result<RunWork, StoreError>;
-
-    /// Whom a run holds back, undecided, by id, those after an id.
-    async fn held(&self, run: RunId, after: Option<DiscordId>, limit: i64) -> Result<Vec<MemberRow>, StoreError>;
 
     /// These members by id, those that there are.
     async fn members_among(&self, ids: &[i64]) -> Result<Vec<MemberRow>, StoreError>;

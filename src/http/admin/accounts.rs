@@ -114,6 +114,5 @@ fn results(total: Option<i64>, is_first: bool, size: i64) -> Option<String> {
 }
 
 fn figures(all: i64, totals: AccountTotals) -> [(&'static str, String); 3] {
-    [("Accounts", all), ("Staff", totals.staff), ("Deactivated", totals.inactive)]
-        .map(|(words, count)| (words, number(count)))
+    [("Accounts", all), ("Staff", totals.staff), ("Deactivated", totals.inactive)].map(|(words, count)| (words, number(count)))
 }

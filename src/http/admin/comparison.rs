@@ -163,7 +163,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
     let category = query.choice("status", &CATEGORIES)?.unwrap_or(Category::GuildOnly);
     let size = query.page_size()?;
     let (counted, roles) = tokio::try_join!(app.tally(), app.state.read.roles())?;
-    let (unsearchable, found) = match sought(&query) {
+    let (unsearchable, found) = match sought(&query, "q") {
         Err(unsearchable) => {
             let pager = Pager::of(&query, &[], false, String::clone);
             (Some(unsearchable), Found { members: MembersFound::default(), absent: Vec::new(), pager, total: None })
@@ -214,7 +214,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
 pub(super) async fn export_csv(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
     let query = Query::read(request, KEYS)?;
     let category = query.choice("status", &CATEGORIES)?.unwrap_or(Category::GuildOnly);
-    let search = search(&query)?;
+    let search = search(&query, "q")?;
     app.note_export(&staff.0.account, request, &query.at(COMPARISON)).await?;
     let name = CATEGORIES.iter().find(|(_, one)| *one == category).map_or("comparison", |(word, _)| *word);
     let limit = export::ROWS;

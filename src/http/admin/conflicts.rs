@@ -17,7 +17,7 @@ use crate::http::pages::addresses::{ACCOUNTS, CONFLICTS, see_other};
 use crate::http::pages::filters;
 use crate::http::pages::forms::Form;
 use crate::http::pages::pager::Pager;
-use crate::http::pages::query::Query;
+use crate::http::pages::query::{Place, Query};
 use crate::http::pages::question::Question;
 use crate::http::pages::refusal::{Refusal, Told};
 use crate::http::pages::session::Staff;
@@ -79,11 +79,17 @@ struct ConflictsPage<'a> {
 /// The list.
 #[handler]
 pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
-    let query = Query::read(request, &[])?;
-    let number = |text: &str| text.parse().map_err(|_| Refusal::Query("“after” must be a number.".to_owned()));
-    let (after, size) = (query.after()?.map(number).transpose()?, query.page_size()?);
-    let mut rows = app.state.account_lists.unmet_claims(after, size + 1).await?;
+    let query = Query::read_both_ways(request, &[])?;
+    let (lists, size) = (&app.state.account_lists, query.page_size()?);
+    let mut rows = match query.place(|number| number.parse().ok())? {
+        Place::Start => lists.unmet_claims(None, size + 1).await?,
+        Place::After(account) => lists.unmet_claims(Some(account), size + 1).await?,
+        Place::Before(account) => lists.unmet_claims_before(account, size + 1).await?,
+    };
     let pager = Pager::cut(&query, &mut rows, size, |claim| claim.account.id.to_string());
+    if let Some(first) = pager.back_at_first(&query) {
+        return Ok(first);
+    }
     let page = ConflictsPage {
         accounts: ACCOUNTS,
         form_word: &staff.0.form_word,

@@ -11,16 +11,18 @@ use poem::{Request, Response, handler};
 
 use super::member_sync::Sync;
 use super::timeline::Entry;
-use crate::domain::{DiscordId, MemberRow};
+use crate::domain::{DiscordId, Event, MemberRow};
 use crate::http::pages::App;
 use crate::http::pages::addresses::{ACCOUNTS, MEMBERS, RUNS};
 use crate::http::pages::avatar::Avatar;
 use crate::http::pages::chips::{Chip, RoleNames};
 use crate::http::pages::filters;
-use crate::http::pages::query::Query;
+use crate::http::pages::pager::Pager;
+use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html};
+use crate::store::StoreError;
 
 /// Where a person is to be seen at Discord.
 const PROFILES: &str = "https://discord.com/users/";
@@ -48,14 +50,22 @@ struct MemberPage<'a> {
     cannot_ask: Option<&'static str>,
     sync: Option<Sync>,
     history: Vec<Entry>,
-    first: Option<String>,
-    next: Option<String>,
+    pager: Pager,
 }
 
 /// The id that an address names.
 pub(super) fn member_id(path: poem::Result<Path<String>>) -> Result<DiscordId, Refusal> {
     let Path(id) = path.map_err(|_| Refusal::NoMember)?;
     id.parse().map_err(|_| Refusal::NoMember)
+}
+
+/// What happened on either side of an event, the newest first.
+async fn history(app: &App, id: DiscordId, place: Place<i64>, limit: i64) -> Result<Vec<Event>, StoreError> {
+    match place {
+        Place::Start => app.state.read.history(id, None, limit).await,
+        Place::After(number) => app.state.read.history(id, Some(number), limit).await,
+        Place::Before(number) => app.state.read.history_after(id, number, limit).await,
+    }
 }
 
 /// The page.
@@ -67,23 +77,23 @@ pub(super) async fn show(
     request: &Request,
 ) -> Result<Response, Refusal> {
     let id = member_id(id)?;
-    let query = Query::read(request, &["run"])?;
-    let number = |text: &str| text.parse().map_err(|_| Refusal::Query("“after” must be a number.".to_owned()));
-    let (before, size) = (query.after()?.map(number).transpose()?, query.page_size()?);
+    let query = Query::read_both_ways(request, &["run"])?;
+    let (place, size) = (query.place(|number| number.parse().ok())?, query.page_size()?);
     let read = &app.state.read;
-    // One event more than is shown says whether there is a next page.
-    let (row, mut events, roles) = tokio::try_join!(read.member(id), read.history(id, before, size + 1), read.roles())?;
+    // One event more than is shown says whether there is another page.
+    let (row, mut events, roles) = tokio::try_join!(read.member(id), history(&app, id, place, size + 1), read.roles())?;
     let row = row.ok_or(Refusal::NoMember)?;
+    let pager = Pager::cut(&query, &mut events, size, |event| event.number.to_string());
+    if let Some(first) = pager.back_at_first(&query) {
+        return Ok(first);
+    }
     let names = RoleNames::new(roles);
     let sync = match query.text("run") {
         "" => None,
         run => Sync::find(&app, run, &row, &names).await?,
     };
-    let shown = usize::try_from(size).unwrap_or(usize::MAX);
-    let has_more = events.len() > shown;
-    events.truncate(shown);
     let mut history: Vec<Entry> = events.iter().map(|event| Entry::new(event, &names)).collect();
-    if !has_more {
+    if pager.next.is_none() {
         history.extend(Entry::beginning(&row));
     }
     let page = MemberPage {
@@ -104,8 +114,7 @@ pub(super) async fn show(
         cannot_ask: super::member_sync::missing(&app),
         sync,
         history,
-        first: (!query.is_first()).then(|| query.first()),
-        next: events.last().filter(|_| has_more).map(|last| query.next(&last.number.to_string())),
+        pager,
         row: &row,
         shell: Shell::new(Some(&staff.0), Section::Members),
     };

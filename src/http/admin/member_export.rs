@@ -22,7 +22,7 @@ impl Members {
 }
 
 /// A member in the columns of [`Members`].
-pub(super) fn cells(row: &MemberRow, names: &RoleNames) -> Vec<String> {
+fn cells(row: &MemberRow, names: &RoleNames) -> Vec<String> {
     let member = &row.member;
     vec![
         member.id.to_string(),

@@ -33,15 +33,15 @@ const SORTS: [(&str, MemberOrder); 6] = [
     ("-date_left", MemberOrder { by: SortBy::Left, is_descending: true }),
 ];
 
-/// What is searched for. One character would fit almost everybody, and many words would be looked for one by one.
-pub(super) fn sought(query: &Query) -> Result<Option<Search>, Unsearchable> {
-    let text = query.text("q");
+/// What is searched for under a key. One character would fit almost everybody, and many words would be looked for one by one.
+pub(super) fn sought(query: &Query, key: &str) -> Result<Option<Search>, Unsearchable> {
+    let text = query.text(key);
     if text.is_empty() { Ok(None) } else { Search::new(text).map(Some) }
 }
 
 /// What is searched for, where what cannot be is not answered with a hint.
-pub(super) fn search(query: &Query) -> Result<Option<Search>, Refusal> {
-    sought(query).map_err(|unsearchable| Refusal::Query(format!("“q” cannot be searched for: {unsearchable}.")))
+pub(super) fn search(query: &Query, key: &str) -> Result<Option<Search>, Refusal> {
+    sought(query, key).map_err(|unsearchable| Refusal::Query(format!("“{key}” cannot be searched for: {unsearchable}.")))
 }
 
 /// The filters, the search apart.
@@ -61,6 +61,7 @@ pub(super) fn filter(query: &Query) -> Result<MemberFilter, Refusal> {
         role,
         joined: span(query.date("joined_from")?, query.date("joined_to")?),
         left: span(query.date("left_from")?, query.date("left_to")?),
+        hold: None,
     })
 }
 

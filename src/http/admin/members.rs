@@ -89,7 +89,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
     let query = Query::read_both_ways(request, KEYS)?;
     let (order, size, place) = (order(&query)?, query.page_size()?, place(&query)?);
     let mut view = MemberView { filter: filter(&query)?, order, limit: size, ..MemberView::default() };
-    let sought = sought(&query);
+    let sought = sought(&query, "q");
     let unsearchable = sought.as_ref().err().copied();
     view.filter.search = sought.unwrap_or_default();
     let (counted, roles) = tokio::try_join!(app.tally(), app.state.read.roles())?;
@@ -138,7 +138,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
 #[handler]
 pub(super) async fn export_csv(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
     let query = Query::read(request, KEYS)?;
-    let filter = MemberFilter { search: search(&query)?, ..filter(&query)? };
+    let filter = MemberFilter { search: search(&query, "q")?, ..filter(&query)? };
     let view = MemberView { filter, order: order(&query)?, limit: export::ROWS, ..MemberView::default() };
     app.note_export(&staff.0.account, request, &query.at(MEMBERS)).await?;
     let names = RoleNames::new(app.state.read.roles().await?);

@@ -15,6 +15,7 @@ mod conflicts;
 mod login;
 mod member;
 mod member_export;
+mod member_history;
 mod member_pages;
 mod member_sync;
 mod member_view;
@@ -31,10 +32,16 @@ mod workers;
 use poem::{RouteMethod, get, post};
 
 use super::pages::addresses::{
-    ACCOUNT, ACCOUNTS, ACCOUNTS_EXPORT, ADMIN, COMPARISON, COMPARISON_EXPORT, CONFLICTS, LOGIN, MEMBER, MEMBERS, MEMBERS_EXPORT,
-    RUN, RUN_CANCEL, RUN_DECIDE, RUN_EVENTS, RUN_EXPORT, RUN_RETRY, RUN_UNDO, RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE, STAFF_LOG,
-    STAFF_LOG_EXPORT, WORKERS,
+    ACCOUNT, ACCOUNTS, ACCOUNTS_EXPORT, ADMIN, COMPARISON, COMPARISON_EXPORT, CONFLICTS, LOGIN, MEMBER, MEMBER_EXPORT, MEMBERS,
+    MEMBERS_EXPORT, RUN, RUN_CANCEL, RUN_DECIDE, RUN_EVENTS, RUN_EXPORT, RUN_RETRY, RUN_UNDO, RUNS, RUNS_FROM_DISCORD,
+    RUNS_FROM_FILE, STAFF_LOG, STAFF_LOG_EXPORT, WORKERS,
 };
+
+/// The addresses of all that staff see and do, with `:id` where an id stands: whoever checks them all forgets none.
+#[must_use]
+pub fn addresses() -> Vec<&'static str> {
+    pages().into_iter().map(|(address, _)| address).collect()
+}
 
 /// The pages with their addresses.
 pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
@@ -46,6 +53,7 @@ pub(super) fn pages() -> Vec<(&'static str, RouteMethod)> {
         (COMPARISON, get(comparison::show)),
         (COMPARISON_EXPORT, get(comparison::export_csv)),
         (MEMBER, get(member::show).post(member_sync::sync_now)),
+        (MEMBER_EXPORT, get(member_history::export_csv)),
         (ACCOUNTS, get(accounts::show)),
         (ACCOUNTS_EXPORT, get(accounts::export_csv)),
         (ACCOUNT, get(account::show).post(account::alter)),

@@ -11,11 +11,12 @@ use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
 use poem::http::StatusCode;
 use poem::web::Data;
-use poem::{Response, handler};
+use poem::{Request, Response, handler};
 
 use crate::domain::Run;
 use crate::http::pages::App;
 use crate::http::pages::addresses::RUNS;
+use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shares::Shares;
@@ -59,7 +60,8 @@ struct OverviewPage<'a> {
 }
 
 #[handler]
-pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>) -> Result<Response, Refusal> {
+pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
+    Query::none(request)?;
     let (state, now) = (&app.state, app.state.clock.now());
     let (counted, days, landmarks, problems, conflicts, processes) = tokio::try_join!(
         app.tally(),

@@ -138,6 +138,8 @@ struct StaffLogPageView<'a> {
     export: String,
     /// Only some acts are asked for.
     is_narrowed: bool,
+    /// The last day lies before the first.
+    is_backwards: bool,
     rows: Vec<Row>,
     pager: Pager,
 }
@@ -241,6 +243,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         to: query.text("to").to_owned(),
         export: query.at(STAFF_LOG_EXPORT),
         is_narrowed: query.is_narrowed(KEYS),
+        is_backwards: query.date("from")?.zip(query.date("to")?).is_some_and(|(from, to)| to < from),
         pager,
         rows: acts.into_iter().map(|entry| Row::new(entry, &query)).collect(),
     };

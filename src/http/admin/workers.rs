@@ -10,13 +10,14 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use poem::http::StatusCode;
 use poem::web::Data;
-use poem::{Response, handler};
+use poem::{Request, Response, handler};
 
 use super::overview::REMEMBERED;
 use crate::domain::{Mode, RunState};
 use crate::http::pages::App;
 use crate::http::pages::addresses::{RUNS, WORKERS};
 use crate::http::pages::assets::REFRESH;
+use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Badge, Section, Shell, When, ago, duration, html, kind, number};
@@ -37,6 +38,8 @@ struct Row {
     roles: String,
     duties: Vec<&'static str>,
     version: String,
+    /// A newer one runs beside it.
+    is_older: bool,
     /// A word, and how it looks.
     state: (&'static str, &'static str),
     started: When,
@@ -50,7 +53,7 @@ struct Row {
 }
 
 impl Row {
-    fn new(process: &Process, duties: &[Duty], now: DateTime<Utc>) -> Self {
+    fn new(process: &Process, duties: &[Duty], newest: Option<&str>, now: DateTime<Utc>) -> Self {
         let is_gone = !process.is_alive(now);
         let state = match process.jobs.in_hand {
             _ if is_gone => ("lost", "failed"),
@@ -64,6 +67,7 @@ impl Row {
             roles: process.roles.replace(',', ", "),
             duties: duties.filter_map(|duty| words(&duty.name)).collect(),
             version: process.version.clone(),
+            is_older: !is_gone && newest.is_some_and(|newest| is_older(&process.version, newest)),
             state,
             started: process.started_at.into(),
             seen: process.seen_at.into(),
@@ -74,6 +78,16 @@ impl Row {
             failed: number(process.jobs.failed),
         }
     }
+}
+
+/// The numbers of a version. What comes behind them says nothing of what is older.
+fn numbers(version: &str) -> Vec<u64> {
+    let end = version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(version.len());
+    version[..end].split('.').map(|number| number.parse().unwrap_or_default()).collect()
+}
+
+fn is_older(version: &str, than: &str) -> bool {
+    numbers(version) < numbers(than)
 }
 
 /// What a duty is to people.
@@ -111,6 +125,7 @@ struct WorkersPage<'a> {
     /// Several versions run beside each other.
     is_mixed: bool,
     figures: Vec<(String, String)>,
+    /// Why it is not known how full the queue is.
     queue_fault: Option<String>,
     waiting: Vec<Waiting>,
     /// Runs that are not shown.
@@ -118,7 +133,8 @@ struct WorkersPage<'a> {
 }
 
 #[handler]
-pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>) -> Result<Response, Refusal> {
+pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
+    Query::none(request)?;
     let (state, now) = (&app.state, app.state.clock.now());
     let (processes, duties, backlog, depth) = tokio::join!(
         state.read.processes(now - REMEMBERED),
@@ -132,8 +148,9 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>) -> Result<Response,
     let alive = || processes.iter().filter(|process| process.is_alive(now));
     let (depth, queue_fault) = match depth {
         Ok(waiting) => (number(i64::try_from(waiting).unwrap_or(i64::MAX)), None),
-        Err(fault) => ("?".to_owned(), Some(fault)),
+        Err(fault) => ("not known".to_owned(), Some(fault)),
     };
+    let newest = alive().map(|process| process.version.as_str()).max_by_key(|version| numbers(version)).map(str::to_owned);
     let shown = i64::try_from(backlog.first.len()).unwrap_or(i64::MAX);
     let page = WorkersPage {
         shell: Shell::new(Some(&staff.0), Section::Workers),
@@ -142,7 +159,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>) -> Result<Response,
         now: now.into(),
         has_worker: alive().any(|process| process.has_role("worker")),
         is_mixed: alive().zip(alive().skip(1)).any(|(one, next)| one.version != next.version),
-        rows: processes.iter().take(MOST_PROCESSES).map(|process| Row::new(process, &duties, now)).collect(),
+        rows: processes.iter().take(MOST_PROCESSES).map(|process| Row::new(process, &duties, newest.as_deref(), now)).collect(),
         more: processes.len().saturating_sub(MOST_PROCESSES),
         figures: figures(&backlog, (state.queue.carrier(), depth), now),
         queue_fault,
@@ -156,11 +173,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>) -> Result<Response,
 async fn depth(queue: &dyn Depth) -> Result<usize, String> {
     match tokio::time::timeout(DEPTH_LIMIT, queue.waiting()).await {
         Ok(answer) => answer.map_err(|error| error.to_string()),
-        Err(_) => Err(format!(
-            "{} has not said within a second how many jobs it has. Accepted runs are safe in the database; they are carried out more \
-             slowly until it answers.",
-            queue.carrier()
-        )),
+        Err(_) => Err(format!("{} has not said within a second how many jobs it has", queue.carrier())),
     }
 }
 

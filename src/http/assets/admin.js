@@ -1,4 +1,4 @@
-// What pages gain where script runs: keys to get about, a box that ticks all, and times in the reader's own zone. Nothing depends on it.
+// What pages gain where script runs: keys to get about, and times in the reader's own zone. Nothing depends on it.
 "use strict";
 
 // The style sheet shows what only works with script.
@@ -31,30 +31,6 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// A box that ticks all boxes of its form, and buttons that say how many are ticked.
-const showTicked = (form) => {
-  const boxes = [...form.querySelectorAll("[data-row] input[type=checkbox]")];
-  const ticked = boxes.filter((box) => box.checked).length;
-  const all = form.querySelector("[data-tick-all]");
-  all.checked = ticked > 0 && ticked === boxes.length;
-  all.indeterminate = ticked > 0 && ticked < boxes.length;
-  for (const button of form.querySelectorAll("[data-counting]")) {
-    button.textContent = `${button.dataset.counting} ${ticked > 0 ? ticked : "the ticked"}`;
-  }
-};
-
-document.addEventListener("change", (event) => {
-  const form = event.target.closest?.("form[data-ticking]");
-  if (!form) return;
-  if (event.target.matches("[data-tick-all]")) {
-    for (const box of form.querySelectorAll("[data-row] input[type=checkbox]")) box.checked = event.target.checked;
-  }
-  showTicked(form);
-});
-
-// A page that is come back to may still have its boxes ticked.
-addEventListener("pageshow", () => document.querySelectorAll("form[data-ticking]").forEach(showTicked));
-
 // Hovering over a time tells it in the reader's zone, and how long ago it was.
 const units = [["year", 31557600], ["month", 2629800], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
@@ -72,3 +48,42 @@ document.addEventListener("mouseover", (event) => {
   const local = date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
   time.title = `${time.dataset.utc}\n${local} where you are\n${ago(date)}`;
 });
+
+// Times are UTC as they come. Whoever wants their own switches once, and finds them so on every page; also what comes later is told so.
+const ZONE = "zone";
+let isLocal = false;
+try {
+  isLocal = localStorage.getItem(ZONE) === "local";
+} catch {
+  // Then the choice holds for this page.
+}
+
+const write = (one, text) => {
+  if (one.textContent !== text) one.textContent = text;
+};
+
+const showTimes = () => {
+  for (const time of document.querySelectorAll("time[datetime]")) {
+    time.dataset.short ??= time.textContent;
+    // Of all that are known everywhere, Sweden writes dates as these pages do.
+    const local = () => new Date(time.dateTime).toLocaleString("sv-SE", { dateStyle: "short", timeStyle: "short" });
+    write(time, isLocal ? local() : time.dataset.short);
+  }
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  for (const told of document.querySelectorAll("[data-zone]")) write(told, isLocal ? `Times are yours (${zone}).` : "Times are UTC.");
+  for (const button of document.querySelectorAll("[data-zone-switch]")) write(button, isLocal ? "Show UTC" : "Show yours");
+};
+
+document.addEventListener("click", (event) => {
+  if (!event.target.closest?.("[data-zone-switch]")) return;
+  isLocal = !isLocal;
+  try {
+    localStorage.setItem(ZONE, isLocal ? "local" : "utc");
+  } catch {
+    // As above.
+  }
+  showTimes();
+});
+
+if (isLocal) showTimes();
+new MutationObserver(() => isLocal && showTimes()).observe(document.body, { childList: true, subtree: true });

@@ -15,6 +15,7 @@ const renew = async () => {
     const focused = main.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
     main.replaceChildren(...page.querySelector("main").childNodes);
     if (focused) main.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    document.dispatchEvent(new Event("renewed"));
   } catch {
     location.reload();
   }

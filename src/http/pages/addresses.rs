@@ -9,6 +9,7 @@ use url::form_urlencoded::byte_serialize;
 pub(in crate::http) const ADMIN: &str = "/admin/";
 pub(in crate::http) const MEMBERS: &str = "/admin/accounts/guildmember/";
 pub(in crate::http) const MEMBER: &str = "/admin/accounts/guildmember/:id/";
+pub(in crate::http) const MEMBER_EXPORT: &str = "/admin/accounts/guildmember/:id/export.csv";
 pub(in crate::http) const MEMBERS_EXPORT: &str = "/admin/accounts/guildmember/export.csv";
 pub(in crate::http) const COMPARISON_EXPORT: &str = "/admin/accounts/guildmember/comparison/export.csv";
 pub(in crate::http) const COMPARISON: &str = "/admin/accounts/guildmember/comparison/";

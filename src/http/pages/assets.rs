@@ -42,6 +42,9 @@ pub(in crate::http) static SCRIPT: LazyLock<Asset> =
 /// Of the pages of syncs.
 pub(in crate::http) static RUN_SCRIPT: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("run.js", "text/javascript; charset=utf-8", include_str!("../assets/run.js")));
+/// Of pages with boxes to tick.
+pub(in crate::http) static TICKS: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("ticks.js", "text/javascript; charset=utf-8", include_str!("../assets/ticks.js")));
 /// Of pages that show how things stand just now.
 pub(in crate::http) static REFRESH: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("refresh.js", "text/javascript; charset=utf-8", include_str!("../assets/refresh.js")));
@@ -50,7 +53,7 @@ pub(in crate::http) static REFRESH: LazyLock<Asset> =
 #[handler]
 pub(in crate::http) fn serve(request: &Request) -> poem::Result<Response> {
     let name = request.raw_path_param("name").unwrap_or_default();
-    let asset = [&STYLE, &ICON, &SCRIPT, &RUN_SCRIPT, &REFRESH]
+    let asset = [&STYLE, &ICON, &SCRIPT, &RUN_SCRIPT, &TICKS, &REFRESH]
         .into_iter()
         .find(|asset| asset.name == name)
         .ok_or(poem::error::NotFoundError)?;

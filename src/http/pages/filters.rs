@@ -13,7 +13,7 @@ use crate::domain::{hides, turns_direction};
 #[derive(Template)]
 #[template(
     ext = "html",
-    source = r#"<bdi class="clip" title="{{ level }}">{{ text }}</bdi>{% if hides %} <span class="veiled" title="This name has hidden characters"><span aria-hidden="true">⚠</span><span class="hidden">hidden characters</span></span>{% endif %}"#
+    source = r#"{% if hides %}<span class="named"><bdi class="clip" title="{{ level }}">{{ text }}</bdi> <span class="veiled" title="This name has hidden characters"><span aria-hidden="true">⚠</span><span class="hidden">hidden characters</span></span></span>{% else %}<bdi class="clip" title="{{ level }}">{{ text }}</bdi>{% endif %}"#
 )]
 pub(in crate::http) struct Name {
     text: String,

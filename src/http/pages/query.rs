@@ -57,6 +57,13 @@ impl Query {
         Self::of(request.uri().path(), request.uri().query().unwrap_or_default(), known, true)
     }
 
+    /// That the address of a page on which there is nothing to choose asks for nothing.
+    pub(in crate::http) fn none(request: &Request) -> Result<(), Refusal> {
+        let Some((name, _)) = parse(request.uri().query().unwrap_or_default().as_bytes()).next() else { return Ok(()) };
+        let name = name.chars().take(40).collect::<String>();
+        Err(Refusal::Query(format!("This page does not know “{name}”: there is nothing to choose on it.")))
+    }
+
     fn of(path: &str, query: &str, known: &'static [&'static str], has_way_back: bool) -> Result<Self, Refusal> {
         let places = [PAGE_SIZE, AFTER].into_iter().chain(has_way_back.then_some(BEFORE));
         let mut values: Vec<(&'static str, String)> =
@@ -149,11 +156,6 @@ impl Query {
     /// Whether the view shows less than all there is: something is searched for or filtered by.
     pub(in crate::http) fn is_narrowed(&self, by: &[&str]) -> bool {
         by.iter().any(|name| !self.text(name).is_empty())
-    }
-
-    /// The key of the row this page begins after.
-    pub(in crate::http) fn after(&self) -> Result<Option<&str>, Refusal> {
-        self.key(AFTER)
     }
 
     fn key(&self, name: &str) -> Result<Option<&str>, Refusal> {
@@ -254,14 +256,16 @@ mod tests {
         let next = query.next("anna.17");
         let next = next.split_once('?').unwrap().1;
         let second = read(next).unwrap();
-        assert_eq!(second.after().unwrap(), Some("anna.17"));
+        let after = |query: &Query| query.place(|key| Some(key.to_owned())).map_err(|refusal| refusal.to_string());
+        let place = |key: &str| Ok(Place::After(key.to_owned()));
+        assert_eq!(after(&second), place("anna.17"));
         assert_eq!(second.first(), "/list/?q=anna&status=left");
         let odd = query.next(" \t\u{202e}%&=.17\n");
-        assert_eq!(read(odd.split_once('?').unwrap().1).unwrap().after().unwrap(), Some(" \t\u{202e}%&=.17\n"));
-        assert_eq!(read(&format!("{next}&page_size=25")).unwrap().after().unwrap(), Some("anna.17"));
+        assert_eq!(after(&read(odd.split_once('?').unwrap().1).unwrap()), place(" \t\u{202e}%&=.17\n"));
+        assert_eq!(after(&read(&format!("{next}&page_size=25")).unwrap()), place("anna.17"));
         for other in [next.replace("anna&", "ben&"), next.replace("status=left", "status="), "after=17".into(), "after=.".into()]
         {
-            assert!(read(&other).unwrap().after().is_err(), "{other}");
+            assert!(after(&read(&other).unwrap()).is_err(), "{other}");
         }
     }
 

@@ -1,11 +1,11 @@
 //! `account_conflicts`: claims of imports that could not be met without guessing.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::Postgres;
 use crate::store::claims::Unmet;
-use crate::store::columns;
+use crate::store::columns::{self, turned};
 use crate::store::{AccountConflict, OpenConflicts, StoreError, UnmetClaim, overview};
 
 /// Notes the claims of an import that are not met, in place of all earlier ones of the accounts that it names.
@@ -45,6 +45,13 @@ pub(super) async fn settle(connection: &mut PgConnection, account: i64) -> Resul
     Ok(())
 }
 
+/// Each claim with its account and who has the id now.
+const CLAIMS: &str = "
+SELECT u.*, c.kind, c.claimed, c.noted_at, h.id AS holder_id, h.username AS holder_name,
+    h.password_hash IS NOT NULL AS holder_has_password
+FROM account_conflicts c JOIN users u ON u.id = c.user_id
+    LEFT JOIN users h ON h.discord_id = CASE c.kind WHEN 'claimed_twice' THEN c.claimed::bigint END";
+
 impl Postgres {
     pub(in crate::store) async fn count_conflicts(&self) -> Result<Option<OpenConflicts>, StoreError> {
         let row =
@@ -65,17 +72,14 @@ impl Postgres {
     }
 
     pub(in crate::store) async fn conflict_page(&self, after: Option<i64>, limit: i64) -> Result<Vec<UnmetClaim>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT u.*, c.kind, c.claimed, c.noted_at, h.id AS holder_id, h.username AS holder_name,
-                 h.password_hash IS NOT NULL AS holder_has_password
-             FROM account_conflicts c JOIN users u ON u.id = c.user_id
-                 LEFT JOIN users h ON h.discord_id = CASE c.kind WHEN 'claimed_twice' THEN c.claimed::bigint END
-             WHERE c.user_id > $1 ORDER BY c.user_id LIMIT $2",
-        )
-        .bind(after.unwrap_or(0))
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(columns::unmet_claim).collect()
+        let sql = format!("{CLAIMS} WHERE c.user_id > $1 ORDER BY c.user_id LIMIT $2");
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(after.unwrap_or(0)).bind(limit).fetch_all(&self.pool).await?;
+        turned(false, &rows, columns::unmet_claim)
+    }
+
+    pub(in crate::store) async fn conflict_page_before(&self, before: i64, limit: i64) -> Result<Vec<UnmetClaim>, StoreError> {
+        let sql = format!("{CLAIMS} WHERE c.user_id < $1 ORDER BY c.user_id DESC LIMIT $2");
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(before).bind(limit).fetch_all(&self.pool).await?;
+        turned(true, &rows, columns::unmet_claim)
     }
 }

@@ -104,10 +104,6 @@ impl Postgres {
         )
         .fetch_one(&self.pool)
         .await?;
-        Ok(AccountTotals {
-            staff: row.int("staff")?,
-            inactive: row.int("inactive")?,
-            conflicts: row.int("conflicts")?,
-        })
+        Ok(AccountTotals { staff: row.int("staff")?, inactive: row.int("inactive")?, conflicts: row.int("conflicts")? })
     }
 }

@@ -76,6 +76,10 @@ impl Dialect for Postgres {
         vec![format!("SELECT n.id FROM users n{}", all(&named))]
     }
 
+    fn fits(search: &Search, arguments: &mut Vec<String>) -> String {
+        fit(&Sought::of(search.words(), arguments), NAMES)
+    }
+
     async fn is_of_few(&self, _search: &Search) -> Result<bool, StoreError> {
         // It reads the rows to say.
         Ok(false)

@@ -1,8 +1,8 @@
-//! What the pages of runs read: lists of `sync_runs`, shares of `sync_batches`, and whom a run holds back.
+//! What the pages of runs read: lists of `sync_runs`, and shares of `sync_batches`.
 
 use super::Postgres;
 use super::sync_runs::RUN;
-use crate::domain::{DiscordId, MemberRow, Mode, Run, RunId, RunState, Source};
+use crate::domain::{Mode, Run, RunId, RunState, Source};
 use crate::store::columns::{self, Columns as _, turned};
 use crate::store::runs::TROUBLES;
 use crate::store::{RunList, RunWork, StoreError};
@@ -60,24 +60,5 @@ impl Postgres {
             applied_at: phases.opt_time("applied_at")?,
             shares: shares.iter().map(columns::share).collect::<Result<_, _>>()?,
         })
-    }
-
-    pub(in crate::store) async fn members_held(
-        &self,
-        run: RunId,
-        after: Option<DiscordId>,
-        limit: i64,
-    ) -> Result<Vec<MemberRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT m.*, u.username AS account
-             FROM held_departures h JOIN guild_members m ON m.discord_id = h.discord_id LEFT JOIN users u ON u.id = m.user_id
-             WHERE h.run_id = $1 AND h.outcome IS NULL AND h.discord_id > $2 ORDER BY h.discord_id LIMIT $3",
-        )
-        .bind(run.uuid())
-        .bind(after.map_or(0, DiscordId::get))
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(columns::member).collect()
     }
 }

@@ -110,10 +110,6 @@ impl Sqlite {
         )
         .fetch_one(&self.read)
         .await?;
-        Ok(AccountTotals {
-            staff: row.int("staff")?,
-            inactive: row.int("inactive")?,
-            conflicts: row.int("conflicts")?,
-        })
+        Ok(AccountTotals { staff: row.int("staff")?, inactive: row.int("inactive")?, conflicts: row.int("conflicts")? })
     }
 }

@@ -1,10 +1,10 @@
 //! `sync_batches.made`: which members a run made.
 
-use sqlx::SqliteConnection;
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::{Sqlite, json_list};
 use crate::domain::{Counts, RunId};
-use crate::store::changes::{MANY_MADE, page_of};
+use crate::store::changes::{Beside, MANY_MADE, page_of};
 use crate::store::{StoreError, small_payload};
 
 /// Whom a batch made of the members it lists, who are in their rows by now, as it is noted with the batch.
@@ -35,8 +35,8 @@ pub(super) async fn find(
 }
 
 impl Sqlite {
-    /// Whom a run made, by id, those after an id.
-    pub(in crate::store) async fn made_by(&self, run: RunId, after: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
+    /// Whom a run made, those next to a place first.
+    pub(in crate::store) async fn made_by(&self, run: RunId, beside: Beside, limit: i64) -> Result<Vec<i64>, StoreError> {
         let (made, is_noted): (i64, bool) = sqlx::query_as(
             "SELECT COALESCE(sum(b.created), 0), COALESCE(min(b.made IS NOT NULL), true)
              FROM sync_batches b JOIN sync_runs r ON r.id = b.run_id
@@ -53,15 +53,16 @@ impl Sqlite {
                 .bind(run.to_string())
                 .fetch_all(&self.read)
                 .await?;
-            return page_of(&noted, after, limit);
+            return page_of(&noted, beside, limit);
         }
-        Ok(sqlx::query_scalar(
-            "SELECT discord_id FROM guild_members WHERE created_run_id = ?1 AND discord_id > ?2 ORDER BY discord_id LIMIT ?3",
-        )
-        .bind(run.to_string())
-        .bind(after)
-        .bind(limit)
-        .fetch_all(&self.read)
-        .await?)
+        let made = beside.turn(
+            "SELECT discord_id FROM guild_members WHERE created_run_id = ?1 AND discord_id > ?2 ORDER BY discord_id{way} LIMIT ?3",
+        );
+        Ok(sqlx::query_scalar(AssertSqlSafe(made))
+            .bind(run.to_string())
+            .bind(beside.border())
+            .bind(limit)
+            .fetch_all(&self.read)
+            .await?)
     }
 }

@@ -1,12 +1,12 @@
 //! `member_events` and `planned_changes`: what happened to members' rows, and what would.
 
 use chrono::{DateTime, Utc};
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use super::{Sqlite, json_list, micros};
 use crate::domain::{Action, Change, DiscordId, Event, MemberRow, RunId};
-use crate::store::changes::{NewEvent, as_made};
-use crate::store::columns;
+use crate::store::changes::{Beside, NewEvent, as_made};
+use crate::store::columns::{self, turned};
 use crate::store::{ChangeCursor, StoreError};
 
 /// Notes changes.
@@ -35,7 +35,7 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// A run's changes after a place (?2, ?3), at most ?4, of one kind ?6 or all, among them whom it made, ?5. The plan of a dry run
+/// A run's changes beside a place (?2, ?3), at most ?4, of one kind ?6 or all, among them whom it made, ?5. The plan of a dry run
 /// and the changes of a real one never stand beside each other.
 const CHANGES: &str = "
 SELECT * FROM (
@@ -44,18 +44,18 @@ SELECT * FROM (
     UNION ALL
     SELECT * FROM (
         SELECT discord_id, id, action, before, after FROM member_events
-        WHERE run_id = ?1 AND (?6 IS NULL OR action = ?6) AND (discord_id, id) > (?2, ?3) ORDER BY discord_id, id LIMIT ?4)
+        WHERE run_id = ?1 AND (?6 IS NULL OR action = ?6) AND (discord_id, id) > (?2, ?3) ORDER BY discord_id{way}, id{way} LIMIT ?4)
     UNION ALL
     SELECT * FROM (
         SELECT discord_id, id, action, before, after FROM planned_changes
-        WHERE run_id = ?1 AND (?6 IS NULL OR action = ?6) AND (discord_id, id) > (?2, ?3) ORDER BY discord_id, id LIMIT ?4)
+        WHERE run_id = ?1 AND (?6 IS NULL OR action = ?6) AND (discord_id, id) > (?2, ?3) ORDER BY discord_id{way}, id{way} LIMIT ?4)
     UNION ALL
     SELECT * FROM (
         SELECT h.discord_id, 9223372036854775807, 'held', '{\"date_left\":null}', json_object('date_left', r.observed_at)
         FROM held_departures h JOIN sync_runs r ON r.id = h.run_id
         WHERE h.run_id = ?1 AND (?6 IS NULL OR ?6 = 'held') AND h.outcome IS NULL AND (h.discord_id, 9223372036854775807) > (?2, ?3)
-        ORDER BY h.discord_id LIMIT ?4)
-) ORDER BY discord_id, number LIMIT ?4";
+        ORDER BY h.discord_id{way} LIMIT ?4)
+) ORDER BY discord_id{way}, number{way} LIMIT ?4";
 
 impl Sqlite {
     pub(in crate::store) async fn member_history(
@@ -73,6 +73,21 @@ impl Sqlite {
         rows.iter().map(columns::event).collect()
     }
 
+    pub(in crate::store) async fn member_history_after(
+        &self,
+        id: DiscordId,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<Event>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM member_events WHERE discord_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3")
+            .bind(id.get())
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&self.read)
+            .await?;
+        turned(true, &rows, columns::event)
+    }
+
     pub(in crate::store) async fn run_changes(
         &self,
         run: RunId,
@@ -80,12 +95,35 @@ impl Sqlite {
         after: ChangeCursor,
         limit: i64,
     ) -> Result<Vec<(ChangeCursor, Change)>, StoreError> {
+        self.changes_beside(run, action, Beside::After(after), limit).await
+    }
+
+    pub(in crate::store) async fn run_changes_before(
+        &self,
+        run: RunId,
+        action: Option<Action>,
+        before: ChangeCursor,
+        limit: i64,
+    ) -> Result<Vec<(ChangeCursor, Change)>, StoreError> {
+        let mut changes = self.changes_beside(run, action, Beside::Before(before), limit).await?;
+        changes.reverse();
+        Ok(changes)
+    }
+
+    async fn changes_beside(
+        &self,
+        run: RunId,
+        action: Option<Action>,
+        beside: Beside,
+        limit: i64,
+    ) -> Result<Vec<(ChangeCursor, Change)>, StoreError> {
         let may_make = action.is_none_or(|action| action == Action::Created);
-        let made = if may_make { self.made_by(run, after.id, limit).await? } else { Vec::new() };
-        let rows = sqlx::query(CHANGES)
+        let made = if may_make { self.made_by(run, beside, limit).await? } else { Vec::new() };
+        let place = beside.place();
+        let rows = sqlx::query(AssertSqlSafe(beside.turn(CHANGES)))
             .bind(run.to_string())
-            .bind(after.id)
-            .bind(after.number)
+            .bind(place.id)
+            .bind(place.number)
             .bind(limit)
             .bind(json_list(&made))
             .bind(action.map(Action::as_str))

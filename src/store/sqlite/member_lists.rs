@@ -109,6 +109,10 @@ impl Dialect for Sqlite {
         ]
     }
 
+    fn fits(search: &Search, arguments: &mut Vec<String>) -> String {
+        fit(&search.words().iter().collect::<Vec<_>>(), arguments)
+    }
+
     fn count(search: &Search, arguments: &mut Vec<String>) -> Option<String> {
         // Who is found by the id may be found by a name, too.
         let is_by_name = search.numbers().is_empty() && search.beside(&search.leading()).is_empty();
@@ -122,7 +126,8 @@ impl Dialect for Sqlite {
             return Ok(false);
         }
         let mut arguments = Vec::new();
-        let found = format!("FROM member_names WHERE member_names MATCH {}", argument(&mut arguments, phrases(&search.leading())));
+        let found =
+            format!("FROM member_names WHERE member_names MATCH {}", argument(&mut arguments, phrases(&search.leading())));
         // Whom the index does not know yet would all be read, too.
         let few = |from: &str| format!("(SELECT count(*) FROM (SELECT 1 {from} LIMIT {})) <= {}", Self::FEW + 1, Self::FEW);
         let sql = format!("SELECT {} AND {}", few("FROM unindexed_members"), few(&found));

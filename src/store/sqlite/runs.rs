@@ -1,8 +1,8 @@
-//! What the pages of runs read: lists of `sync_runs`, shares of `sync_batches`, and whom a run holds back.
+//! What the pages of runs read: lists of `sync_runs`, and shares of `sync_batches`.
 
 use super::Sqlite;
 use super::sync_runs::run_sql;
-use crate::domain::{DiscordId, MemberRow, Mode, Run, RunId, RunState, Source};
+use crate::domain::{Mode, Run, RunId, RunState, Source};
 use crate::store::columns::{self, Columns as _};
 use crate::store::runs::TROUBLES;
 use crate::store::{RunList, RunWork, StoreError};
@@ -61,24 +61,5 @@ impl Sqlite {
             applied_at: phases.opt_time("applied_at")?,
             shares: shares.iter().map(columns::share).collect::<Result<_, _>>()?,
         })
-    }
-
-    pub(in crate::store) async fn members_held(
-        &self,
-        run: RunId,
-        after: Option<DiscordId>,
-        limit: i64,
-    ) -> Result<Vec<MemberRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT m.*, u.username AS account
-             FROM held_departures h JOIN guild_members m ON m.discord_id = h.discord_id LEFT JOIN users u ON u.id = m.user_id
-             WHERE h.run_id = ?1 AND h.outcome IS NULL AND h.discord_id > ?2 ORDER BY h.discord_id LIMIT ?3",
-        )
-        .bind(run.to_string())
-        .bind(after.map_or(0, DiscordId::get))
-        .bind(limit)
-        .fetch_all(&self.read)
-        .await?;
-        rows.iter().map(columns::member).collect()
     }
 }

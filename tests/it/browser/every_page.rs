@@ -29,6 +29,8 @@ pub fn pages(history: &History) -> Vec<(&'static str, String, u16)> {
         ("sync", run(&history.succeeded), 200),
         ("sync-failed", run(&history.failed), 200),
         ("sync-held", run(&history.held), 200),
+        ("sync-held-found", format!("{}?held_q=user", run(&history.held)), 200),
+        ("sync-held-none", format!("{}?held_q=nobody", run(&history.held)), 200),
         ("sync-held-changes", format!("{}?show=changes&action=updated", run(&history.held)), 200),
         ("sync-created", format!("{}?action=created", run(&history.succeeded)), 200),
         ("log", "/admin/log/".to_owned(), 200),

@@ -76,6 +76,55 @@ async fn one_box_ticks_all_and_the_buttons_say_how_many() {
 }
 
 #[tokio::test]
+async fn ticks_hold_over_the_pages_of_the_list_and_its_searches() {
+    let site = Site::start().await;
+    site.ended(&site.file(members(1..=100)).await, "succeeded").await;
+    let held = site.ended(&site.file(members(1..=40)).await, "held").await;
+    let page = format!("{RUNS}{held}/");
+    let browser = site.browser(PHONE, ROOT, &format!("{page}?page_size=25")).await;
+    tick(&browser, 41).await;
+    tick(&browser, 42).await;
+    browser.follow("Next page").await;
+    browser.until_shows(".departures", "user66").await;
+    browser.until_shows(".ticked", "2 of them not on this page").await;
+    assert_fits(&browser).await;
+    tick(&browser, 66).await;
+    browser.until_shows(".ticked", "Apply 3").await;
+    browser.fill("#held_q", "user9").await;
+    browser.enter().await;
+    browser.until_shows(".results", "10 of 60 found").await;
+    tick(&browser, 90).await;
+    browser.until_shows(".ticked", "Dismiss 4").await;
+    assert!(browser.all_shown(".of-all").await[0].contains("not only those found"));
+    // One that is ticked elsewhere is found and let go.
+    browser.follow("Clear").await;
+    browser.until_shows(".departures", "user41").await;
+    tick(&browser, 42).await;
+    browser.open(&site.at(&format!("{page}?held_q=user9"))).await;
+    browser.push("Apply 3").await;
+    browser.until_shows(".note-good", "3 marked as left").await;
+    browser.until_shows(".ticked", "Apply the ticked").await;
+    for (id, state) in [(41, "left"), (42, "member"), (66, "left"), (90, "left")] {
+        browser.open(&site.at(&format!("{MEMBERS}{id}/"))).await;
+        browser.until_shows(".tags", state).await;
+    }
+
+    browser.open(&site.at(&format!("{page}?page_size=25"))).await;
+    browser.click("[data-tick-all]").await;
+    browser.follow("Next page").await;
+    browser.push("Untick all").await;
+    browser.until_shows(".ticked", "Apply the ticked").await;
+    browser.follow("Previous page").await;
+    assert_eq!(browser.all_shown(".departures input:checked").await.len(), 0);
+    // Only so many as a form takes.
+    browser.run("document.querySelector('form[data-ticking]').dataset.most = '2'", vec![]).await;
+    browser.click("[data-tick-all]").await;
+    browser.until_shows(".ticked", "At most 2 can be ticked").await;
+    assert_eq!(browser.all_shown(".departures input:checked").await.len(), 2);
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn the_list_is_gone_through_and_ticked_by_keys() {
     let site = Site::start().await;
     site.ended(&site.file(members(1..=100)).await, "succeeded").await;

@@ -4,11 +4,15 @@ mod axe;
 mod every_page;
 mod held;
 mod live;
+mod names;
 mod people;
 mod pictures;
+mod refresh;
 mod round;
 mod script_off;
 mod seed;
+mod targets;
+mod times;
 
 use reqwest::Method;
 use serde_json::{Value, json};

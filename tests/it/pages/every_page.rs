@@ -66,6 +66,17 @@ async fn every_page_has_the_headers_that_keep_it_safe() {
 }
 
 #[tokio::test]
+async fn what_a_page_cannot_be_asked_for_is_named() {
+    let mut site = Site::as_staff().await;
+    for path in [ADMIN, "/admin/workers/", LIST, "/admin/sync/", "/admin/log/", "/admin/accounts/user/"] {
+        let answer = site.get(&format!("{path}?color=red")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+        assert!(answer.body.contains("does not know “color”"), "{path}: {}", answer.body);
+        assert!(answer.body.contains(&format!("<a class=\"button\" href=\"{path}\">See it from the beginning</a>")), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn an_address_without_its_slash_leads_to_the_page() {
     let mut site = Site::as_staff().await;
     let answer = site.get("/admin/accounts/guildmember?page_size=25").await;

@@ -78,6 +78,33 @@ async fn who_was_only_seen_to_leave_is_an_id() {
 }
 
 #[tokio::test]
+async fn the_history_is_taken_away_as_a_file() {
+    let mut site = Site::as_staff().await;
+    let named = |name: &str| Some(Member { nickname: name.into(), ..member(7, "seven") });
+    seen(&site, &[named("one"), named("=two"), None, named("three, \"quoted\"")]).await;
+    account(&site.stores, "@seven", "", 7).await;
+    let page = site.get(&page_of(7)).await;
+    assert_eq!(link(&page.body, "Download as CSV").unwrap(), format!("{}export.csv", page_of(7)));
+    let file = site.get(&format!("{}export.csv", page_of(7))).await;
+    assert_eq!(file.header("content-disposition"), "attachment; filename=\"history.csv\"");
+    insta::assert_snapshot!("member_history_csv", file.body.replace('\r', "␍"));
+    assert!(site.get("/admin/log/?act=export").await.body.contains(&page_of(7)), "it is noted");
+    for (address, status) in [("8/export.csv", 404), ("anna/export.csv", 404), ("7/export.csv?color=red", 400)] {
+        assert_eq!(site.get(&format!("{LIST}{address}")).await.status, status, "{address}");
+    }
+    // Longer than what is read at a time.
+    site.ledger
+        .execute(
+            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2500)
+             INSERT INTO member_events (run_id, discord_id, action, before, after, observed_at, recorded_at)
+             SELECT NULL, 7, 'updated', '{\"nickname\":\"a\"}', '{\"nickname\":\"b\"}', n, n FROM n",
+        )
+        .await;
+    let long = site.get(&format!("{}export.csv", page_of(7))).await.body;
+    assert_eq!(long.lines().count(), file.body.lines().count() + 2_500);
+}
+
+#[tokio::test]
 async fn a_long_history_has_pages() {
     let mut site = Site::as_staff().await;
     let states: Vec<_> = (0..61).map(|number| Some(member(7, &format!("name{number}")))).collect();

@@ -18,6 +18,7 @@ mod runs;
 mod seed;
 mod staff_log;
 mod watching;
+mod who_may;
 mod workers;
 
 use std::sync::Arc;
@@ -130,23 +131,23 @@ impl Site {
     }
 
     async fn with(public_url: &str, discord: Option<OAuth>, require_member: bool) -> Self {
-        Self::made_of(public_url, discord, require_member, None).await
+        Self::made_of(public_url, discord, require_member, None, guildsync::queue::local()).await
     }
 
     /// Whose pages can ask Discord, with `root` logged in.
     async fn asking(rest: Rest) -> Self {
-        let mut site = Self::made_of("http://127.0.0.1:8080", None, false, Some(rest)).await;
+        let queue = guildsync::queue::local();
+        let mut site = Self::made_of("http://127.0.0.1:8080", None, false, Some(rest), queue).await;
         seed::people(&site.ledger).await;
         assert_eq!(site.log_in("root", PASSWORD).await.status, StatusCode::SEE_OTHER);
         site
     }
 
-    async fn made_of(public_url: &str, discord: Option<OAuth>, require_member: bool, rest: Option<Rest>) -> Self {
+    async fn made_of(public_url: &str, discord: Option<OAuth>, require_member: bool, rest: Option<Rest>, queue: Queue) -> Self {
         let login = Config::load(&Environment::new(), &Flags::default()).unwrap().login;
         let ledger = Ledger::sqlite().await;
         let stores = Stores::clone(&ledger);
         let clock = Arc::new(ManualClock::new(start()));
-        let queue = guildsync::queue::local();
         // Each draw differs from the 255 before. The first goes into a login form.
         let drawn = AtomicU8::new(0);
         let state = PagesState {

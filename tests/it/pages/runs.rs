@@ -1,12 +1,11 @@
 //! The list of syncs, and one sync in every state.
 
 use chrono::TimeDelta;
-use guildsync::domain::{Act, Guard, HeldReason, Mode, Run, RunId, RunState};
+use guildsync::domain::{Act, HeldReason, Mode, Run, RunId, RunState};
 use poem::http::StatusCode;
 
 use super::seed::run;
 use super::{Answer, Site, seed};
-use crate::store::hand;
 
 const STATES: [RunState; 7] = [
     RunState::Queued,
@@ -36,6 +35,16 @@ async fn a_run_in_every_state() {
         if !matches!(state, RunState::Finishing | RunState::Superseded) {
             insta::assert_snapshot!(format!("run_{state}"), answer.page());
         }
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_being_applied_has_begun() {
+    for (state, told) in [(RunState::Queued, "Not begun"), (RunState::Applying, "No member is done yet")] {
+        let mut run = run(state);
+        (run.progress.members_done, run.progress.batches_done) = (0, 0);
+        let page = page_of(run).await.body;
+        assert!(page.contains(&format!("<p class=\"pace\">{told}&nbsp;</p>")), "{state}: {page}");
     }
 }
 
@@ -168,11 +177,46 @@ async fn an_unknown_sync_is_a_page_with_a_way_on() {
 async fn hold(site: &Site) -> RunId {
     let members = seed::odd_members();
     seed::list(&site.stores, seed::start() - TimeDelta::minutes(1), &members).await;
-    let mut list = hand::List::new(seed::start(), &members[..1], 10);
-    list.run.id = RunId::new(seed::start(), [1; 32]);
-    let run = list.file(&site.stores).await;
-    hand::carry_out(&site.stores, run, Guard { floor: 1, share: 0.1 }, seed::start()).await;
-    run
+    seed::hold(&site.stores, seed::start(), &members[..1]).await
+}
+
+#[tokio::test]
+async fn held_departures_are_searched() {
+    let mut site = Site::as_superuser().await;
+    let run = hold(&site).await;
+    let page = format!("/admin/sync/{run}/");
+    let rows = |body: &str| body.matches("<tr role=\"row\" data-row>").count();
+    seed::account(&site.stores, "website", "", seed::GONE).await;
+    for (q, found) in [
+        ("%F0%9F%8E%89%F0%9F%90%89", 1),
+        ("ALERT", 2),
+        ("80351110224678918", 1),
+        ("web", 1),
+        ("lpe", 1),
+        ("nelly", 0),
+        ("no+body", 0),
+    ] {
+        let answer = site.get(&format!("{page}?held_q={q}")).await;
+        assert_eq!((answer.status, rows(&answer.body)), (StatusCode::OK, found), "{q}: {}", answer.body);
+        assert_eq!(answer.body.contains("Nobody fits"), found == 0, "{q}");
+        assert!(answer.body.contains("Apply all 8 held…") && answer.body.contains("not only those found"), "{q}");
+        let file = site.get(&format!("{page}export.csv?show=held&held_q={q}")).await;
+        assert_eq!(file.body.lines().count(), 1 + found, "{q}: {}", file.body);
+    }
+    let found = site.get(&format!("{page}?held_q=alert&page_size=25")).await.body;
+    assert!(found.contains("2 of 8 found") && found.contains("name=\"held_q\" value=\"alert\""), "{found}");
+    assert!(found.contains("name=\"page_size\" value=\"25\""), "{found}");
+    assert!(found.contains(&format!("{page}export.csv?show=held&#38;held_q=alert")), "{found}");
+    assert!(found.contains("Ticks hold for this page"), "{found}");
+    let whole = site.get(&page).await.body;
+    assert!(whole.contains("Apply all 8…") && !whole.contains("Ticks hold for this page"), "{whole}");
+    let short = site.get(&format!("{page}?held_q=x")).await;
+    assert!(short.status == StatusCode::OK && short.body.contains("One character is too little"), "{}", short.body);
+    let many = site.get(&format!("{page}?held_q=aa+bb+cc+dd+ee+ff")).await.body;
+    assert!(many.contains("too much to search for"), "{many}");
+    for bad in ["held_q=x", "held_q=%00"] {
+        assert_eq!(site.get(&format!("{page}export.csv?show=held&{bad}")).await.status, StatusCode::BAD_REQUEST, "{bad}");
+    }
 }
 
 #[tokio::test]
@@ -185,6 +229,18 @@ async fn held_departures_have_boxes_for_those_who_may_act() {
     assert!(!next.body.contains("rel=\"next\""), "eight fit on a page");
     let changes = site.get(&format!("/admin/sync/{run}/?show=changes")).await.body;
     assert!(changes.contains("Departure held") && !changes.contains("type=\"checkbox\" name=\"id\""), "{changes}");
+}
+
+#[tokio::test]
+async fn as_many_as_can_be_ticked_fit_into_the_form() {
+    let mut site = Site::as_superuser().await;
+    let run = hold(&site).await;
+    let page = site.get(&format!("/admin/sync/{run}/")).await.body;
+    let most: i64 = page.split_once("data-most=\"").unwrap().1.split('"').next().unwrap().parse().unwrap();
+    let ids: Vec<String> = (0..most).map(|number| (i64::MAX - number).to_string()).collect();
+    let fields: Vec<_> = [("act", "forget")].into_iter().chain(ids.iter().map(|id| ("id", id.as_str()))).collect();
+    let answer = site.act(&format!("/admin/sync/{run}/decide/"), &fields).await;
+    assert!(answer.body.contains("Apply or dismiss?"), "it was read: {}", answer.body);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use guildsync::domain::{
-    Act, Counts, DiscordId, HeldReason, Member, Mode, Progress, Roles, Run, RunError, RunId, RunState, Source,
+    Act, Counts, DiscordId, Guard, HeldReason, Member, Mode, Progress, Roles, Run, RunError, RunId, RunState, Source,
 };
 use guildsync::store::{Claim, ImportRow, NewStaff, Stores};
 use secrecy::SecretString;
@@ -68,6 +68,15 @@ pub async fn list(stores: &Stores, observed_at: DateTime<Utc>, members: &[Member
     list.run.id = RunId::new(observed_at, [0; 32]);
     let run = list.file(stores).await;
     hand::carry_out(stores, run, hand::GUARD, observed_at).await;
+    run
+}
+
+/// Files a full list and applies it; whom it misses is held back, if that is more than one.
+pub async fn hold(stores: &Stores, observed_at: DateTime<Utc>, members: &[Member]) -> RunId {
+    let mut list = hand::List::new(observed_at, members, 10);
+    list.run.id = RunId::new(observed_at, [1; 32]);
+    let run = list.file(stores).await;
+    hand::carry_out(stores, run, Guard { floor: 1, share: 0.1 }, observed_at).await;
     run
 }
 

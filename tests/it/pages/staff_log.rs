@@ -21,6 +21,16 @@ fn rows(page: &str) -> usize {
 }
 
 #[tokio::test]
+async fn days_the_wrong_way_round_are_named() {
+    let mut site = Site::as_staff().await;
+    let page = site.get("/admin/log/?from=2026-11-23&to=2026-11-22").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.body.contains("“From” is a later day than “To”") && !page.body.contains("No act fits"), "{}", page.body);
+    let page = site.get("/admin/log/?from=2026-11-22&to=2026-11-22").await.body;
+    assert!(page.contains("Logged in") && !page.contains("later day"), "one day is fine: {page}");
+}
+
+#[tokio::test]
 async fn every_act_is_shown_with_the_way_to_what_it_was_done_to() {
     let mut site = Site::as_staff().await;
     note(&site, 3, "root", StaffAct::CancelRun, "0193554a-1b98-7000-8000-000000000000", "").await;

@@ -13,15 +13,24 @@ on_both!(
     a_sighting_that_makes_a_member_is_known_by_its_run,
 );
 
-/// Who was made, a page of two after the other.
+/// Who was made, a page of two after the other; the way back is the same.
 async fn made(ledger: &Ledger, run: RunId) -> Vec<i64> {
-    let (mut made, mut after) = (Vec::new(), ChangeCursor::default());
+    let (mut all, mut after) = (Vec::new(), ChangeCursor::default());
     loop {
         let page = ledger.read.changes(run, None, after, 2).await.unwrap();
-        let Some((last, _)) = page.last() else { return made };
+        let Some((last, _)) = page.last() else { break };
         after = *last;
-        made.extend(page.iter().filter(|(_, change)| change.action == Action::Created).map(|(place, _)| place.id));
+        all.extend(page);
     }
+    let (mut back, mut before) = (Vec::new(), ChangeCursor { id: i64::MAX, number: i64::MAX });
+    loop {
+        let page = ledger.read.changes_before(run, None, before, 2).await.unwrap();
+        let Some((first, _)) = page.first() else { break };
+        before = *first;
+        back.splice(..0, page);
+    }
+    assert_eq!(back, all);
+    all.iter().filter(|(_, change)| change.action == Action::Created).map(|(place, _)| place.id).collect()
 }
 
 async fn list(ledger: &Ledger, seconds: i64, mode: Mode, numbers: impl IntoIterator<Item = i64>, size: usize) -> RunId {

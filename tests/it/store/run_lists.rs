@@ -1,18 +1,22 @@
 //! What the pages of runs read: lists by what is asked, phases and shares of the work, and whom a run holds back.
 
 use guildsync::domain::{Guard, Mode, RunId, RunState, Source};
-use guildsync::store::{RunClaim, RunList, RunWork, Share, Trouble};
+use guildsync::store::{
+    Hold, MemberFilter, MemberOrder, MemberPlace, MemberView, RunClaim, RunList, RunWork, Search, Share, Trouble,
+};
 
 use super::Ledger;
 use super::hand::{
     GUARD, LEASE, List, apply, at, carry_out, claim_finish, file, id, member, members, mishap, run_id, sync, take_up,
 };
+use super::member_lists::{account, fill};
 
 on_both!(
     runs_are_listed_by_what_is_asked_and_paged_by_key,
     phases_and_shares_of_a_run_are_told,
     why_a_step_was_tried_again_is_told,
     whom_a_run_holds_is_listed_by_id,
+    many_who_are_held_are_searched_along_the_hold_or_by_their_names,
     a_session_that_is_only_looked_at_is_not_used,
 );
 
@@ -136,21 +140,71 @@ async fn whom_a_run_holds_is_listed_by_id(ledger: &Ledger) {
     sync(ledger, at(0), &members(1..=9)).await;
     let run = file(ledger, at(10), &[member(1)]).await;
     carry_out(ledger, run, Guard { floor: 1, share: 0.1 }, at(11)).await;
-    let held = |after, limit| async move {
-        let rows = ledger.runs.held(run, after, limit).await.unwrap();
-        rows.into_iter().map(|row| row.member.id.get()).collect::<Vec<_>>()
+    ledger.accounts.import(&[account("website", 7)], at(12)).await.unwrap();
+    // A few are looked for in another way than many.
+    let held = |after: Option<i64>, limit, text: &'static str| async move {
+        let search = (!text.is_empty()).then(|| Search::new(text).unwrap());
+        let mut found = Vec::new();
+        for count in [8, 1_000_000] {
+            let filter = MemberFilter { hold: Some(Hold { run, count }), search: search.clone(), ..MemberFilter::default() };
+            let after = after.map(|number| MemberPlace { at: None, id: id(number) });
+            let page = ledger.member_lists.list_members(&MemberView { filter, after, limit, ..MemberView::default() }).await;
+            found.push(page.unwrap().rows.into_iter().map(|row| row.member.id.get()).collect::<Vec<_>>());
+        }
+        assert_eq!(found[0], found[1], "{text}");
+        found.remove(0)
     };
-    assert_eq!(held(None, 100).await, [2, 3, 4, 5, 6, 7, 8, 9]);
-    assert_eq!(held(Some(id(3)), 2).await, [4, 5]);
-    assert_eq!(held(Some(id(9)), 2).await, [0; 0]);
+    assert_eq!(held(None, 100, "").await, [2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(held(Some(3), 2, "").await, [4, 5]);
+    assert_eq!(held(Some(9), 2, "").await, [0; 0]);
+    for is_indexed in [false, true] {
+        while is_indexed && ledger.upkeep.index_members(2).await.unwrap() {}
+        assert_eq!(held(None, 100, "user").await, [2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(held(Some(2), 1, "USER").await, [3]);
+        assert_eq!(held(None, 100, "user1").await, [0; 0], "who is not held");
+        assert_eq!(held(None, 100, "website").await, [7]);
+        assert_eq!(held(None, 100, "user7 website").await, [7]);
+        assert_eq!(held(None, 100, "user8 website").await, [0; 0]);
+    }
     ledger.execute("UPDATE held_departures SET outcome = 'dismissed' WHERE discord_id < 5").await;
-    assert_eq!(held(None, 2).await, [5, 6]);
+    assert_eq!(held(None, 2, "").await, [5, 6]);
+    assert_eq!(held(None, 2, "user").await, [5, 6]);
     let among = ledger.runs.members_among(&[3, 77, 1]).await.unwrap();
     assert_eq!(among.iter().map(|row| row.member.id.get()).collect::<Vec<_>>(), [1, 3]);
     // Another run holds nobody.
     let other = file(ledger, at(20), &members(1..=9)).await;
     carry_out(ledger, other, GUARD, at(21)).await;
-    assert_eq!(held(None, 100).await, [0; 0], "a newer list has replaced the hold");
+    assert_eq!(held(None, 100, "").await, [0; 0], "a newer list has replaced the hold");
+}
+
+async fn many_who_are_held_are_searched_along_the_hold_or_by_their_names(ledger: &Ledger) {
+    fill(ledger, &members(1..=1_400)).await;
+    let run = List::new(at(10), &members(1..=100), 500).file(ledger).await;
+    carry_out(ledger, run, Guard { floor: 1, share: 0.1 }, at(11)).await;
+    let find = |text: &'static str, after: Option<i64>, is_descending, limit| async move {
+        let hold = Some(Hold { run, count: 1_300 });
+        let filter = MemberFilter { hold, search: Some(Search::new(text).unwrap()), ..MemberFilter::default() };
+        let after = after.map(|number| MemberPlace { at: None, id: id(number) });
+        let view =
+            MemberView { filter, after, order: MemberOrder { is_descending, ..MemberOrder::default() }, limit, at_most: None };
+        let found = ledger.member_lists.list_members(&view).await.unwrap();
+        (found.rows.iter().map(|row| row.member.id.get()).collect::<Vec<_>>(), found.has_more)
+    };
+    for is_indexed in [false, true] {
+        while is_indexed && ledger.upkeep.index_members(500).await.unwrap() {}
+        // Some in the first window, and more in the next.
+        let twelve: Vec<i64> = (120..=129).chain(1_200..=1_299).collect();
+        assert_eq!(find("user12", None, false, 200).await, (twelve.clone(), false));
+        assert_eq!(find("user12", None, false, 50).await, (twelve[..50].to_vec(), true));
+        assert_eq!(find("user12", Some(1_239), false, 50).await, (twelve[50..100].to_vec(), true));
+        let back: Vec<i64> = twelve[..50].iter().rev().copied().collect();
+        assert_eq!(find("user12", Some(1_240), true, 50).await, (back, false));
+        // Too rare for that.
+        assert_eq!(find("user1399", None, false, 50).await, (vec![1_399], false));
+        assert_eq!(find("399", None, false, 50).await, (vec![399, 1_399], false));
+        assert_eq!(find("user99", None, false, 50).await, ((990..=999).collect(), false), "99 is not held");
+        assert_eq!(find("nobody", None, true, 50).await, (Vec::new(), false));
+    }
 }
 
 async fn a_session_that_is_only_looked_at_is_not_used(ledger: &Ledger) {

@@ -9,7 +9,8 @@ use crate::http::admin::timeline::Told;
 use crate::http::pages::App;
 use crate::http::pages::addresses::MEMBERS;
 use crate::http::pages::chips::RoleNames;
-use crate::http::pages::query::Query;
+use crate::http::pages::pager::Pager;
+use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::shell::number;
 use crate::store::ChangeCursor;
@@ -67,35 +68,32 @@ pub(super) struct Row {
 /// A page of changes.
 pub(super) struct Changes {
     pub rows: Vec<Row>,
-    pub next: Option<String>,
+    pub pager: Pager,
 }
 
 impl Changes {
     /// Reads a page of a run's changes, of one kind or all.
     pub(super) async fn read(app: &App, run: RunId, action: Option<Action>, query: &Query) -> Result<Self, Refusal> {
-        let after = query.after()?.map(cursor).transpose()?.unwrap_or_default();
-        let size = query.page_size()?;
-        // One more than is shown says whether there is a next page.
-        let mut found = app.state.read.changes(run, action, after, size + 1).await?;
-        let shown = usize::try_from(size).unwrap_or(usize::MAX);
-        let has_more = found.len() > shown;
-        found.truncate(shown);
-        let next = found.last().filter(|_| has_more).map(|(place, _)| query.next(&format!("{}.{}", place.id, place.number)));
+        let (read, size) = (&app.state.read, query.page_size()?);
+        // One more than is shown says whether there is another page.
+        let mut found = match query.place(cursor)? {
+            Place::Start => read.changes(run, action, ChangeCursor::default(), size + 1).await?,
+            Place::After(place) => read.changes(run, action, place, size + 1).await?,
+            Place::Before(place) => read.changes_before(run, action, place, size + 1).await?,
+        };
+        let pager = Pager::cut(query, &mut found, size, |(place, _)| format!("{}.{}", place.id, place.number));
         let ids: Vec<i64> = found.iter().map(|(place, _)| place.id).collect();
         let members = app.state.runs.members_among(&ids).await?;
         let members: HashMap<DiscordId, MemberRow> = members.into_iter().map(|row| (row.member.id, row)).collect();
         let roles = RoleNames::new(app.state.read.roles().await?);
         let rows = found.into_iter().map(|(_, change)| row(&change, members.get(&change.id), &roles)).collect();
-        Ok(Self { rows, next })
+        Ok(Self { rows, pager })
     }
 }
 
-fn cursor(text: &str) -> Result<ChangeCursor, Refusal> {
-    let read = || {
-        let (id, number) = text.split_once('.')?;
-        Some(ChangeCursor { id: id.parse().ok()?, number: number.parse().ok()? })
-    };
-    read().ok_or_else(|| Refusal::Query("“after” is no place in this list.".into()))
+fn cursor(text: &str) -> Option<ChangeCursor> {
+    let (id, number) = text.split_once('.')?;
+    Some(ChangeCursor { id: id.parse().ok()?, number: number.parse().ok()? })
 }
 
 fn row(change: &Change, member: Option<&MemberRow>, roles: &RoleNames) -> Row {

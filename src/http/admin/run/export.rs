@@ -9,9 +9,12 @@ use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
 
 use super::changes::{ACTIONS, name};
+use super::held::{HELD_Q, held_by};
 use super::run_id;
-use crate::domain::{Action, Change, DiscordId, Fields, MemberRow, RunId};
-use crate::http::admin::member_export::{Members, cells};
+use crate::domain::{Action, Change, DiscordId, MemberRow, RunId};
+use crate::http::admin::member_export::Members;
+use crate::http::admin::member_history::change_cells;
+use crate::http::admin::member_view::search;
 use crate::http::pages::addresses::RUNS;
 use crate::http::pages::chips::RoleNames;
 use crate::http::pages::export::Pages;
@@ -19,7 +22,7 @@ use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::{App, export};
-use crate::store::{ChangeCursor, StoreError};
+use crate::store::{ChangeCursor, MemberFilter, MemberView, StoreError};
 
 /// A list of a run as CSV: its changes, or with `show=held` whom it holds back.
 #[handler]
@@ -30,33 +33,19 @@ pub(in crate::http::admin) async fn export_csv(
     id: poem::Result<Path<String>>,
 ) -> Result<Response, Refusal> {
     let id = run_id(id)?;
-    let query = Query::read(request, &["show", "action"])?;
+    let query = Query::read(request, &["show", "action", HELD_Q])?;
     let is_held = query.choice("show", &[("held", true), ("changes", false)])? == Some(true);
     let action = query.choice("action", &ACTIONS)?;
-    app.state.read.run(id).await?.ok_or(Refusal::NoRun)?;
+    let search = search(&query, HELD_Q)?;
+    let run = app.state.read.run(id).await?.ok_or(Refusal::NoRun)?;
     app.note_export(&staff.0.account, request, &query.at(&format!("{RUNS}{id}/"))).await?;
     if is_held {
         let names = RoleNames::new(app.state.read.roles().await?);
-        return export::answer(&app, "departures", Held { run: id, after: None, names }).await;
+        let filter = MemberFilter { search, ..held_by(&run) };
+        let view = MemberView { filter, limit: export::ROWS, ..MemberView::default() };
+        return export::answer(&app, "departures", Members::new(view, names)).await;
     }
     export::answer(&app, "changes", Changes { run: id, action, after: ChangeCursor::default() }).await
-}
-
-/// Whom a run holds back, in the columns of a list of members.
-struct Held {
-    run: RunId,
-    after: Option<DiscordId>,
-    names: RoleNames,
-}
-
-impl Pages for Held {
-    const COLUMNS: &'static [&'static str] = Members::COLUMNS;
-
-    async fn next(&mut self, app: &App) -> Result<Vec<Vec<String>>, StoreError> {
-        let rows = app.state.runs.held(self.run, self.after, export::ROWS).await?;
-        self.after = rows.last().map(|row| row.member.id).or(self.after);
-        Ok(rows.iter().map(|row| cells(row, &self.names)).collect())
-    }
 }
 
 /// What a run changed, a row for each change.
@@ -79,16 +68,6 @@ impl Pages for Changes {
     }
 }
 
-/// A change with its fields as JSON, so that nothing of them is lost.
 fn told(change: &Change, member: Option<&MemberRow>) -> Vec<String> {
-    let json = |fields: Option<&Fields>| fields.and_then(|fields| serde_json::to_string(fields).ok()).unwrap_or_default();
-    let fields: Vec<&str> = change.after.iter().flatten().map(|(name, _)| name.as_str()).collect();
-    vec![
-        change.id.to_string(),
-        name(change, member),
-        change.action.as_str().to_owned(),
-        fields.join("; "),
-        json(change.before.as_ref()),
-        json(change.after.as_ref()),
-    ]
+    [change.id.to_string(), name(change, member)].into_iter().chain(change_cells(change)).collect()
 }

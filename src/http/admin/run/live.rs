@@ -136,7 +136,12 @@ fn pace(run: &Run, work: &RunWork, now: DateTime<Utc>) -> String {
     let millis = run.started_at.map_or(0, |start| (end - start).num_milliseconds());
     let done = run.progress.members_done;
     if millis <= 0 || done <= 0 {
-        return if run.state.has_ended() { String::new() } else { "Not begun".to_owned() };
+        let told = match run.state {
+            _ if run.state.has_ended() => "",
+            RunState::Queued => "Not begun",
+            _ => "No member is done yet",
+        };
+        return told.to_owned();
     }
     let rate = done.saturating_mul(1_000) / millis;
     let rate_told = format!("{} members a second", number(rate));

@@ -19,13 +19,15 @@ use askama::Template;
 use poem::http::StatusCode;
 use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
+use url::form_urlencoded::Serializer;
 
 use crate::domain::{Action, Mode, Run, RunError, RunId};
 use crate::http::pages::App;
 use crate::http::pages::addresses::RUNS;
-use crate::http::pages::assets::RUN_SCRIPT;
+use crate::http::pages::assets::{RUN_SCRIPT, TICKS};
 use crate::http::pages::board::Live;
 use crate::http::pages::filters;
+use crate::http::pages::pager::Pager;
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
@@ -34,10 +36,11 @@ pub(super) use acts::{cancel, decide, retry, to_fetch, undo};
 use changes::{ACTIONS, Changes, Kind, kinds};
 pub(super) use events::watch;
 pub(super) use export::export_csv;
-use held::Held;
+use held::{HELD_Q, Held};
 use live::LiveView;
 
 use super::runs::asked_by;
+use crate::store::Unsearchable;
 
 /// The list below the facts.
 enum List {
@@ -60,11 +63,11 @@ impl List {
         }
     }
 
-    fn next(&self) -> Option<String> {
+    fn pager(&self) -> Option<&Pager> {
         match self {
             Self::None => None,
-            Self::Held(held) => held.next.clone(),
-            Self::Changes(changes) => changes.next.clone(),
+            Self::Held(held) => Some(&held.pager),
+            Self::Changes(changes) => Some(&changes.pager),
         }
     }
 }
@@ -113,6 +116,7 @@ impl Acts {
 struct RunPage<'a> {
     shell: Shell<'a>,
     script: &'static str,
+    ticks: &'static str,
     runs: &'static str,
     id: RunId,
     has_ended: bool,
@@ -150,22 +154,20 @@ struct RunPage<'a> {
     /// The list as a file.
     export: String,
     list_title: &'static str,
-    first: Option<String>,
-    next: Option<String>,
 }
 
 impl<'a> RunPage<'a> {
-    async fn new(app: &App, staff: &'a Staff, live: Live, query: &Query) -> Result<Self, Refusal> {
+    async fn new(app: &App, staff: &'a Staff, live: Live, list: List, query: &Query) -> Result<Self, Refusal> {
         let run = &live.run;
         let has_ended = run.state.has_ended();
         let is_held = Held::is_open(run);
         let action = query.choice("action", &ACTIONS)?;
-        let list = List::read(app, run, action, query).await?;
         let (shows_held, shows_changes) = (matches!(list, List::Held(_)), matches!(list, List::Changes(_)));
         let list_title = if run.mode == Mode::DryRun { "What it would change" } else { "What it changed" };
         Ok(Self {
             shell: Shell::new(Some(&staff.0), Section::Syncs),
             script: RUN_SCRIPT.address(),
+            ticks: TICKS.address(),
             runs: RUNS,
             id: run.id,
             has_ended,
@@ -189,13 +191,11 @@ impl<'a> RunPage<'a> {
             // Until then the phases say it, which are kept up to date.
             took: time_taken(run, live.at).filter(|_| has_ended),
             tabs: if is_held { tabs(run, list_title, shows_held, query).into() } else { Vec::new() },
-            next: list.next(),
             list,
             kinds: if shows_changes { kinds(&run.counts, query, action) } else { Vec::new() },
             is_narrowed: action.is_some(),
             export: export(run.id, shows_held, query),
             list_title,
-            first: (!query.is_first()).then(|| query.first()),
             error: run.error.clone(),
             warnings: run.warnings.clone(),
         })
@@ -204,12 +204,10 @@ impl<'a> RunPage<'a> {
 
 /// Where the list that is shown is a file.
 fn export(run: RunId, shows_held: bool, query: &Query) -> String {
-    let asks = match query.text("action") {
-        _ if shows_held => "?show=held".to_owned(),
-        "" => String::new(),
-        action => format!("?action={action}"),
-    };
-    format!("{RUNS}{run}/export.csv{asks}")
+    let (list, narrowed_by) = if shows_held { ("held", HELD_Q) } else { ("", "action") };
+    let asks = [("show", list), (narrowed_by, query.text(narrowed_by))].into_iter().filter(|(_, value)| !value.is_empty());
+    let asks = Serializer::new(String::new()).extend_pairs(asks).finish();
+    format!("{RUNS}{run}/export.csv{}{asks}", if asks.is_empty() { "" } else { "?" })
 }
 
 fn target_words(run: &Run) -> &'static str {
@@ -257,7 +255,11 @@ pub(super) async fn show(
     id: poem::Result<Path<String>>,
 ) -> Result<Response, Refusal> {
     let id = run_id(id)?;
-    let query = Query::read(request, &["show", "action", "decision", "joined"])?;
+    let query = Query::read_both_ways(request, &["show", "action", HELD_Q, "decision", "joined"])?;
     let live = Live::look(&app.state, id).await?.ok_or(Refusal::NoRun)?;
-    Ok(html(StatusCode::OK, RunPage::new(&app, &staff, live, &query).await?.render()?))
+    let list = List::read(&app, &live.run, query.choice("action", &ACTIONS)?, &query).await?;
+    if let Some(first) = list.pager().and_then(|pager| pager.back_at_first(&query)) {
+        return Ok(first);
+    }
+    Ok(html(StatusCode::OK, RunPage::new(&app, &staff, live, list, &query).await?.render()?))
 }
