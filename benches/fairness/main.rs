@@ -84,12 +84,13 @@ struct Beside {
 
 async fn measure(name: &str, site: &Site, front: &Serving, queue: Option<Queue>, guild: &InventedGuild, list: &bytes::Bytes) {
     println!("\n{name}");
-    let stores = site.stores().await;
+    // Logins and deltas come from processes of their own, and so with connections of their own.
+    let (stores, telling) = (site.stores().await, site.stores().await);
     let notices = queue.as_ref().map_or_else(|| local().notices, |queue| queue.notices.clone());
     let beside = Arc::new(Beside {
         front: front.door.clone(),
-        intake: queue.map(|queue| intake(&stores, &queue, site)),
-        follow: Follow::new(stores.read.clone(), notices),
+        intake: queue.map(|queue| intake(&telling, &queue, site)),
+        follow: Follow::new(telling.read.clone(), notices),
         stores,
         phase: Arc::new(Mutex::new("staged")),
         times: Mutex::default(),
