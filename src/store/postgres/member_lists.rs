@@ -27,7 +27,7 @@ impl Dialect for Postgres {
     fn windows(view: &MemberView) -> Windows {
         if view.filter.search.is_some() && view.order.by == SortBy::Id {
             // Nothing is read behind the row that fills the page.
-            return Windows { first: 4_000, next: 15_000, enough: 34_000, promising: 3 };
+            return Windows { first: 4_000, next: 18_000, enough: 40_000, promising: 3 };
         }
         Windows::OF_ROWS
     }
