@@ -27,7 +27,7 @@ use support::process::Guildsync;
 const MEMBERS: usize = 1_000_000;
 /// Requests of each view.
 const REQUESTS: usize = 200;
-/// Requests before them: two for each connection, which the program uses in turn.
+/// Requests before them: some for each connection, which the program uses in turn.
 const COLD: usize = 20;
 /// Accounts that belong to nobody who was ever in the guild.
 const AWAY: i64 = 20_000;

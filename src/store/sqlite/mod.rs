@@ -99,7 +99,7 @@ impl Sqlite {
             .map_err(|error| not_opened(&file, error))?;
         // What pages read stands all over the file; mapped, it is read where the kernel has it, by all connections.
         let options = options.read_only(true).create_if_missing(false).pragma("mmap_size", MAPPED);
-        let read = pool().max_connections(connect.max_connections).connect_lazy_with(options);
+        let read = pool().max_connections(connect.max_connections.min(readers())).connect_lazy_with(options);
         Ok(Self { read, write, batches: Semaphore::new(1), file, patience: connect.patience() })
     }
 
@@ -107,6 +107,12 @@ impl Sqlite {
     async fn begin(&self) -> Result<Transaction<'static, Driver>, StoreError> {
         Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
     }
+}
+
+/// Connections that read at once: more of them than processors read nothing sooner, and each has to map the file for itself.
+fn readers() -> u32 {
+    let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    u32::try_from(processors).unwrap_or(2).saturating_add(2)
 }
 
 /// SQLite's own words do not name the file.
