@@ -37,8 +37,9 @@ pub(super) trait Dialect: Sync {
     /// Whether the member of the row `m` has a role, asked of the row and not of an index. `is_searched`: the row is one of [`Self::SEARCHED`].
     fn has_role(role: &str, is_searched: bool, arguments: &mut Vec<String>) -> String;
 
-    /// The sources of what fits a search, read along the order of the list: by a column, or else by the ids.
-    fn along(search: &Search, by: Option<&str>, index: Index, arguments: &mut Vec<String>) -> Vec<Along>;
+    /// The sources of what fits a search, read along the order of the list: by a column, or else by the ids. `rows` is [`Self::SEARCHED`]
+    /// or, where the database streams, the first rows of it.
+    fn along(search: &Search, by: Option<&str>, index: Index, rows: &str, arguments: &mut Vec<String>) -> Vec<Along>;
 
     /// The sources of what may fit, by the indexes of the search or the role.
     fn by_index(filter: &MemberFilter, index: Index, arguments: &mut Vec<String>) -> Vec<String>;

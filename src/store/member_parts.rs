@@ -111,25 +111,22 @@ impl Part {
         limit: i64,
     ) -> Statement {
         let mut arguments = Vec::new();
-        let sources = match &filter.search {
-            Some(search) => D::along(search, self.time, index, &mut arguments),
-            None => vec![Along { source: "FROM guild_members m WHERE true".into(), row: "m", id: "m.discord_id" }],
-        };
         let (order, mut conditions) = (self.order, self.conditions::<D>());
         conditions.extend(up_to.map(|place| self.beside::<D>(place, ["<=", ">="])));
-        let stretch = among.map(|size| {
-            let (table, conditions) = (table::<D>(filter), all(&std::mem::take(&mut conditions)));
-            let rows = format!("FROM (SELECT * FROM {table} m{conditions} ORDER BY {order} LIMIT {size}) m ");
-            (format!("FROM {table} m "), rows)
-        });
+        let mut rows = table::<D>(filter).to_owned();
+        if let Some(size) = among {
+            rows = format!("(SELECT * FROM {rows} m{} ORDER BY {order} LIMIT {size})", all(&conditions));
+            conditions.clear();
+        }
+        let sources = match &filter.search {
+            Some(search) => D::along(search, self.time, index, &rows, &mut arguments),
+            None => vec![Along { source: format!("FROM {rows} m WHERE true"), row: "m", id: "m.discord_id" }],
+        };
         let (conditions, of_row) = (and(&conditions), and(&of_row::<D>(filter, &mut arguments)));
-        let source = |Along { mut source, row, id }| {
+        let source = |Along { source, row, id }| {
             // Nothing but times and ids is asked of the row that has the order.
             let of = |text: &str| text.replace("m.discord_id", id).replace("m.", &format!("{row}."));
             let (conditions, order) = (of(&conditions), of(order));
-            if let Some((table, rows)) = &stretch {
-                source = source.replacen(table, rows, 1);
-            }
             format!("SELECT * FROM ({KEYS} {source}{conditions}{of_row} ORDER BY {order} LIMIT {limit}) part")
         };
         let sources: Vec<String> = sources.into_iter().map(source).collect();

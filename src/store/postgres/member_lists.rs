@@ -47,9 +47,9 @@ impl Dialect for Postgres {
         format!("(SELECT jsonb_exists(r.roles, {role}) FROM guild_members r WHERE r.discord_id = m.discord_id)")
     }
 
-    fn along(search: &Search, _by: Option<&str>, index: Index, arguments: &mut Vec<String>) -> Vec<Along> {
+    fn along(search: &Search, _by: Option<&str>, index: Index, rows: &str, arguments: &mut Vec<String>) -> Vec<Along> {
         let words = Sought::of(search.words(), arguments);
-        let sources = searched(index, &fit(&words, "m.names"), &words);
+        let sources = searched(index, rows, &fit(&words, "m.names"), &words);
         sources.into_iter().map(|source| Along { source, row: "m", id: "m.discord_id" }).collect()
     }
 
@@ -59,7 +59,7 @@ impl Dialect for Postgres {
         let leading = search.leading();
         let (by_name, beside): (Vec<Sought>, Vec<Sought>) = words.iter().partition(|sought| leading.contains(&sought.word));
         let named: Vec<String> = by_name.iter().map(|sought| sought.in_names("m.names")).collect();
-        let mut sources = searched(index, &format!("{}{}", and(&named), fit(&beside, "m.names")), &words);
+        let mut sources = searched(index, Self::SEARCHED, &format!("{}{}", and(&named), fit(&beside, "m.names")), &words);
         for number in search.numbers() {
             let others: Vec<Sought> = words.iter().copied().filter(|sought| sought.word != number).collect();
             let ids: Vec<String> = has_id(number, "m.discord_id").into_iter().collect();
@@ -113,13 +113,12 @@ const UNINDEXED: &str = "(SELECT DISTINCT unnest(discord_ids) AS discord_id FROM
     JOIN guild_members m ON m.discord_id = w.discord_id LEFT JOIN users u ON u.id = m.user_id";
 
 /// By what is searched, and whom it has not as they are by the names themselves.
-fn searched(index: Index, names: &str, words: &[Sought]) -> Vec<String> {
+fn searched(index: Index, rows: &str, names: &str, words: &[Sought]) -> Vec<String> {
     match index {
-        Index::Current => vec![format!("FROM member_search m WHERE true{names}")],
-        Index::Behind => vec![
-            format!("FROM member_search m WHERE {INDEXED}{names}"),
-            format!("FROM {UNINDEXED} WHERE true{}", fit(words, NAMES)),
-        ],
+        Index::Current => vec![format!("FROM {rows} m WHERE true{names}")],
+        Index::Behind => {
+            vec![format!("FROM {rows} m WHERE {INDEXED}{names}"), format!("FROM {UNINDEXED} WHERE true{}", fit(words, NAMES))]
+        }
     }
 }
 

@@ -50,7 +50,7 @@ impl Dialect for Sqlite {
         format!("EXISTS (SELECT 1 FROM json_each(m.roles) r WHERE r.value = {})", argument(arguments, role.to_owned()))
     }
 
-    fn along(search: &Search, by: Option<&str>, _index: Index, arguments: &mut Vec<String>) -> Vec<Along> {
+    fn along(search: &Search, by: Option<&str>, _index: Index, _rows: &str, arguments: &mut Vec<String>) -> Vec<Along> {
         // The index of the order is gone through alone, and a row is read only of whom the index of names knows.
         let Some(index) = by.map(index_of) else {
             return Self::by_id(search, arguments).unwrap_or_default();
