@@ -27,6 +27,7 @@ mod roles;
 mod runs;
 mod sessions;
 mod staff_log;
+mod statistics;
 mod sync_batches;
 mod sync_run_ends;
 mod sync_runs;
@@ -48,6 +49,7 @@ use crate::domain::RunId;
 /// The ledger in PostgreSQL.
 pub(super) struct Postgres {
     pool: PgPool,
+    growth: statistics::Growth,
     /// How long one call may take in all.
     pub(super) patience: Duration,
 }
@@ -63,8 +65,8 @@ impl Postgres {
         let options = PgConnectOptions::from_str(url)
             .map_err(|_| StoreError::Refused("the database URL is not a valid postgres:// address".into()))?
             .application_name("guildsync")
-            // Plans that look up a batch's ids one by one are the right ones at every size of table; the generic plan is one,
-            // and saves planning a large statement anew for each batch.
+            // Plans that look up a batch's ids one by one are the right ones at every size of table; the generic plan is one if
+            // the planner knows of the rows (see `statistics`), and saves planning a large statement anew for each batch.
             .options([("plan_cache_mode", "force_generic_plan"), ("jit", "off")])
             // Whoever waits for a turn that long is told so (55P03), before the statement as a whole is broken off.
             .options([
@@ -80,7 +82,7 @@ impl Postgres {
             .acquire_timeout(connect.acquire_timeout)
             .idle_timeout(Some(Duration::from_mins(5)))
             .connect_lazy_with(options);
-        Ok(Self { pool, patience: connect.patience() })
+        Ok(Self { pool, growth: statistics::Growth::new(), patience: connect.patience() })
     }
 }
 

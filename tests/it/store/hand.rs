@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use guildsync::domain::{Counts, DiscordId, Guard, Member, MemberRow, Mode, Run, RunError, RunId, Source};
+use guildsync::domain::{Counts, DiscordId, Guard, Member, MemberRow, Mode, Run, RunError, RunId, Seen, Sighting, Source};
 use guildsync::store::{
     BatchApplied, BatchClaim, Dropped, FinishClaim, Finished, MemberPage, NewRun, RunClaim, StagedBatch, Stores, decode_payload,
-    encode_payload,
+    encode_payload, encode_sightings,
 };
 
 /// The guard as it is set by default.
@@ -125,6 +125,24 @@ pub async fn file(stores: &Stores, observed_at: DateTime<Utc>, entries: &[Member
     List::new(observed_at, entries, 2).file(stores).await
 }
 
+/// Files what was seen of members at a moment, as a delta.
+pub async fn tell(stores: &Stores, seconds: i64, seen: Vec<Seen>) -> RunId {
+    let sightings: Vec<Sighting> = seen.into_iter().map(|seen| Sighting { observed_at: at(seconds), seen }).collect();
+    let members = i64::try_from(sightings.len()).unwrap();
+    let batch = StagedBatch { batch: 0, members, payload: encode_sightings(&sightings).unwrap() };
+    let counts = Counts { total_received: members, ..Counts::default() };
+    let run = NewRun {
+        source: Source::Events,
+        mode: Mode::Delta,
+        members_total: members,
+        batches_total: 1,
+        counts,
+        ..List::new(at(seconds), &[], 1).run
+    };
+    stores.filing.file_run(&run, &[batch], &[]).await.unwrap();
+    run.id
+}
+
 /// Takes up a run whose turn it must be; answers its number of batches.
 pub async fn take_up(stores: &Stores, run: RunId, now: DateTime<Utc>) -> i32 {
     match stores.work.claim_run(run, now).await.unwrap() {
@@ -169,6 +187,12 @@ pub async fn carry_out(stores: &Stores, run: RunId, guard: Guard, now: DateTime<
     apply_all(stores, run, now).await;
     let claim = claim_finish(stores, run, now).await;
     stores.work.finish_run(&claim, guard, now).await.unwrap()
+}
+
+/// Does all that a small run is about.
+pub async fn carry_out_small(stores: &Stores, run: RunId, now: DateTime<Utc>) -> Finished {
+    let claim = claim_finish(stores, run, now).await;
+    stores.work.finish_run(&claim, GUARD, now).await.unwrap()
 }
 
 /// A whole sync, a second long, under the default guard.

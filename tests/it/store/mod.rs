@@ -48,6 +48,7 @@ mod run_lists;
 mod runs;
 mod sessions;
 mod staff_log;
+mod statistics;
 mod sweep;
 mod texts;
 mod upkeep;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use guildsync::domain::{Counts, Member, Mode, RunId, Seen, Sighting, Source};
-use guildsync::store::{Backend, DiscordLogin, Finished, NewRun, StagedBatch, StoreError, Work, encode_sightings};
+use guildsync::domain::{Member, RunId, Seen};
+use guildsync::store::{Backend, DiscordLogin, Finished, StoreError, Work};
 use tokio::task::JoinHandle;
 
-use super::hand::{GUARD, List, at, claim_finish, id, member, members, row, rows, sync};
+use super::hand::{GUARD, at, claim_finish, id, member, members, row, rows, sync, tell};
 use super::{Ledger, Raw};
 use crate::support::eventually;
 
@@ -17,24 +17,6 @@ on_both!(
     the_first_of_all_are_counted_once,
     a_row_that_a_batch_makes_meanwhile_is_met_at_once,
 );
-
-/// Files what was seen of members.
-async fn tell(ledger: &Ledger, seconds: i64, seen: Vec<Seen>) -> RunId {
-    let sightings: Vec<Sighting> = seen.into_iter().map(|seen| Sighting { observed_at: at(seconds), seen }).collect();
-    let members = i64::try_from(sightings.len()).unwrap();
-    let batch = StagedBatch { batch: 0, members, payload: encode_sightings(&sightings).unwrap() };
-    let counts = Counts { total_received: members, ..Counts::default() };
-    let run = NewRun {
-        source: Source::Events,
-        mode: Mode::Delta,
-        members_total: members,
-        batches_total: 1,
-        counts,
-        ..List::new(at(seconds), &[], 1).run
-    };
-    ledger.filing.file_run(&run, &[batch], &[]).await.unwrap();
-    run.id
-}
 
 fn gone(number: i64) -> Seen {
     Seen::Gone { id: id(number), user: None }
