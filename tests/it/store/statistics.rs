@@ -16,7 +16,7 @@ async fn the_planner_knows_of_those_whom_a_flood_has_made() {
         let run = tell(&ledger, 10 + part, seen).await;
         carry_out_small(&ledger, run, at(20)).await;
     }
-    assert_eq!(ledger.number(KNOWN).await, 2_000, "as many as when the table had last doubled");
+    assert_eq!(ledger.number(KNOWN).await, 1_000, "as many as when they were no longer few");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
