@@ -154,8 +154,8 @@ impl Sqlite {
         .fetch_optional(&self.read)
         .await?;
         let Some(run) = run else { return Ok(None) };
-        let listed = self.listed_ids(claim.run).await?;
         let mut connection = self.read.acquire().await?;
+        let listed = sync_batches::listed_ids(&mut connection, claim.run).await?;
         let departed = guild_members::departures(&mut connection, &listed, claim.observed_at).await?;
         let counts = sync_batches::sum(&mut connection, claim.run).await?;
         let mode = word(&run.text("mode")?, Mode::from_word, "run mode")?;

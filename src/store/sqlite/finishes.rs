@@ -5,7 +5,7 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::guild_members::Departures;
-use super::links::{Scope, plan_links, relink};
+use super::links::{Scope, astray, plan_links, relink};
 use super::sync_run_ends::{End, end, still_claimed};
 use super::sync_runs::may_go_on;
 use super::{Sqlite, decisions, deltas, guild_members, held_departures, micros, presence, sync_batches};
@@ -50,7 +50,43 @@ impl Sqlite {
         (guard, findings): (Guard, &Findings),
         now: DateTime<Utc>,
     ) -> Result<Finished, StoreError> {
+        let Survey { mut counts, allow_mass_departure, counted, listed, astray } = self.survey(claim, effect).await?;
+        let Listed { ids: listed, count: listed_count, departed } = listed;
+        // What goes through all members is done; from here on nobody else writes.
         let mut tx = self.begin().await?;
+        if !still_claimed(&mut tx, claim).await? {
+            return Err(StoreError::ClaimLost);
+        }
+        let departed = guild_members::still_departed(&mut tx, departed, claim.observed_at).await?;
+        let departed = defer_others(&mut counts, findings, departed);
+        let roster = Roster { claim, effect, departed: &departed, now };
+        let active = presence::recount(&mut tx, counted).await?;
+        let active = if effect == Effect::Plan { active + counts.created + counts.rejoined } else { active };
+        let judged =
+            Judged { listed: listed_count, active, departed: departed.len(), allow_mass_departure, doubt: findings.doubt };
+        let (held, warning) = judge(guard, &mut counts, judged);
+        counts.marked_left = depart(&mut tx, roster, held).await?;
+        (counts.linked, counts.unlinked) = match effect {
+            Effect::Write => relink(&mut tx, Some(claim.run), Scope::found(astray.as_deref()), now).await?,
+            Effect::Plan => plan_links(&mut tx, claim.run, &listed, now).await?,
+        };
+        counts.total_active = active - counts.marked_left;
+        let state = if held.is_some() && effect == Effect::Write { RunState::Held } else { RunState::Succeeded };
+        let conclusion = End { state, held, counts: &counts, warning: warning.as_deref(), error: None };
+        end(&mut tx, claim.run, conclusion, now).await?;
+        if effect == Effect::Write {
+            presence::keep(&mut tx, counts.total_active).await?;
+        }
+        let next = may_go_on(&mut tx).await?;
+        tx.commit().await?;
+        Ok(Finished { state, counts, next })
+    }
+
+    /// Reads what takes its time before others have to wait for it. All batches are applied, and whoever writes beside this has newer evidence, and
+    /// leaves no link astray.
+    async fn survey(&self, claim: &FinishClaim, effect: Effect) -> Result<Survey, StoreError> {
+        // One moment, so that the numbers agree.
+        let mut tx = self.read.begin().await?;
         let filed = sqlx::query(
             "SELECT batches_total, total_received, duplicates, skipped, allow_mass_departure FROM sync_runs
              WHERE id = ?1 AND state = 'finishing' AND attempts = ?2",
@@ -68,58 +104,11 @@ impl Sqlite {
         counts.total_received = filed.int("total_received")?;
         counts.duplicates = filed.int("duplicates")?;
         counts.skipped = filed.int("skipped")?;
-        let rows = guild_members::count(&mut tx, claim.observed_at).await?;
-        let Listed { ids: listed, count: listed_count, departed } =
-            self.look_through(&mut tx, claim, effect, &counts, rows).await?;
-        let departed = defer_others(&mut counts, findings, departed);
-        let roster = Roster { claim, effect, departed: &departed, now };
-        let active = rows.present;
-        let active = if effect == Effect::Plan { active + counts.created + counts.rejoined } else { active };
-        let judged = Judged {
-            listed: listed_count,
-            active,
-            departed: departed.len(),
-            allow_mass_departure: filed.flag("allow_mass_departure")?,
-            doubt: findings.doubt,
-        };
-        let (held, warning) = judge(guard, &mut counts, judged);
-        counts.marked_left = depart(&mut tx, roster, held).await?;
-        (counts.linked, counts.unlinked) = match effect {
-            Effect::Write => relink(&mut tx, Some(claim.run), Scope::All, now).await?,
-            Effect::Plan => plan_links(&mut tx, claim.run, &listed, now).await?,
-        };
-        counts.total_active = active - counts.marked_left;
-        let state = if held.is_some() && effect == Effect::Write { RunState::Held } else { RunState::Succeeded };
-        // Not locked meanwhile, so that the claim can be renewed; whoever has taken it over since has raised its number.
-        if !still_claimed(&mut tx, claim).await? {
-            return Err(StoreError::ClaimLost);
-        }
-        let conclusion = End { state, held, counts: &counts, warning: warning.as_deref(), error: None };
-        end(&mut tx, claim.run, conclusion, now).await?;
-        if effect == Effect::Write {
-            presence::keep(&mut tx, counts.total_active).await?;
-        }
-        let next = may_go_on(&mut tx).await?;
-        tx.commit().await?;
-        Ok(Finished { state, counts, next })
-    }
-
-    /// Looks for departures, one by one only if there may be any.
-    async fn look_through(
-        &self,
-        connection: &mut SqliteConnection,
-        claim: &FinishClaim,
-        effect: Effect,
-        counts: &Counts,
-        rows: Rows,
-    ) -> Result<Listed, StoreError> {
-        if effect == Effect::Write && nobody_departs(counts, rows) {
-            let count = usize::try_from(counts.created + counts.updated).unwrap_or(usize::MAX);
-            return Ok(Listed { count, ..Listed::default() });
-        }
-        let ids = self.listed_ids(claim.run).await?;
-        let departed = guild_members::departures(connection, &ids, claim.observed_at).await?;
-        Ok(Listed { count: ids.len(), ids, departed })
+        let counted = presence::count(&mut tx, claim.observed_at).await?;
+        let listed = look_through(&mut tx, claim, effect, &counts, counted.0).await?;
+        let astray = astray(&mut tx).await?;
+        tx.rollback().await?;
+        Ok(Survey { counts, allow_mass_departure: filed.flag("allow_mass_departure")?, counted, listed, astray })
     }
 
     /// Does all that a small run is about; puts it back if it must wait for a roster to be done.
@@ -172,6 +161,35 @@ impl Sqlite {
         tx.commit().await?;
         Ok(Finished { state, counts, next: Vec::new() })
     }
+}
+
+/// What the end of a roster finds when it goes through all members.
+struct Survey {
+    /// Those of the batches and of the list.
+    counts: Counts,
+    allow_mass_departure: bool,
+    /// The rows, and how many were kept as present at that moment.
+    counted: (Rows, Option<i64>),
+    listed: Listed,
+    /// Members whose links are not as the ids say; `None` if they are very many.
+    astray: Option<Vec<i64>>,
+}
+
+/// Looks for departures, one by one only if there may be any.
+async fn look_through(
+    connection: &mut SqliteConnection,
+    claim: &FinishClaim,
+    effect: Effect,
+    counts: &Counts,
+    rows: Rows,
+) -> Result<Listed, StoreError> {
+    if effect == Effect::Write && nobody_departs(counts, rows) {
+        let count = usize::try_from(counts.created + counts.updated).unwrap_or(usize::MAX);
+        return Ok(Listed { count, ..Listed::default() });
+    }
+    let ids = sync_batches::listed_ids(connection, claim.run).await?;
+    let departed = guild_members::departures(connection, &ids, claim.observed_at).await?;
+    Ok(Listed { count: ids.len(), ids, departed })
 }
 
 /// What the run decides, if it is a decision.

@@ -7,7 +7,6 @@ use super::{Sqlite, json_list, micros};
 use crate::domain::{Action, DiscordId, MemberRow, RunId};
 use crate::store::changes::Effect;
 use crate::store::columns::{self, Columns as _};
-use crate::store::work::Rows;
 use crate::store::{MemberPage, MemberTotals, StoreError};
 
 /// Active members with evidence no newer than `observed_at` that are not among `listed`.
@@ -22,6 +21,25 @@ pub(super) async fn departures(
          ORDER BY discord_id",
     )
     .bind(json_list(listed))
+    .bind(micros(observed_at))
+    .fetch_all(connection)
+    .await?)
+}
+
+/// Those of `departed` of whom no newer evidence has come since.
+pub(super) async fn still_departed(
+    connection: &mut SqliteConnection,
+    departed: Vec<i64>,
+    observed_at: DateTime<Utc>,
+) -> Result<Vec<i64>, StoreError> {
+    if departed.is_empty() {
+        return Ok(departed);
+    }
+    Ok(sqlx::query_scalar(
+        "SELECT discord_id FROM guild_members
+         WHERE discord_id IN (SELECT value FROM json_each(?1)) AND date_left IS NULL AND observed_at <= ?2 ORDER BY discord_id",
+    )
+    .bind(json_list(&departed))
     .bind(micros(observed_at))
     .fetch_all(connection)
     .await?)
@@ -121,19 +139,6 @@ pub(super) async fn bring_back(
     .execute(connection)
     .await?;
     Ok(noted.rows_affected().cast_signed())
-}
-
-/// Counts the rows of a roster that was true at `observed_at`.
-pub(super) async fn count(connection: &mut SqliteConnection, observed_at: DateTime<Utc>) -> Result<Rows, StoreError> {
-    let (present, settled, newer) = sqlx::query_as(
-        "SELECT count(*) FILTER (WHERE date_left IS NULL), count(*) FILTER (WHERE date_left IS NULL AND observed_at <= ?1),
-             count(*) FILTER (WHERE observed_at > ?1)
-         FROM guild_members",
-    )
-    .bind(micros(observed_at))
-    .fetch_one(connection)
-    .await?;
-    Ok(Rows { present, settled, newer })
 }
 
 /// How many members are present.

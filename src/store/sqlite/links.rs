@@ -17,6 +17,23 @@ pub(super) enum Scope<'a> {
     Of(&'a [i64]),
 }
 
+impl<'a> Scope<'a> {
+    /// Those that were found, if all were.
+    pub fn found(members: Option<&'a [i64]>) -> Self {
+        members.map_or(Self::All, Self::Of)
+    }
+}
+
+/// So many links at most are made from a list of whom they concern.
+const LISTABLE: usize = 5_000;
+
+/// The members that are not linked as the ids say; `None` if they are very many.
+pub(super) async fn astray(connection: &mut SqliteConnection) -> Result<Option<Vec<i64>>, StoreError> {
+    let sql = format!("SELECT discord_id FROM ({REMOVABLE}) UNION SELECT discord_id FROM ({MAKEABLE}) LIMIT {}", LISTABLE + 1);
+    let members: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await?;
+    Ok((members.len() <= LISTABLE).then_some(members))
+}
+
 /// Makes every link between a member and an account agree with their ids; answers links made and links removed. Links are removed
 /// first, so that an id which moved to another account never has two. The caller's transaction holds the write lock, so that no link is made
 /// beside this.
@@ -28,6 +45,7 @@ pub(super) async fn relink(
 ) -> Result<(i64, i64), StoreError> {
     let ids = match scope {
         Scope::All => None,
+        Scope::Of([]) => return Ok((0, 0)),
         Scope::Of(ids) => Some(json_list(ids)),
     };
     let named = |column| format!("{column} IN (SELECT value FROM json_each(?3))");

@@ -17,6 +17,7 @@ mod held_departures;
 mod idempotency_keys;
 mod landmarks;
 mod ledger;
+mod line;
 mod links;
 mod listed_members;
 mod made_members;
@@ -44,7 +45,6 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{Row as _, Sqlite as Driver, Transaction};
-use tokio::sync::Semaphore;
 
 use super::columns::Columns;
 use super::{Connect, StoreError};
@@ -56,8 +56,7 @@ pub(super) struct Sqlite {
     read: SqlitePool,
     /// The writing connection.
     write: SqlitePool,
-    /// The turn of batches at it.
-    batches: Semaphore,
+    line: line::Line,
     /// The database file.
     file: PathBuf,
     /// How long one call may take in all.
@@ -100,7 +99,7 @@ impl Sqlite {
         // What pages read stands all over the file; mapped, it is read where the kernel has it, by all connections.
         let options = options.read_only(true).create_if_missing(false).pragma("mmap_size", MAPPED);
         let read = pool().max_connections(connect.max_connections.min(readers())).connect_lazy_with(options);
-        Ok(Self { read, write, batches: Semaphore::new(1), file, patience: connect.patience() })
+        Ok(Self { read, write, line: line::Line::new(), file, patience: connect.patience() })
     }
 
     /// Begins a transaction that writes; it has the write lock from its start, so that it never fails halfway for want of it.

@@ -3,10 +3,12 @@
 //! What is kept leaves out what the batches of a roster at work have brought. Each of those has its counts in `sync_batches`, in one transaction
 //! with its rows. Whatever counts anew, as the end of every roster does, keeps what it found: so a change made by hand is in it from then on.
 
+use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::guild_members;
+use super::{guild_members, micros};
 use crate::store::StoreError;
+use crate::store::work::Rows;
 
 /// What the batches of rosters at work have brought so far.
 const BROUGHT: &str = "
@@ -35,4 +37,32 @@ pub(super) async fn after(connection: &mut SqliteConnection, change: i64) -> Res
     let present = guild_members::active(&mut *connection).await?;
     keep(connection, present).await?;
     Ok(present)
+}
+
+/// Counts the rows of a roster that was true at `observed_at`, and answers what was kept at that moment.
+pub(super) async fn count(
+    connection: &mut SqliteConnection,
+    observed_at: DateTime<Utc>,
+) -> Result<(Rows, Option<i64>), StoreError> {
+    let (present, settled, newer, kept) = sqlx::query_as(
+        "SELECT count(*) FILTER (WHERE date_left IS NULL), count(*) FILTER (WHERE date_left IS NULL AND observed_at <= ?1),
+             count(*) FILTER (WHERE observed_at > ?1), (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'present')
+         FROM guild_members",
+    )
+    .bind(micros(observed_at))
+    .fetch_one(connection)
+    .await?;
+    Ok((Rows { present, settled, newer }, kept))
+}
+
+/// How many are present now, of whom so many had been counted when so many were kept. The caller's transaction holds the write lock, and no batch has
+/// been applied since.
+pub(super) async fn recount(connection: &mut SqliteConnection, (rows, kept): (Rows, Option<i64>)) -> Result<i64, StoreError> {
+    let kept_now: Option<i64> = sqlx::query_scalar("SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'present'")
+        .fetch_optional(&mut *connection)
+        .await?;
+    match kept_now.zip(kept) {
+        Some((now, then)) => Ok(rows.present + now - then),
+        None => guild_members::active(connection).await,
+    }
 }

@@ -11,6 +11,9 @@ use crate::store::payload;
 use crate::store::work::{LEASE_RAN_OUT, kept_error};
 use crate::store::{BatchApplied, BatchClaim, Dropped, MAX_CLAIMS, StagedBatch, StoreError};
 
+/// A batch of no more members is done as soon as something small is.
+const SOON: usize = 500;
+
 pub(super) async fn insert(
     connection: &mut SqliteConnection,
     run: RunId,
@@ -107,6 +110,24 @@ pub(super) async fn sum(connection: &mut SqliteConnection, run: RunId) -> Result
     columns::batch_counts(&row)
 }
 
+/// The ids that a run lists, over all its batches, those of unusable entries too.
+pub(super) async fn listed_ids(connection: &mut SqliteConnection, run: RunId) -> Result<Vec<i64>, StoreError> {
+    use futures::TryStreamExt as _;
+    let mut rows = sqlx::query_as::<_, (Vec<u8>, String)>(
+        "SELECT payload, spared FROM sync_batches WHERE run_id = ?1 AND payload IS NOT NULL ORDER BY batch",
+    )
+    .bind(run.to_string())
+    .fetch(connection);
+    let mut ids = Vec::new();
+    while let Some((packed, spared)) = rows.try_next().await? {
+        ids.append(&mut payload::decode_ids(&packed)?);
+        let spared: Vec<i64> =
+            serde_json::from_str(&spared).map_err(|_| StoreError::Unreadable("an unknown list of spared entries".into()))?;
+        ids.extend(spared);
+    }
+    Ok(ids)
+}
+
 /// Forgets the members of a run that will not need them again; the batches' counts stay.
 pub(super) async fn clear_payloads(connection: &mut SqliteConnection, run: RunId) -> Result<(), StoreError> {
     sqlx::query("UPDATE sync_batches SET payload = NULL WHERE run_id = ?1").bind(run.to_string()).execute(connection).await?;
@@ -189,8 +210,7 @@ impl Sqlite {
     ) -> Result<BatchApplied, StoreError> {
         let listing = listed_members::Listing { run: claim.run, observed_at: claim.observed_at, effect: Effect::of(claim.mode) };
         let listed: Vec<i64> = members.iter().map(|member| member.id.get()).collect();
-        // Only one batch stands in line for the write lock, so that whatever is small waits for one at most.
-        let turn = self.batches.acquire().await;
+        let turn = if members.len() > SOON { self.line.turn(&self.write).await } else { None };
         let mut tx = self.begin().await?;
         let counts = listed_members::upsert(&mut tx, listing, members, now).await?;
         let made = match listing.effect {
@@ -248,24 +268,6 @@ impl Sqlite {
         .execute(&self.write)
         .await?;
         Ok(done.rows_affected() == 1)
-    }
-
-    /// The ids that a run lists, over all its batches, those of unusable entries too.
-    pub(in crate::store) async fn listed_ids(&self, run: RunId) -> Result<Vec<i64>, StoreError> {
-        use futures::TryStreamExt as _;
-        let mut rows = sqlx::query_as::<_, (Vec<u8>, String)>(
-            "SELECT payload, spared FROM sync_batches WHERE run_id = ?1 AND payload IS NOT NULL ORDER BY batch",
-        )
-        .bind(run.to_string())
-        .fetch(&self.read);
-        let mut ids = Vec::new();
-        while let Some((packed, spared)) = rows.try_next().await? {
-            ids.append(&mut payload::decode_ids(&packed)?);
-            let spared: Vec<i64> =
-                serde_json::from_str(&spared).map_err(|_| StoreError::Unreadable("an unknown list of spared entries".into()))?;
-            ids.extend(spared);
-        }
-        Ok(ids)
     }
 }
 

@@ -33,6 +33,7 @@ impl Sqlite {
         if !waits {
             return Ok(false);
         }
+        let turn = self.line.turn(&self.write).await;
         let mut tx = self.begin().await?;
         for step in STEPS {
             sqlx::query(step).bind(limit).execute(&mut *tx).await?;
@@ -41,6 +42,7 @@ impl Sqlite {
         let goes_on = format!("SELECT {WAITS} AND NOT EXISTS (SELECT 1 FROM sync_runs WHERE finished_at IS NULL)");
         let goes_on: bool = sqlx::query_scalar(sqlx::AssertSqlSafe(goes_on)).fetch_one(&mut *tx).await?;
         tx.commit().await?;
+        drop(turn);
         Ok(goes_on)
     }
 
