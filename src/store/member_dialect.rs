@@ -44,8 +44,9 @@ pub(super) trait Dialect: Sync {
     /// The sources of what may fit, by the indexes of the search or the role.
     fn by_index(filter: &MemberFilter, index: Index, arguments: &mut Vec<String>) -> Vec<String>;
 
-    /// The sources of what fits a search that have the order of ids by themselves, each with its id. `None` if an index has no order.
-    fn by_id(_search: &Search, _arguments: &mut Vec<String>) -> Option<Vec<Along>> {
+    /// The sources of what fits the search, or else has the role, that have the order of ids by themselves, each with its id. `None` if an index has
+    /// no order.
+    fn by_id(_filter: &MemberFilter, _arguments: &mut Vec<String>) -> Option<Vec<Along>> {
         None
     }
 
@@ -55,8 +56,8 @@ pub(super) trait Dialect: Sync {
     /// Whether the row `m` with its account `u` fits a search, as a further condition.
     fn fits(search: &Search, arguments: &mut Vec<String>) -> String;
 
-    /// Counts what fits a search, if that is cheap.
-    fn count(_search: &Search, _arguments: &mut Vec<String>) -> Option<String> {
+    /// Counts what [`Self::by_id`] finds, if that is cheap.
+    fn count(_filter: &MemberFilter, _arguments: &mut Vec<String>) -> Option<String> {
         None
     }
 

@@ -91,7 +91,7 @@ impl Part {
     /// Asks for the last row of a window of so many rows: `at` and `discord_id`. `None` if what is searched for has the order by itself, so that
     /// nothing is looked through in vain.
     fn window<D: Dialect>(&self, filter: &MemberFilter, size: i64) -> Option<Statement> {
-        if self.time.is_none() && filter.search.as_ref().is_some_and(|search| D::by_id(search, &mut Vec::new()).is_some()) {
+        if self.time.is_none() && filter.search.is_some() && D::by_id(filter, &mut Vec::new()).is_some() {
             return None;
         }
         let (time, table, order) = (self.time.unwrap_or(D::NO_TIME), table::<D>(filter), self.order);

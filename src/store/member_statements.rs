@@ -17,9 +17,9 @@ pub(super) async fn find<D: Dialect>(database: &D, view: &MemberView) -> Result<
             None => find_by_index(database, view, database.index().await?).await,
         };
     }
-    if let Some(statement) = by_id::<D>(view) {
-        let (rows, total) = database.members_of(&statement).await?;
-        return Ok(MembersFound::page(rows, total, view));
+    let by_id = by_id::<D>(view);
+    if let Some(statement) = by_id.as_ref().filter(|_| view.filter.search.is_some()) {
+        return page_of(database, statement, view).await;
     }
     let mut rows = Vec::new();
     // One row more than the page has says whether there is another page.
@@ -32,7 +32,10 @@ pub(super) async fn find<D: Dialect>(database: &D, view: &MemberView) -> Result<
         Some(search) => database.is_of_few(search).await?,
     };
     if is_of_few {
-        return find_by_index(database, view, index).await;
+        return match by_id {
+            Some(statement) => page_of(database, &statement, view).await,
+            None => find_by_index(database, view, index).await,
+        };
     }
     let windows = D::windows(view);
     let (mut window, mut seen) = (windows.first, 0);
@@ -88,7 +91,11 @@ fn way<D: Dialect>(view: &MemberView, index: Index) -> Way {
 
 async fn find_by_index<D: Dialect>(database: &D, view: &MemberView, index: Index) -> Result<MembersFound, StoreError> {
     let statement = by_index::<D>(&MemberView { limit: view.limit + 1, ..view.clone() }, index);
-    let (rows, total) = database.members_of(&statement).await?;
+    page_of(database, &statement, view).await
+}
+
+async fn page_of<D: Dialect>(database: &D, statement: &Statement, view: &MemberView) -> Result<MembersFound, StoreError> {
+    let (rows, total) = database.members_of(statement).await?;
     Ok(MembersFound::page(rows, total, view))
 }
 
@@ -112,12 +119,16 @@ pub(super) fn of_page<D: Dialect>(with: &str, also: &str, order: &str, limit: i6
     )
 }
 
-/// Asks for a page of a search in the order of ids, if the index of names has that order: it is read no further than the page goes.
+/// Asks for a page of a search or a role in the order of ids, if the index of it has that order: it is read no further than the page goes.
 fn by_id<D: Dialect>(view: &MemberView) -> Option<Statement> {
-    let search = view.filter.search.as_ref().filter(|_| view.order.by == SortBy::Id)?;
+    if view.order.by != SortBy::Id {
+        return None;
+    }
     let mut arguments = Vec::new();
-    let sources = D::by_id(search, &mut arguments)?;
-    let of_row = of_row::<D>(&view.filter, &mut arguments);
+    let sources = D::by_id(&view.filter, &mut arguments)?;
+    // A role that is not looked for beside a search is what the sources are of.
+    let role = view.filter.role.clone().filter(|_| view.filter.search.is_some());
+    let of_row = of_row::<D>(&MemberFilter { role, ..view.filter.clone() }, &mut arguments);
     let (way, comparison) = if view.order.is_descending { (" DESC", "<") } else { ("", ">") };
     let limit = view.limit + 1;
     let sources: Vec<String> = sources
@@ -129,7 +140,7 @@ fn by_id<D: Dialect>(view: &MemberView) -> Option<Statement> {
         })
         .collect();
     let page = format!("WITH page AS (\n{}\n)", sources.join("\n UNION\n "));
-    let count = if of_row.is_empty() { D::count(search, &mut arguments) } else { None };
+    let count = if of_row.is_empty() { D::count(&view.filter, &mut arguments) } else { None };
     let total = count.map(|count| format!(", ({count}) AS total")).unwrap_or_default();
     let sql = of_page::<D>(&page, &total, &format!("m.discord_id{way}"), limit);
     Some(Statement { sql, arguments, is_shared: is_shared(&view.filter, view.after) })

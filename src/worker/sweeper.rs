@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use actix::prelude::*;
+use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::Tools;
@@ -28,13 +29,18 @@ pub(super) struct Sweeper {
     tidied: Option<Instant>,
     /// A sweep is under way.
     busy: bool,
+    /// Until when this process has the duty.
+    held_until: Option<DateTime<Utc>>,
 }
 
-/// The sweep is over; whether retention was applied.
-#[derive(Message)]
+/// The sweep is over.
+#[derive(Message, Default)]
 #[rtype(result = "()")]
 struct Swept {
+    /// Retention was applied.
     tidied: bool,
+    /// Until when this process has the duty; `None` also if that is not known.
+    held_until: Option<DateTime<Utc>>,
 }
 
 /// Let go of the duty and end.
@@ -45,7 +51,7 @@ pub(super) struct Stop;
 impl Sweeper {
     pub fn start(tools: &Tools, arbiter: &ArbiterHandle) -> Addr<Self> {
         let tools = tools.clone();
-        Self::start_in_arbiter(arbiter, move |_| Self { tools, tidied: None, busy: false })
+        Self::start_in_arbiter(arbiter, move |_| Self { tools, tidied: None, busy: false, held_until: None })
     }
 
     fn sweep(&mut self, context: &mut Context<Self>) {
@@ -55,22 +61,23 @@ impl Sweeper {
         self.busy = true;
         let tools = self.tools.clone();
         let tidy = self.tidied.is_none_or(|at| at.elapsed() >= tools.pace.tidy);
+        let held_until = self.held_until;
         let sweeping = self.tools.runtime.spawn(async move {
-            let swept = tokio::time::timeout(LONGEST, sweep(&tools, tidy)).await;
+            let swept = tokio::time::timeout(LONGEST, sweep(&tools, tidy, held_until)).await;
             match swept {
-                Ok(Ok(done)) => done && tidy,
+                Ok(Ok(held_until)) => Swept { tidied: tidy && held_until.is_some(), held_until },
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "looking for lost steps failed; the next try follows");
-                    false
+                    Swept::default()
                 }
                 Err(_) => {
                     tracing::warn!("looking for lost steps took too long; the next try follows");
-                    false
+                    Swept::default()
                 }
             }
         });
         let address = context.address();
-        context.spawn(async move { address.do_send(Swept { tidied: sweeping.await.unwrap_or_default() }) }.into_actor(self));
+        context.spawn(async move { address.do_send(sweeping.await.unwrap_or_default()) }.into_actor(self));
     }
 }
 
@@ -89,6 +96,7 @@ impl Handler<Swept> for Sweeper {
 
     fn handle(&mut self, swept: Swept, _: &mut Self::Context) {
         self.busy = false;
+        self.held_until = swept.held_until;
         if swept.tidied {
             self.tidied = Some(Instant::now());
         }
@@ -113,12 +121,15 @@ impl Handler<Stop> for Sweeper {
     }
 }
 
-/// One sweep; `false` if another process has the duty.
-async fn sweep(tools: &Tools, tidy: bool) -> Result<bool, StoreError> {
+/// One sweep; answers until when this process has the duty, `None` if another one has it.
+async fn sweep(tools: &Tools, tidy: bool, held_until: Option<DateTime<Utc>>) -> Result<Option<DateTime<Utc>>, StoreError> {
     let now = tools.clock.now();
-    let lease = Lease { name: DUTY, holder: &tools.process, until: now + tools.pace.lease };
-    if !tools.upkeep.take_lease(&lease, now).await? {
-        return Ok(false);
+    // Renewed when half of it is gone: after each write SQLite's readers have to read anew what they knew.
+    let is_fresh = |until: &DateTime<Utc>| *until - now > tools.pace.lease / 2;
+    let until = held_until.filter(is_fresh).unwrap_or(now + tools.pace.lease);
+    let lease = Lease { name: DUTY, holder: &tools.process, until };
+    if held_until != Some(until) && !tools.upkeep.take_lease(&lease, now).await? {
+        return Ok(None);
     }
     for run in tools.work.exhausted(now).await? {
         tracing::error!(%run, "a step of the run was begun {MAX_CLAIMS} times without an outcome; it is set aside and the run fails");
@@ -144,7 +155,7 @@ async fn sweep(tools: &Tools, tidy: bool) -> Result<bool, StoreError> {
         let swept = tools.upkeep.sweep(&tools.retention, now).await?;
         tracing::debug!(?swept, "retention applied");
     }
-    Ok(true)
+    Ok(Some(until))
 }
 
 fn job(due: Due) -> Job {

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::links::{Scope, relink};
-use super::{Postgres, account_conflicts, lock_evidence, staff_log};
+use super::turns::lock_evidence;
+use super::{Postgres, account_conflicts, staff_log};
 use crate::domain::{AccountChange, DiscordId};
 use crate::store::account_desk::{judge, note_of};
 use crate::store::columns::{self, Columns as _};

@@ -9,9 +9,8 @@ use super::guild_members::Departures;
 use super::links::{ASTRAY_OF, Scope, astray, plan_links, relink};
 use super::sync_run_ends::{End, end, still_claimed};
 use super::sync_runs::may_go_on;
-use super::{
-    Postgres, decisions, deltas, guild_members, held_departures, lock_evidence, lock_guild, lock_members, presence, sync_batches,
-};
+use super::turns::{lock_evidence, lock_guild, lock_members};
+use super::{Postgres, decisions, deltas, guild_members, held_departures, presence, sync_batches};
 use crate::domain::{Act, Action, Counts, Guard, HeldReason, Mode, RunState, Sighting};
 use crate::store::changes::Effect;
 use crate::store::columns::{Columns as _, word};

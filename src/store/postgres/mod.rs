@@ -27,10 +27,10 @@ mod roles;
 mod runs;
 mod sessions;
 mod staff_log;
-mod statistics;
 mod sync_batches;
 mod sync_run_ends;
 mod sync_runs;
+mod turns;
 mod unindexed_members;
 mod users;
 
@@ -39,7 +39,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Row as _};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use uuid::Uuid;
 
 use super::columns::Columns;
@@ -49,7 +49,7 @@ use crate::domain::RunId;
 /// The ledger in PostgreSQL.
 pub(super) struct Postgres {
     pool: PgPool,
-    growth: statistics::Growth,
+    growth: ledger::Growth,
     /// How long one call may take in all.
     pub(super) patience: Duration,
 }
@@ -66,7 +66,7 @@ impl Postgres {
             .map_err(|_| StoreError::Refused("the database URL is not a valid postgres:// address".into()))?
             .application_name("guildsync")
             // Plans that look up a batch's ids one by one are the right ones at every size of table; the generic plan is one if
-            // the planner knows of the rows (see `statistics`), and saves planning a large statement anew for each batch.
+            // the planner knows of the rows (see `ledger`), and saves planning a large statement anew for each batch.
             .options([("plan_cache_mode", "force_generic_plan"), ("jit", "off")])
             // Whoever waits for a turn that long is told so (55P03), before the statement as a whole is broken off.
             .options([
@@ -82,56 +82,8 @@ impl Postgres {
             .acquire_timeout(connect.acquire_timeout)
             .idle_timeout(Some(Duration::from_mins(5)))
             .connect_lazy_with(options);
-        Ok(Self { pool, growth: statistics::Growth::new(), patience: connect.patience() })
+        Ok(Self { pool, growth: ledger::Growth::new(), patience: connect.patience() })
     }
-}
-
-/// Key of the advisory lock under which full rosters of the guild take turns: "guildsyn" in ASCII.
-const GUILD_LOCK: i64 = 0x6775_696c_6473_796e;
-
-/// Waits for the guild's turn; held until the transaction ends.
-async fn lock_guild(connection: &mut PgConnection) -> Result<(), StoreError> {
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(GUILD_LOCK).execute(connection).await?;
-    Ok(())
-}
-
-/// Key of the advisory lock under which single rows and links are written: "guildevi" in ASCII. Whoever speaks of a few members shares it, and has
-/// those members to itself; whoever may touch any has it alone. While a roster is being taken up or ended somebody else's evidence must neither be
-/// half in nor half out.
-const EVIDENCE_LOCK: i64 = 0x6775_696c_6465_7669;
-
-/// Of so many members at most each is locked by itself: the server has room for some thousands of locks.
-const FEW: usize = 100;
-
-/// Waits until nobody else writes single rows or links; held until the transaction ends. Who needs the guild's turn, too, takes that first.
-async fn lock_evidence(connection: &mut PgConnection) -> Result<(), StoreError> {
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(EVIDENCE_LOCK).execute(connection).await?;
-    Ok(())
-}
-
-/// Waits until nobody else writes the rows or links of these members; held until the transaction ends.
-async fn lock_members(connection: &mut PgConnection, members: &[i64]) -> Result<(), StoreError> {
-    if members.len() > FEW {
-        return lock_evidence(connection).await;
-    }
-    // Two members may share a lock. In order, so that two transactions never wait for each other in a circle.
-    let keys: std::collections::BTreeSet<i32> = members.iter().map(|id| half(*id)).collect();
-    sqlx::query(
-        "WITH shared AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared($1))
-         SELECT pg_advisory_xact_lock($2, key) FROM shared, UNNEST($3::int[]) AS k (key)",
-    )
-    .bind(EVIDENCE_LOCK)
-    .bind(half(EVIDENCE_LOCK))
-    .bind(keys.into_iter().collect::<Vec<_>>())
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// A number of half the size; those of two ids are seldom the same.
-#[expect(clippy::cast_possible_truncation, reason = "both halves are in it")]
-fn half(id: i64) -> i32 {
-    (id ^ (id >> 32)) as i32
 }
 
 impl Columns for PgRow {

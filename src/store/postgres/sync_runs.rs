@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
-use super::{Postgres, guild_members, idempotency_keys, lock_evidence, lock_guild, replies, staff_log, sync_batches};
+use super::turns::{lock_evidence, lock_guild};
+use super::{Postgres, guild_members, idempotency_keys, replies, staff_log, sync_batches};
 use crate::domain::{Run, RunId};
 use crate::store::columns::{self, Columns as _};
 use crate::store::{Dropped, Due, Filed, MAX_CLAIMS, NewRun, RunClaim, StagedBatch, StoreError, filing};

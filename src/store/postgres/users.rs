@@ -7,7 +7,8 @@ use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres as Driver};
 
 use super::links::{Scope, relink};
-use super::{Postgres, account_conflicts, lock_evidence, lock_members};
+use super::turns::{lock_evidence, lock_members};
+use super::{Postgres, account_conflicts};
 use crate::domain::{Account, DiscordId, username_key};
 use crate::store::claims::{self, Holder, settle};
 use crate::store::columns::{self, Columns as _};

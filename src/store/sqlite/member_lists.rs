@@ -53,7 +53,7 @@ impl Dialect for Sqlite {
     fn along(search: &Search, by: Option<&str>, _index: Index, _rows: &str, arguments: &mut Vec<String>) -> Vec<Along> {
         // The index of the order is gone through alone, and a row is read only of whom the index of names knows.
         let Some(index) = by.map(index_of) else {
-            return Self::by_id(search, arguments).unwrap_or_default();
+            return found_by_id(search, BY_ROWID, arguments);
         };
         let leading = search.leading();
         let mut found = vec![format!(
@@ -79,14 +79,16 @@ impl Dialect for Sqlite {
 
     fn by_index(filter: &MemberFilter, _index: Index, arguments: &mut Vec<String>) -> Vec<String> {
         let Some(search) = &filter.search else { return sources_of_role(filter.role.as_deref()) };
-        by_name(search, arguments).into_iter().chain(by_number(search, arguments)).collect()
+        by_name(search, BY_ROWID, arguments).into_iter().chain(by_number(search, arguments)).collect()
     }
 
-    fn by_id(search: &Search, arguments: &mut Vec<String>) -> Option<Vec<Along>> {
-        let names = by_name(search, arguments).into_iter().zip(["i.rowid", "m.discord_id"]);
-        // The plus has the ranges looked up; without it all members would be gone through in that order.
-        let numbers = by_number(search, arguments).into_iter().map(|source| (source, "+m.discord_id"));
-        Some(names.chain(numbers).map(|(source, id)| Along { source, row: "m", id }).collect())
+    fn by_id(filter: &MemberFilter, arguments: &mut Vec<String>) -> Option<Vec<Along>> {
+        let member = if filter.is_present == Some(false) { BY_ROWID_OF_GONE } else { BY_ROWID };
+        if let Some(search) = &filter.search {
+            return Some(found_by_id(search, member, arguments));
+        }
+        let sources = of_role(filter.role.as_deref()?, member, arguments).into_iter().zip(["i.rowid", "m.discord_id"]);
+        Some(sources.map(|(source, id)| Along { source, row: "m", id }).collect())
     }
 
     fn accounts(search: &Search, arguments: &mut Vec<String>) -> Vec<String> {
@@ -113,11 +115,15 @@ impl Dialect for Sqlite {
         fit(&search.words().iter().collect::<Vec<_>>(), arguments)
     }
 
-    fn count(search: &Search, arguments: &mut Vec<String>) -> Option<String> {
-        // Who is found by the id may be found by a name, too.
-        let is_by_name = search.numbers().is_empty() && search.beside(&search.leading()).is_empty();
-        let names = is_by_name.then(|| by_name(search, arguments))?;
-        let each = names.into_iter().map(|source| format!("(SELECT count(*) {})", source.replace(BY_ROWID, "")));
+    fn count(filter: &MemberFilter, arguments: &mut Vec<String>) -> Option<String> {
+        let sources = if let Some(search) = &filter.search {
+            // Who is found by the id may be found by a name, too.
+            let is_by_name = search.numbers().is_empty() && search.beside(&search.leading()).is_empty();
+            is_by_name.then(|| by_name(search, BY_ROWID, arguments))?
+        } else {
+            of_role(filter.role.as_deref()?, BY_ROWID, arguments)
+        };
+        let each = sources.into_iter().map(|source| format!("(SELECT count(*) {})", source.replace(BY_ROWID, "")));
         Some(format!("SELECT {}", each.collect::<Vec<_>>().join(" + ")))
     }
 
@@ -194,14 +200,35 @@ fn index_of(column: &str) -> &'static str {
 /// The member of an entry of the index.
 const BY_ROWID: &str = "CROSS JOIN guild_members m ON m.discord_id = i.rowid";
 
+/// The same of those who have left. Which of the others are looked up in vain, the small index of them all tells.
+const BY_ROWID_OF_GONE: &str = "CROSS JOIN guild_members m INDEXED BY guild_members_gone ON m.discord_id = i.rowid";
+
+/// Those who have a role: by the index of roles, and, of those whom it does not know, by the roles themselves.
+fn of_role(role: &str, member: &str, arguments: &mut Vec<String>) -> [String; 2] {
+    let indexed = format!(
+        "FROM member_roles i {member}
+         WHERE i.member_roles MATCH '\"{}\"' AND i.rowid NOT IN (SELECT discord_id FROM unindexed_members)",
+        token(role)
+    );
+    [indexed, format!("{UNINDEXED} WHERE {}", Sqlite::has_role(role, false, arguments))]
+}
+
+/// In the order of ids, by the index of names and by the ids.
+fn found_by_id(search: &Search, member: &str, arguments: &mut Vec<String>) -> Vec<Along> {
+    let names = by_name(search, member, arguments).into_iter().zip(["i.rowid", "m.discord_id"]);
+    // The plus has the ranges looked up; without it all members would be gone through in that order.
+    let numbers = by_number(search, arguments).into_iter().map(|source| (source, "+m.discord_id"));
+    names.chain(numbers).map(|(source, id)| Along { source, row: "m", id }).collect()
+}
+
 /// By the index of names, and, of those whom it does not know, by the names themselves.
-fn by_name(search: &Search, arguments: &mut Vec<String>) -> [String; 2] {
+fn by_name(search: &Search, member: &str, arguments: &mut Vec<String>) -> [String; 2] {
     let leading = search.leading();
     let phrases = argument(arguments, phrases(&leading));
     let beside = fit(&search.beside(&leading), arguments);
     let account = if beside.is_empty() { "" } else { Sqlite::ACCOUNT };
     let indexed = format!(
-        "FROM member_names i {BY_ROWID} {account}
+        "FROM member_names i {member} {account}
          WHERE i.names MATCH {phrases} AND i.rowid NOT IN (SELECT discord_id FROM unindexed_members){beside}"
     );
     let every: Vec<&Word> = search.words().iter().collect();

@@ -17,7 +17,6 @@ mod held_departures;
 mod idempotency_keys;
 mod landmarks;
 mod ledger;
-mod line;
 mod links;
 mod listed_members;
 mod made_members;
@@ -34,6 +33,7 @@ mod staff_log;
 mod sync_batches;
 mod sync_run_ends;
 mod sync_runs;
+mod turns;
 mod unindexed_members;
 mod users;
 
@@ -56,7 +56,7 @@ pub(super) struct Sqlite {
     read: SqlitePool,
     /// The writing connection.
     write: SqlitePool,
-    line: line::Line,
+    line: turns::Line,
     /// The database file.
     file: PathBuf,
     /// How long one call may take in all.
@@ -93,13 +93,13 @@ impl Sqlite {
             // Batches queue for the one writer; each takes tens of milliseconds.
             .acquire_timeout(connect.acquire_timeout.max(Duration::from_secs(30)))
             .after_connect(|connection, _| Box::pin(async move { sqlx::query(LISTED).execute(connection).await.map(|_| ()) }))
-            .connect_with(options.clone().pragma("cache_size", "-16000"))
+            .connect_with(options.clone().pragma("cache_size", "-40000"))
             .await
             .map_err(|error| not_opened(&file, error))?;
         // What pages read stands all over the file; mapped, it is read where the kernel has it, by all connections.
         let options = options.read_only(true).create_if_missing(false).pragma("mmap_size", MAPPED);
         let read = pool().max_connections(connect.max_connections.min(readers())).connect_lazy_with(options);
-        Ok(Self { read, write, line: line::Line::new(), file, patience: connect.patience() })
+        Ok(Self { read, write, line: turns::Line::new(), file, patience: connect.patience() })
     }
 
     /// Begins a transaction that writes; it has the write lock from its start, so that it never fails halfway for want of it.
