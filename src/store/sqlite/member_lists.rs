@@ -78,12 +78,12 @@ impl Dialect for Sqlite {
     }
 
     fn by_index(filter: &MemberFilter, _index: Index, arguments: &mut Vec<String>) -> Vec<String> {
-        let Some(search) = &filter.search else { return sources_of_role(filter.role.as_deref()) };
-        by_name(search, BY_ROWID, arguments).into_iter().chain(by_number(search, arguments)).collect()
+        let Some(search) = &filter.search else { return sources_of_role(filter) };
+        by_name(search, member_of(filter), arguments).into_iter().chain(by_number(search, arguments)).collect()
     }
 
     fn by_id(filter: &MemberFilter, arguments: &mut Vec<String>) -> Option<Vec<Along>> {
-        let member = if filter.is_present == Some(false) { BY_ROWID_OF_GONE } else { BY_ROWID };
+        let member = member_of(filter);
         if let Some(search) = &filter.search {
             return Some(found_by_id(search, member, arguments));
         }
@@ -164,13 +164,10 @@ const UNLINKED: &str = "NOT EXISTS (SELECT 1 FROM guild_members l WHERE l.user_i
 /// The rows that the indexes of names and roles do not know yet.
 const UNINDEXED: &str = "FROM unindexed_members w CROSS JOIN guild_members m ON m.discord_id = w.discord_id";
 
-fn sources_of_role(role: Option<&str>) -> Vec<String> {
-    let Some(role) = role else { return vec!["FROM guild_members m WHERE true".into()] };
+fn sources_of_role(filter: &MemberFilter) -> Vec<String> {
+    let Some(role) = &filter.role else { return vec!["FROM guild_members m WHERE true".into()] };
     // What the index says may be out of date; the row is asked in any case.
-    let indexed = format!(
-        "FROM member_roles i CROSS JOIN guild_members m ON m.discord_id = i.rowid WHERE i.member_roles MATCH '\"{}\"'",
-        token(role)
-    );
+    let indexed = format!("FROM member_roles i {} WHERE i.member_roles MATCH '\"{}\"'", member_of(filter), token(role));
     vec![indexed, format!("{UNINDEXED} WHERE true")]
 }
 
@@ -200,8 +197,13 @@ fn index_of(column: &str) -> &'static str {
 /// The member of an entry of the index.
 const BY_ROWID: &str = "CROSS JOIN guild_members m ON m.discord_id = i.rowid";
 
-/// The same of those who have left. Which of the others are looked up in vain, the small index of them all tells.
+/// The same of those who have left, by the small index of them: the rows of the others, and for the most part theirs, need not be read.
 const BY_ROWID_OF_GONE: &str = "CROSS JOIN guild_members m INDEXED BY guild_members_gone ON m.discord_id = i.rowid";
+
+/// The member of an entry, as a filter asks for it.
+fn member_of(filter: &MemberFilter) -> &'static str {
+    if filter.is_present == Some(false) { BY_ROWID_OF_GONE } else { BY_ROWID }
+}
 
 /// Those who have a role: by the index of roles, and, of those whom it does not know, by the roles themselves.
 fn of_role(role: &str, member: &str, arguments: &mut Vec<String>) -> [String; 2] {

@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 use super::support::postgres::{TestDatabase, database};
-use super::support::sqlite::{TempSqlite, sqlite};
+use super::support::sqlite::{TempSqlite, migrated};
 
 const KEY: &str = "key-of-the-tests-4711";
 const GUILD: &str = "42000000000000001";
@@ -109,7 +109,7 @@ impl Service {
 
     /// With these settings over those of all tests; on SQLite.
     async fn with(settings: &[(&str, &str)]) -> Self {
-        let place = sqlite();
+        let place = migrated().await;
         let url = place.url();
         Self::on(Database::Sqlite(place), &url, settings).await
     }

@@ -25,7 +25,7 @@ use guildsync::store::{MemberPage, Stores};
 use tokio_util::sync::CancellationToken;
 
 use super::support::discord::{self, Fake, GUILD, Route, TOKEN};
-use super::support::sqlite::{TempSqlite, sqlite};
+use super::support::sqlite::{TempSqlite, migrated};
 use super::support::{DEADLINE, eventually};
 
 /// Where people find the pages.
@@ -81,7 +81,7 @@ impl Site {
             world.limits.set(Route::Member, 1_000, Duration::from_secs(1));
             world.limits.global.requests = 10_000;
         });
-        let place = sqlite();
+        let place = migrated().await;
         let settings = [
             ("DATABASE_URL", place.url()),
             ("GUILD_ID", GUILD.to_string()),

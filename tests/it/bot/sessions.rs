@@ -9,8 +9,9 @@ use guildsync::config::{Config, Flags};
 use guildsync::domain::{RunState, SystemClock};
 use guildsync::store::{Jobs, Lease, Process};
 
+use super::super::support::sqlite::sqlite;
 use super::discord::{Route, World};
-use super::{FIRST, Site, eventually, quick, sqlite};
+use super::{FIRST, Site, eventually, quick};
 
 fn sessions(site: &Site) -> usize {
     site.discord.world(|world| world.gateway.sessions().len())

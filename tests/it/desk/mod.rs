@@ -18,7 +18,7 @@ use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
 use super::support::forms::{LoginForm, hidden};
-use super::support::sqlite::{TempSqlite, sqlite};
+use super::support::sqlite::{TempSqlite, migrated};
 
 const PASSWORD: &str = "correct horse battery";
 const KEY: &str = "key-of-the-tests-4711";
@@ -100,7 +100,7 @@ impl Desk {
     }
 
     async fn with(settings: &[(&str, &str)]) -> Self {
-        let place = sqlite();
+        let place = migrated().await;
         let url = place.url();
         let common = [
             ("GUILD_ID", GUILD),

@@ -17,7 +17,7 @@ use crate::store::Ledger;
 use crate::support::DEADLINE;
 use crate::support::discord::{Fake, GUILD, Person, Route, TOKEN, Trouble, When};
 use crate::support::forms::LoginForm;
-use crate::support::sqlite::{TempSqlite, sqlite};
+use crate::support::sqlite::{TempSqlite, migrated};
 
 const WHO: u64 = 80_351_110_224_678_912;
 const PATH: &str = "/admin/accounts/guildmember/80351110224678912/";
@@ -102,7 +102,7 @@ struct Page {
 
 impl Program {
     async fn start() -> Self {
-        let (discord, place) = (Fake::start().await, sqlite());
+        let (discord, place) = (Fake::start().await, migrated().await);
         let (guild, discord_url, database) = (GUILD.to_string(), discord.url(), place.url());
         let settings = [
             ("GUILD_ID", guild.as_str()),

@@ -101,7 +101,7 @@ impl Ledger {
 
     /// A new one in SQLite.
     pub async fn sqlite() -> Self {
-        let place = sqlite::sqlite();
+        let place = sqlite::migrated().await;
         Self::at(&place.url(), None, Some(place)).await
     }
 
