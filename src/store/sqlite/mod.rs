@@ -93,7 +93,7 @@ impl Sqlite {
             // Batches queue for the one writer; each takes tens of milliseconds.
             .acquire_timeout(connect.acquire_timeout.max(Duration::from_secs(30)))
             .after_connect(|connection, _| Box::pin(async move { sqlx::query(LISTED).execute(connection).await.map(|_| ()) }))
-            .connect_with(options.clone().pragma("cache_size", "-40000"))
+            .connect_with(options.clone().pragma("cache_size", "-16000"))
             .await
             .map_err(|error| not_opened(&file, error))?;
         // What pages read stands all over the file; mapped, it is read where the kernel has it, by all connections.
