@@ -54,12 +54,18 @@ pub(super) async fn sync_now(
     app.state.read.member(id).await?.ok_or(Refusal::NoMember)?;
     let (Some(rest), Some(intake)) = (&app.state.rest, &app.state.intake) else {
         let text = format!("{} Nothing was done.", missing(&app).unwrap_or_default());
-        return Err(told(id, StatusCode::SERVICE_UNAVAILABLE, "Discord cannot be asked from here", text));
+        return Err(told(id, StatusCode::SERVICE_UNAVAILABLE, "Discord cannot be asked from here", text).into());
     };
-    acting.note(&app, StaffAct::SyncMember, &id.to_string(), "").await?;
     // True at its beginning: what happens while the answer is on its way is newer.
     let observed_at = app.state.clock.now();
-    let seen = ask(&app, rest, intake.guild(), id).await?;
+    let asked = ask(&app, rest, intake.guild(), id).await;
+    let came = match &asked {
+        Ok(Seen::Present(_)) => "in the guild".to_owned(),
+        Ok(_) => "not in the guild".to_owned(),
+        Err(refused) => format!("nothing was changed: {}", refused.title),
+    };
+    acting.note(&app, StaffAct::SyncMember, &id.to_string(), &came).await?;
+    let seen = asked?;
     let run = file(intake, id, Sighting { observed_at, seen }, acting.who()).await?;
     // It is filed, whatever becomes of the wait.
     tokio::select! {
@@ -69,7 +75,7 @@ pub(super) async fn sync_now(
     Ok(see_other(&format!("{MEMBERS}{id}/?run={run}")))
 }
 
-async fn ask(app: &App, rest: &Rest, guild: DiscordId, id: DiscordId) -> Result<Seen, Refusal> {
+async fn ask(app: &App, rest: &Rest, guild: DiscordId, id: DiscordId) -> Result<Seen, Box<Told>> {
     let asked = tokio::select! {
         asked = tokio::time::timeout(AT_DISCORD, rest.member(guild, id)) => asked,
         () = app.state.hurry.cancelled() => {
@@ -99,7 +105,7 @@ async fn ask(app: &App, rest: &Rest, guild: DiscordId, id: DiscordId) -> Result<
     }
 }
 
-fn failed(id: DiscordId, error: &DiscordError) -> Refusal {
+fn failed(id: DiscordId, error: &DiscordError) -> Box<Told> {
     let (status, title, why) = match error {
         DiscordError::Unavailable { tries, fault, .. } => (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -121,15 +127,15 @@ fn failed(id: DiscordId, error: &DiscordError) -> Refusal {
 async fn file(intake: &Intake, id: DiscordId, sighting: Sighting, who: String) -> Result<crate::domain::RunId, Refusal> {
     intake.file_delta(vec![sighting], Source::Discord, who).await.map_err(|refusal| match refusal {
         intake::Refusal::Store(error) => error.into(),
-        other => told(id, StatusCode::INTERNAL_SERVER_ERROR, "The answer could not be taken in", format!("{other}.")),
+        other => told(id, StatusCode::INTERNAL_SERVER_ERROR, "The answer could not be taken in", format!("{other}.")).into(),
     })
 }
 
-fn told(id: DiscordId, status: StatusCode, title: &'static str, text: String) -> Refusal {
+fn told(id: DiscordId, status: StatusCode, title: &'static str, text: String) -> Box<Told> {
     let log = format!("member {id} could not be synced: {text}");
     let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(30);
     let ways = vec![(format!("{MEMBERS}{id}/"), "Back to the member")];
-    Box::new(Told { status, title, text, ways, retry_after, log }).into()
+    Box::new(Told { status, title, text, ways, retry_after, log })
 }
 
 /// What came of it, step by step.

@@ -59,7 +59,7 @@ pub(super) fn words(act: StaffAct) -> &'static str {
         StaffAct::ApplyDepartures => "Applied departures",
         StaffAct::DismissDepartures => "Dismissed departures",
         StaffAct::UndoDepartures => "Undid departures",
-        StaffAct::SyncMember => "Synced one member",
+        StaffAct::SyncMember => "Asked Discord about one member",
         StaffAct::GrantStaff => "Let an account look",
         StaffAct::RevokeStaff => "Stopped an account from looking",
         StaffAct::GrantSuperuser => "Let an account act",

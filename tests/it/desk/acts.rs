@@ -41,7 +41,10 @@ async fn some_held_departures_are_applied_and_the_rest_dismissed() {
     assert!(told.contains("47 dismissed") && told.contains("state-succeeded"), "{told}");
     let done = desk.ended(run).await;
     assert_eq!((done.state, done.counts.marked_left, done.counts.dismissed), (RunState::Succeeded, 2, 47));
-    let log = [format!("root dismiss_departures {run} all 47"), format!("root apply_departures {run} 4 members")];
+    let log = [
+        format!("root dismiss_departures {run} all 47: 47 dismissed"),
+        format!("root apply_departures {run} 4 members: 2 marked as left, 2 not marked"),
+    ];
     assert_eq!(desk.log().await, log);
 
     // The form of a page that is still open somewhere.
@@ -49,7 +52,10 @@ async fn some_held_departures_are_applied_and_the_rest_dismissed() {
     let undone = desk.agree(&at(run, "undo/"), &[], "Take back the departures of 2 members?").await;
     assert!(desk.get(&undone.location).await.body.contains("are present again"));
     assert_eq!(desk.number("SELECT count(*) FROM guild_members WHERE date_left IS NOT NULL").await, 0);
-    assert_eq!(desk.log().await[0], format!("root undo_departures {run} 2 members"));
+    assert_eq!(desk.log().await[0], format!("root undo_departures {run} 2 members: 2 present again"));
+    let page = desk.get(&at(run, "")).await.body;
+    assert!(!page.contains("Undo all"), "nobody is left to bring back: {page}");
+    desk.post(&at(run, "undo/"), &[]).await.refuses(409, "Nobody is left to bring back");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -139,6 +139,11 @@ pub(in crate::http::admin) async fn undo(
     if about.run.counts.marked_left == 0 || about.run.mode == Mode::DryRun {
         return Err(conflict("Nothing to undo", "This sync has marked nobody as left. Nothing was changed.", &about.run));
     }
+    if !app.state.runs.has_undoable(about.run.id).await? {
+        let text =
+            "Whom this sync had marked as left is present again, or something newer is known of them. Nothing was changed.";
+        return Err(conflict("Nobody is left to bring back", text, &about.run));
+    }
     if !about.acting.has_agreed() {
         return about.acting.ask(&questions::undo(&about.run));
     }

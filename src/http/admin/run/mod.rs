@@ -99,15 +99,18 @@ struct Acts {
 }
 
 impl Acts {
-    fn new(run: &Run, may_act: bool) -> Self {
+    async fn of(app: &App, run: &Run, may_act: bool) -> Result<Self, Refusal> {
+        if !may_act {
+            return Ok(Self::default());
+        }
         let has_marked = run.counts.marked_left > 0 && run.mode != Mode::DryRun && run.state.has_ended();
-        let acts = Self {
+        let can_undo = has_marked && app.state.runs.has_undoable(run.id).await?;
+        Ok(Self {
             cancel: !run.state.has_ended(),
             retry: run.is_retryable(),
-            undo: has_marked.then(|| number(run.counts.marked_left)),
+            undo: can_undo.then(|| number(run.counts.marked_left)),
             decide: Held::is_open(run),
-        };
-        if may_act { acts } else { Self::default() }
+        })
     }
 }
 
@@ -179,7 +182,7 @@ impl<'a> RunPage<'a> {
             is_held,
             held_list: query.with("show", ""),
             live: LiveView::new(&live),
-            acts: Acts::new(run, staff.0.account.is_superuser),
+            acts: Acts::of(app, run, staff.0.account.is_superuser).await?,
             held_number: number(run.counts.departures_held),
             held_count: run.counts.departures_held,
             source: source(run),
