@@ -90,6 +90,7 @@ struct Row {
     received: String,
     created: String,
     changed: String,
+    back: String,
     left: String,
     held: String,
     took: Option<String>,
@@ -97,17 +98,17 @@ struct Row {
 
 impl Row {
     fn new(run: &Run, askers: &Askers, now: DateTime<Utc>) -> Self {
-        let changed = (run.counts.updated - run.counts.unchanged).max(0);
         Self {
             address: format!("{RUNS}{}/", run.id),
             filed: run.created_at.into(),
             source: source(run),
             who: askers.of(run),
             state: run.state.into(),
-            bar: ChangeBar::new(run.counts.created, changed, run.counts.marked_left),
+            bar: ChangeBar::new(&run.counts),
             received: number(run.counts.total_received),
             created: number(run.counts.created),
-            changed: number(changed),
+            changed: number(run.counts.changed()),
+            back: number(run.counts.rejoined),
             left: number(run.counts.marked_left),
             held: number(run.counts.departures_held),
             took: time_taken(run, now),

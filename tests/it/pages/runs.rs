@@ -49,6 +49,42 @@ async fn a_run_that_is_being_applied_has_begun() {
 }
 
 #[tokio::test]
+async fn a_run_says_why_it_has_no_batches() {
+    for (state, mode, told) in [
+        (RunState::Fetching, Mode::Full, "None yet."),
+        (RunState::Failed, Mode::Full, "None were made."),
+        (RunState::Succeeded, Mode::Delta, "None: it is done in one step."),
+    ] {
+        let mut run = run(state);
+        run.mode = mode;
+        (run.progress.members_done, run.progress.batches_done, run.progress.batches_total) = (0, 0, 0);
+        let page = page_of(run).await.body;
+        assert!(page.contains(&format!("<p class=\"none\">{told}</p>")), "{state}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn the_list_the_page_and_its_changes_have_one_number_for_one_thing() {
+    let mut site = Site::as_staff().await;
+    let mut run = run(RunState::Succeeded);
+    (run.counts.updated, run.counts.unchanged, run.counts.rejoined, run.counts.deferred) = (900, 500, 60, 7);
+    seed::put_run(&site.ledger, &run).await;
+    let list = site.get("/admin/sync/").await.body;
+    assert!(
+        list.contains("data-label=\"Changed\" class=\"number\">333<")
+            && list.contains("data-label=\"Came back\" class=\"number\">60<")
+    );
+    let page = site.get(&format!("/admin/sync/{}/", run.id)).await.body;
+    assert!(page.contains("<dt>Changed</dt><dd>333</dd>") && page.contains("<dt>Came back</dt><dd>60</dd>"), "{page}");
+    assert!(
+        page.contains(">Changed 333</a>")
+            && page.contains(">Came back 60</a>")
+            && page.contains("“updated”)</dt><dd class=\"number\">900<"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
 async fn why_batches_were_tried_again_is_told() {
     let mut site = Site::as_staff().await;
     let run = run(RunState::Applying);

@@ -36,8 +36,7 @@ pub(super) struct Kind {
 pub(super) fn kinds(counts: &Counts, query: &Query, chosen: Option<Action>) -> Vec<Kind> {
     let told = |action| match action {
         Action::Created => ("Created", counts.created),
-        // A row that came back is told of as that, one that was left alone not at all.
-        Action::Updated => ("Changed", counts.updated - counts.unchanged - counts.rejoined - counts.deferred),
+        Action::Updated => ("Changed", counts.changed()),
         Action::Left => ("Left", counts.marked_left),
         Action::Rejoined => ("Came back", counts.rejoined),
         Action::Linked => ("Linked", counts.linked),
