@@ -176,21 +176,21 @@ pub(super) fn key(place: AccountPlace) -> String {
 
 /// The heads of the columns, with the ways to sort by some.
 pub(super) fn heads(query: &Query, order: AccountOrder) -> Vec<Head> {
-    let plain = |words| Head { words, address: None, sorted: None };
+    let plain = |column, words| Head { column, words, address: None, sorted: None };
     // What a second click on the head asks for stands last.
-    let sortable = |words, by, names: [&'static str; 2]| {
+    let sortable = |column, words, by, names: [&'static str; 2]| {
         let is_here = order.by == by;
         let is_first = SORTS.iter().any(|(name, one)| *name == names[0] && *one == order);
         let sorted = is_here.then_some(if order.is_descending { "descending" } else { "ascending" });
-        Head { words, address: Some(query.with("sort", names[usize::from(is_first)])), sorted }
+        Head { column, words, address: Some(query.with("sort", names[usize::from(is_first)])), sorted }
     };
     vec![
-        sortable("Name", AccountSort::Name, ["username", "-username"]),
-        plain("E-mail"),
-        plain("Discord"),
-        plain("Guild"),
-        sortable("Joined", AccountSort::Joined, ["-date_joined", "date_joined"]),
-        sortable("Last login", AccountSort::LastLogin, ["-last_login", "last_login"]),
+        sortable("name", "Name", AccountSort::Name, ["username", "-username"]),
+        plain("email", "E-mail"),
+        plain("discord", "Discord"),
+        plain("guild", "Guild"),
+        sortable("time", "Made", AccountSort::Joined, ["-date_joined", "date_joined"]),
+        sortable("time", "Last login", AccountSort::LastLogin, ["-last_login", "last_login"]),
     ]
 }
 
@@ -199,8 +199,8 @@ pub(super) fn sorts(query: &Query) -> [Choice; 6] {
     let sorts = [
         ("", "Name"),
         ("-username", "Name, last first"),
-        ("-date_joined", "Joined, newest first"),
-        ("date_joined", "Joined, oldest first"),
+        ("-date_joined", "Made, newest first"),
+        ("date_joined", "Made, oldest first"),
         ("-last_login", "Last login, latest first"),
         ("last_login", "Last login, longest ago first"),
     ];

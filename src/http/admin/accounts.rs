@@ -11,10 +11,10 @@ use poem::{Request, Response, handler};
 
 use super::account_export::Accounts as Exported;
 use super::account_view::{Choice, Filter, KEYS, NARROWING, Row, heads, key, list, place, selects, sorts};
-use super::member_view::{Head, Size, sizes};
+use super::member_view::Head;
 use crate::http::pages::addresses::{ACCOUNTS, ACCOUNTS_EXPORT, CONFLICTS};
 use crate::http::pages::filters;
-use crate::http::pages::pager::Pager;
+use crate::http::pages::pager::{Pager, Size, sizes};
 use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;

@@ -11,12 +11,12 @@ use poem::{Request, Response, handler};
 
 use super::member_export::{Absent, Members};
 use super::member_pages;
-use super::member_view::{Head, Row, Size, heads, key, place, search, sizes, sought};
+use super::member_view::{Columns, Head, Row, heads, key, place, search, sought};
 use crate::domain::Account;
 use crate::http::pages::addresses::{ACCOUNTS, COMPARISON, COMPARISON_EXPORT};
 use crate::http::pages::chips::RoleNames;
 use crate::http::pages::filters;
-use crate::http::pages::pager::Pager;
+use crate::http::pages::pager::{Pager, Size, sizes};
 use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
@@ -85,6 +85,11 @@ impl Category {
         Some(MemberFilter { search, is_present, is_linked, is_bot: Some(false), ..MemberFilter::default() })
     }
 
+    /// Nobody in the guild has left it, and nobody without an account has one.
+    fn columns(self) -> Columns {
+        Columns { account: self != Self::GuildOnly, left: self == Self::Left }
+    }
+
     fn order(self) -> MemberOrder {
         if self == Self::Left { MemberOrder { by: SortBy::Left, is_descending: true } } else { MemberOrder::default() }
     }
@@ -141,6 +146,7 @@ struct ComparisonPage<'a> {
     unsearchable: Option<Unsearchable>,
     results: Option<String>,
     heads: Vec<Head>,
+    columns: Columns,
     rows: Vec<Row>,
     absent: Vec<AbsentRow>,
     sizes: Vec<Size>,
@@ -198,7 +204,8 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         page_size: query.text("page_size").to_owned(),
         unsearchable,
         results: results(&found, query.is_first(), size, category).filter(|_| unsearchable.is_none()),
-        heads: heads(None),
+        heads: heads(None, category.columns()),
+        columns: category.columns(),
         rows: found.members.rows.into_iter().map(|row| Row::new(row, &names, app.guild())).collect(),
         absent: found.absent.into_iter().map(AbsentRow::from).collect(),
         sizes: sizes(&query, size),

@@ -21,6 +21,7 @@ use crate::http::pages::chips::RoleNames;
 use crate::http::pages::refusal::{Refusal, Told};
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Badge, When};
+use crate::http::pages::trail::Trail;
 use crate::intake::{self, Intake};
 use crate::store::ChangeCursor;
 
@@ -72,7 +73,7 @@ pub(super) async fn sync_now(
         _ = app.state.follow.to_end(run, AT_WORK, |_| {}) => {}
         () = app.state.hurry.cancelled() => {}
     }
-    Ok(see_other(&format!("{MEMBERS}{id}/?run={run}")))
+    Ok(see_other(&Trail::after(&acting.form, format!("{MEMBERS}{id}/?run={run}"))))
 }
 
 async fn ask(app: &App, rest: &Rest, guild: DiscordId, id: DiscordId) -> Result<Seen, Box<Told>> {

@@ -11,13 +11,14 @@ use poem::{Request, Response, handler};
 
 use super::member_export::Members;
 use super::member_pages::find;
-use super::member_view::{Head, KEYS, NARROWING, Row, Size, filter, heads, key, order, place, search, sizes, sought};
+use super::member_view::{Columns, Head, KEYS, NARROWING, Row, filter, heads, key, order, place, search, sought};
 use super::role_filter;
 use crate::domain::GuildRole;
 use crate::http::pages::addresses::{MEMBERS, MEMBERS_EXPORT};
 use crate::http::pages::chips::RoleNames;
 use crate::http::pages::filters;
-use crate::http::pages::pager::Pager;
+use crate::http::pages::first_list::FirstList;
+use crate::http::pages::pager::{Pager, Size, sizes};
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::role_counts::RolesCounted;
@@ -73,6 +74,7 @@ struct MembersPage<'a> {
     results: Option<String>,
     as_of: Option<When>,
     heads: Vec<Head>,
+    columns: Columns,
     rows: Vec<Row>,
     sizes: Vec<Size>,
     /// The list in its own order, unless this is it.
@@ -80,7 +82,7 @@ struct MembersPage<'a> {
     export: String,
     all: &'static str,
     pager: Pager,
-    public_url: &'a str,
+    first_list: FirstList<'a>,
 }
 
 /// A page of the list.
@@ -122,14 +124,15 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         backwards: backwards(&query)?,
         results,
         as_of: counted.as_of.map(When::from),
-        heads: heads(Some((&query, order))),
+        heads: heads(Some((&query, order)), Columns::ALL),
+        columns: Columns::ALL,
         rows: found.rows.into_iter().map(|row| Row::new(row, &names, app.guild())).collect(),
         sizes: sizes(&query, size),
         unsorted: (!query.text("sort").is_empty()).then(|| query.with("sort", "")),
         export: query.at(MEMBERS_EXPORT),
         all: MEMBERS,
         pager,
-        public_url: &app.state.public_url,
+        first_list: FirstList::new(&app, &staff.0),
     };
     Ok(html(StatusCode::OK, page.render()?))
 }

@@ -17,11 +17,12 @@ use crate::http::pages::App;
 use crate::http::pages::addresses::{MEMBERS, RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE};
 use crate::http::pages::assets::RUN_SCRIPT;
 use crate::http::pages::filters;
-use crate::http::pages::pager::Pager;
-use crate::http::pages::query::{PAGE_SIZES, Place, Query};
+use crate::http::pages::pager::{Pager, Size, sizes};
+use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Badge, Section, Shell, When, html, number, source, time_taken};
+use crate::intake::Intake;
 use crate::store::{RunList, StoreError};
 
 /// What the list can be narrowed down by.
@@ -97,10 +98,13 @@ struct Row {
 }
 
 impl Row {
-    fn new(run: &Run, askers: &Askers, now: DateTime<Utc>) -> Self {
+    /// `among`: those of its minute are told to the second.
+    fn new(run: &Run, among: &[Run], askers: &Askers, now: DateTime<Utc>) -> Self {
+        let minute = |run: &Run| run.created_at.timestamp().div_euclid(60);
+        let has_twin = among.iter().any(|other| other.id != run.id && minute(other) == minute(run));
         Self {
             address: format!("{RUNS}{}/", run.id),
-            filed: run.created_at.into(),
+            filed: if has_twin { When::to_the_second(run.created_at) } else { run.created_at.into() },
             source: source(run),
             who: askers.of(run),
             state: run.state.into(),
@@ -123,19 +127,13 @@ struct Choice {
     is_chosen: bool,
 }
 
-/// A length of a page.
-struct Size {
-    rows: i64,
-    address: String,
-    is_chosen: bool,
-}
-
 #[derive(Template)]
 #[template(path = "runs.html")]
 struct RunsPage<'a> {
     shell: Shell<'a>,
     script: &'static str,
     runs: &'static str,
+    members: &'static str,
     start: Option<Start>,
     states: Vec<Choice>,
     sources: Vec<Choice>,
@@ -153,17 +151,19 @@ struct RunsPage<'a> {
 struct Start {
     from_discord: &'static str,
     from_file: &'static str,
+    has_guild: bool,
     has_token: bool,
     max_bytes: u64,
     max_words: String,
 }
 
 fn start(app: &App, staff: &Staff) -> Option<Start> {
-    let intake = app.state.intake.as_ref().filter(|_| staff.0.account.is_superuser)?;
-    let max_bytes = intake.max_body();
-    Some(Start {
+    let intake = app.state.intake.as_ref();
+    let max_bytes = intake.map_or(0, Intake::max_body);
+    staff.0.account.is_superuser.then(|| Start {
         from_discord: RUNS_FROM_DISCORD,
         from_file: RUNS_FROM_FILE,
+        has_guild: intake.is_some(),
         has_token: app.state.rest.is_some(),
         max_bytes,
         max_words: format!("{} MiB", number(i64::try_from(max_bytes >> 20).unwrap_or(i64::MAX))),
@@ -202,6 +202,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         shell: Shell::new(Some(&staff.0), Section::Syncs),
         script: RUN_SCRIPT.address(),
         runs: RUNS,
+        members: MEMBERS,
         start: start(&app, &staff),
         states: STATES.map(|(word, state)| Choice { word, words: word, is_chosen: list.state == Some(state) }).into(),
         sources: SOURCES.map(|(word, words, source)| Choice { word, words, is_chosen: list.source == Some(source) }).into(),
@@ -209,9 +210,9 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         deltas: list.deltas,
         is_narrowed: query.is_narrowed(NARROWS),
         page_size: query.text("page_size").to_owned(),
-        sizes: PAGE_SIZES.map(|rows| Size { rows, address: query.with_page_size(rows), is_chosen: rows == size }).into(),
+        sizes: sizes(&query, size),
         pager,
-        rows: found.iter().map(|run| Row::new(run, &askers, now)).collect(),
+        rows: found.iter().map(|run| Row::new(run, &found, &askers, now)).collect(),
     };
     Ok(html(StatusCode::OK, page.render()?))
 }

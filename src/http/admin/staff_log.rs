@@ -15,7 +15,7 @@ use crate::http::pages::App;
 use crate::http::pages::addresses::{ACCOUNTS, MEMBERS, RUNS, STAFF_LOG, STAFF_LOG_EXPORT, own_path};
 use crate::http::pages::export;
 use crate::http::pages::filters;
-use crate::http::pages::pager::Pager;
+use crate::http::pages::pager::{Pager, Size, sizes};
 use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
@@ -66,7 +66,7 @@ pub(super) fn words(act: StaffAct) -> &'static str {
         StaffAct::RevokeSuperuser => "Stopped an account from acting",
         StaffAct::Activate => "Activated an account",
         StaffAct::Deactivate => "Deactivated an account",
-        StaffAct::SettleConflict => "Settled a conflict",
+        StaffAct::SettleConflict => "Settled a claim",
         StaffAct::Export => "Exported a list",
         StaffAct::CreateStaff => "Made a staff account",
         StaffAct::SetPassword => "Changed a password",
@@ -141,6 +141,9 @@ struct StaffLogPageView<'a> {
     /// The last day lies before the first.
     is_backwards: bool,
     rows: Vec<Row>,
+    sizes: Vec<Size>,
+    list: &'static str,
+    page_size: String,
     pager: Pager,
 }
 
@@ -244,6 +247,9 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         export: query.at(STAFF_LOG_EXPORT),
         is_narrowed: query.is_narrowed(KEYS),
         is_backwards: query.date("from")?.zip(query.date("to")?).is_some_and(|(from, to)| to < from),
+        sizes: sizes(&query, size),
+        list: STAFF_LOG,
+        page_size: query.text("page_size").to_owned(),
         pager,
         rows: acts.into_iter().map(|entry| Row::new(entry, &query)).collect(),
     };

@@ -6,7 +6,7 @@
 use poem::Response;
 
 use super::addresses::see_other;
-use super::query::Query;
+use super::query::{PAGE_SIZES, Query};
 
 /// The neighbours of a page; its template is `list_pager.html`.
 pub(in crate::http) struct Pager {
@@ -50,4 +50,22 @@ impl Pager {
     pub(in crate::http) fn back_at_first(&self, query: &Query) -> Option<Response> {
         (query.is_backwards() && !self.has_more).then(|| see_other(&query.first()))
     }
+}
+
+/// A length of the page that can be chosen; `sizes.html` shows them.
+pub(in crate::http) struct Size {
+    pub(in crate::http) rows: i64,
+    pub(in crate::http) address: String,
+    pub(in crate::http) is_chosen: bool,
+}
+
+/// The lengths, of which one is chosen.
+pub(in crate::http) fn sizes(query: &Query, chosen: i64) -> Vec<Size> {
+    sizes_at(query, chosen, "")
+}
+
+/// The same for a list that lies further down on its page, at `place`.
+pub(in crate::http) fn sizes_at(query: &Query, chosen: i64, place: &str) -> Vec<Size> {
+    let size = |rows| Size { rows, address: format!("{}{place}", query.with_page_size(rows)), is_chosen: rows == chosen };
+    PAGE_SIZES.map(size).into()
 }

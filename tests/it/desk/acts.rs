@@ -143,7 +143,9 @@ async fn a_failed_list_is_retried_until_it_is_no_longer_kept() {
     assert!(desk.get(&at(failed, "")).await.body.contains("Try it again"));
     desk.agree(&at(blocker, "cancel/"), &[], "Cancel this sync?").await.run();
 
-    let retried = desk.post(&at(failed, "retry/"), &[]).await.run();
+    let retried = desk.post(&at(failed, "retry/"), &[]).await;
+    assert!(desk.get(&retried.location).await.body.contains("The failed sync was filed anew: this is it."));
+    let retried = retried.run();
     let done = desk.ended(retried).await;
     assert_eq!((done.state, done.counts.created, done.requested_by.as_str()), (RunState::Succeeded, 8, "root"));
     let page = desk.get(&at(retried, "")).await.body;
@@ -160,7 +162,9 @@ async fn a_run_is_cancelled_and_says_by_whom() {
     let blocker = desk.block().await;
     let run = desk.upload(&[], list(1..=3)).await.run();
     assert!(desk.get(&at(run, "")).await.body.contains("Cancel this sync"));
-    assert_eq!(desk.agree(&at(run, "cancel/"), &[], "nobody is marked as left").await.run(), run);
+    let cancelled = desk.agree(&at(run, "cancel/"), &[], "nobody is marked as left").await;
+    assert!(desk.get(&cancelled.location).await.body.contains("role=\"status\">The sync is cancelled.</p>"));
+    assert_eq!(cancelled.run(), run);
     let page = desk.get(&at(run, "")).await.body;
     assert!(page.contains("state-cancelled") && page.contains("Cancelled by root."), "{page}");
     desk.agree(&at(blocker, "cancel/"), &[], "Cancel this sync?").await.run();

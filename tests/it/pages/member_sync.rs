@@ -93,6 +93,11 @@ async fn what_discord_refuses_is_said_in_words_and_changes_nothing() {
             "nothing was changed: Discord refuses to say"
         ]
     );
+    // With a token the easiest way of all is told first.
+    site.ledger.execute("DELETE FROM guild_members").await;
+    let nobody = site.get(LIST).await.body;
+    let place = |words: &str| nobody.find(words).unwrap_or_else(|| panic!("{words} is not in {nobody}"));
+    assert!(place("Fetch it from Discord") < place("Send a file") && place("Send a file") < place("curl"), "the easiest first");
 }
 
 /// The whole program, with `root` before it.

@@ -419,3 +419,42 @@ async fn the_list_is_narrowed_down_and_paged() {
         assert_eq!(site.get(&format!("/admin/sync/?{bad}")).await.status, StatusCode::BAD_REQUEST, "{bad}");
     }
 }
+
+#[tokio::test]
+async fn syncs_of_one_minute_can_be_told_apart() {
+    let mut site = Site::as_staff().await;
+    for seconds in [0, 7, 80] {
+        let mut run = run(RunState::Succeeded);
+        run.created_at += TimeDelta::seconds(seconds);
+        run.id = RunId::new(run.created_at, [0; 32]);
+        seed::put_run(&site.ledger, &run).await;
+    }
+    let list = site.get("/admin/sync/").await.body;
+    assert!(list.contains(">2026-11-22 20:24:31</time>") && list.contains(">2026-11-22 20:24:38</time>"), "{list}");
+    assert!(list.contains(">2026-11-22 20:25</time>"), "alone in its minute: {list}");
+    let page = site.get(&format!("/admin/sync/{}/", RunId::new(seed::start(), [0; 32]))).await.body;
+    assert!(
+        page.contains("<title>Sync of 2026-11-22 20:24:31 · guildsync</title>")
+            && page.contains("data-seconds>2026-11-22 20:24:31<"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn every_list_offers_the_length_of_its_pages() {
+    let mut site = Site::as_superuser().await;
+    let run = hold(&site).await;
+    for (list, place) in [
+        (format!("/admin/sync/{run}/"), "#list"),
+        (format!("/admin/sync/{run}/?show=changes"), "#list"),
+        ("/admin/log/".to_owned(), ""),
+        ("/admin/sync/".to_owned(), ""),
+    ] {
+        let page = site.get(&list).await.body;
+        let more = if list.contains('?') { "&#38;" } else { "?" };
+        assert!(
+            page.contains(&format!("<a href=\"{}{more}page_size=25{place}\">25</a>", list.replace('&', "&#38;"))),
+            "{list}: {page}"
+        );
+    }
+}
