@@ -16,7 +16,7 @@ use crate::domain::{Account, AccountChange, DiscordId, StaffEntry};
 use crate::http::pages::App;
 use crate::http::pages::acting::Acting;
 use crate::http::pages::addresses::{ACCOUNTS, COMPARISON, CONFLICTS, MEMBERS, STAFF_LOG, see_other};
-use crate::http::pages::filters;
+use crate::http::pages::names as filters;
 use crate::http::pages::query::Query;
 use crate::http::pages::question::Question;
 use crate::http::pages::refusal::{Refusal, Told};

@@ -8,6 +8,7 @@ use super::member_view::Head;
 use crate::http::pages::addresses::{ACCOUNTS, MEMBERS};
 use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
+use crate::http::pages::select::{Choice, Select};
 use crate::http::pages::shell::When;
 use crate::store::{AccountOrder, AccountPage, AccountPlace, AccountRow, AccountSort, Membership, Rights};
 
@@ -101,42 +102,17 @@ pub(super) fn rights(is_staff: bool, is_superuser: bool) -> Option<&'static str>
     }
 }
 
-/// A word that a filter takes.
-pub(super) struct Choice {
-    pub word: &'static str,
-    pub words: &'static str,
-    pub is_chosen: bool,
-}
-
-/// A filter, with all its words.
-pub(super) struct Filter {
-    pub name: &'static str,
-    pub words: &'static str,
-    pub choices: Vec<Choice>,
-}
-
-impl Filter {
-    fn new(query: &Query, name: &'static str, words: &'static str, choices: &[(&'static str, &'static str)]) -> Self {
-        let is_chosen = |word| query.text(name) == word;
-        let choices = choices.iter().map(|(word, words)| Choice { word, words, is_chosen: is_chosen(*word) });
-        Self { name, words, choices: choices.collect() }
-    }
-}
-
-pub(super) fn selects(query: &Query) -> [Filter; 3] {
-    let staff = [("", "Any"), ("look", "May look"), ("act", "May act"), ("none", "Neither")];
-    let active = [("", "Any"), ("yes", "Yes"), ("no", "No")];
-    let member = [
-        ("", "Any"),
-        ("present", "Member now"),
-        ("left", "Left the guild"),
-        ("never", "Never a member"),
-        ("no_discord", "No Discord"),
-    ];
+/// What the list is narrowed down by.
+pub(super) fn selects(query: &Query) -> [Select; 3] {
+    let select = |name, words, choices: &[(&str, &str)]| {
+        Select::filter(name, words, choices.iter().map(|(value, words)| Choice::new(*value, *words, query.text(name) == *value)))
+    };
+    let member =
+        [("present", "Member now"), ("left", "Left the guild"), ("never", "Never a member"), ("no_discord", "No Discord")];
     [
-        Filter::new(query, "staff", "Staff", &staff),
-        Filter::new(query, "active", "Active", &active),
-        Filter::new(query, "member", "Guild", &member),
+        select("staff", "Staff", &[("look", "May look"), ("act", "May act"), ("none", "Neither")]),
+        select("active", "Active", &[("yes", "Yes"), ("no", "No")]),
+        select("member", "Guild", &member),
     ]
 }
 
@@ -195,7 +171,7 @@ pub(super) fn heads(query: &Query, order: AccountOrder) -> Vec<Head> {
 }
 
 /// How the list can be sorted, where the heads of its columns are not shown.
-pub(super) fn sorts(query: &Query) -> [Choice; 6] {
+pub(super) fn sorts(query: &Query) -> Select {
     let sorts = [
         ("", "Name"),
         ("-username", "Name, last first"),
@@ -205,5 +181,5 @@ pub(super) fn sorts(query: &Query) -> [Choice; 6] {
         ("last_login", "Last login, longest ago first"),
     ];
     let chosen = Some(query.text("sort")).filter(|sort| *sort != "username").unwrap_or_default();
-    sorts.map(|(word, words)| Choice { word, words, is_chosen: word == chosen })
+    Select::order(sorts.map(|(value, words)| Choice::new(value, words, value == chosen)))
 }

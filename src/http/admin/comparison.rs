@@ -15,17 +15,16 @@ use super::member_view::{Columns, Head, Row, heads, key, place, search, sought};
 use crate::domain::Account;
 use crate::http::pages::addresses::{ACCOUNTS, COMPARISON, COMPARISON_EXPORT};
 use crate::http::pages::chips::RoleNames;
-use crate::http::pages::filters;
+use crate::http::pages::names as filters;
 use crate::http::pages::pager::{Pager, Size, sizes};
 use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
+use crate::http::pages::search_hint::SearchHint;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shares::Shares;
 use crate::http::pages::shell::{Section, Shell, When, html, number};
 use crate::http::pages::{App, export};
-use crate::store::{
-    AbsentView, MemberFilter, MemberOrder, MemberPlace, MemberTally, MemberView, MembersFound, Search, SortBy, Unsearchable,
-};
+use crate::store::{AbsentView, MemberFilter, MemberOrder, MemberPlace, MemberTally, MemberView, MembersFound, Search, SortBy};
 
 const KEYS: &[&str] = &["status", "q"];
 
@@ -143,7 +142,7 @@ struct ComparisonPage<'a> {
     q: String,
     page_size: String,
     /// Why what is searched for cannot be.
-    unsearchable: Option<Unsearchable>,
+    hint: Option<SearchHint>,
     results: Option<String>,
     heads: Vec<Head>,
     columns: Columns,
@@ -202,7 +201,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         status: query.text("status").to_owned(),
         q: query.text("q").to_owned(),
         page_size: query.text("page_size").to_owned(),
-        unsearchable,
+        hint: unsearchable.map(|why| SearchHint::new(why, query.with("q", ""), format!("Show all of {}", category.name()))),
         results: results(&found, query.is_first(), size, category).filter(|_| unsearchable.is_none()),
         heads: heads(None, category.columns()),
         columns: category.columns(),

@@ -16,7 +16,7 @@ use crate::http::pages::App;
 use crate::http::pages::addresses::{ACCOUNTS, COMPARISON, MEMBERS, RUNS};
 use crate::http::pages::avatar::Avatar;
 use crate::http::pages::chips::{Chip, RoleNames};
-use crate::http::pages::filters;
+use crate::http::pages::names as filters;
 use crate::http::pages::pager::Pager;
 use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
@@ -86,7 +86,7 @@ pub(super) async fn show(
     // One event more than is shown says whether there is another page.
     let (row, mut events, roles) = tokio::try_join!(read.member(id), history(&app, id, place, size + 1), read.roles())?;
     let row = row.ok_or(Refusal::NoMember)?;
-    let pager = Pager::cut(&query, &mut events, size, |event| event.number.to_string());
+    let pager = Pager::cut(&query, &mut events, size, |event| event.number.to_string()).through("Pages of the history");
     if let Some(first) = pager.back_at_first(&query) {
         return Ok(first);
     }

@@ -81,7 +81,7 @@ async fn ask(app: &App, rest: &Rest, guild: DiscordId, id: DiscordId) -> Result<
         asked = tokio::time::timeout(AT_DISCORD, rest.member(guild, id)) => asked,
         () = app.state.hurry.cancelled() => {
             let text = "Nothing was changed. Try again in a moment.".to_owned();
-            return Err(told(id, StatusCode::SERVICE_UNAVAILABLE, "This server is being stopped", text));
+            return Err(told(id, StatusCode::SERVICE_UNAVAILABLE, "This server is being stopped", text).into());
         }
     };
     match asked {
@@ -92,21 +92,21 @@ async fn ask(app: &App, rest: &Rest, guild: DiscordId, id: DiscordId) -> Result<
                 "They are in the guild, but what Discord says of them cannot be kept ({}). Nothing was changed.",
                 odd.fault
             );
-            Err(told(id, StatusCode::BAD_GATEWAY, "Discord’s answer cannot be used", text))
+            Err(told(id, StatusCode::BAD_GATEWAY, "Discord’s answer cannot be used", text).into())
         }
-        Ok(Err(error)) => Err(failed(id, &error)),
+        Ok(Err(error)) => Err(failed(id, &error).into()),
         Err(_) => {
             let seconds = AT_DISCORD.as_secs();
             let text = format!(
                 "There was no answer within {seconds} seconds; its rate limit may be used up. Nothing was changed. Try again in a \
                  minute."
             );
-            Err(told(id, StatusCode::SERVICE_UNAVAILABLE, "Discord does not answer", text))
+            Err(told(id, StatusCode::SERVICE_UNAVAILABLE, "Discord does not answer", text).into())
         }
     }
 }
 
-fn failed(id: DiscordId, error: &DiscordError) -> Box<Told> {
+fn failed(id: DiscordId, error: &DiscordError) -> Told {
     let (status, title, why) = match error {
         DiscordError::Unavailable { tries, fault, .. } => (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -132,11 +132,11 @@ async fn file(intake: &Intake, id: DiscordId, sighting: Sighting, who: String) -
     })
 }
 
-fn told(id: DiscordId, status: StatusCode, title: &'static str, text: String) -> Box<Told> {
+fn told(id: DiscordId, status: StatusCode, title: &'static str, text: String) -> Told {
     let log = format!("member {id} could not be synced: {text}");
     let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(30);
     let ways = vec![(format!("{MEMBERS}{id}/"), "Back to the member")];
-    Box::new(Told { status, title, text, ways, retry_after, log })
+    Told { status, title, text, ways, retry_after, log }
 }
 
 /// What came of it, step by step.

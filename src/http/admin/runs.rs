@@ -16,10 +16,11 @@ use crate::domain::{DiscordId, Mode, Run, RunId, RunState, Source};
 use crate::http::pages::App;
 use crate::http::pages::addresses::{MEMBERS, RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE};
 use crate::http::pages::assets::RUN_SCRIPT;
-use crate::http::pages::filters;
+use crate::http::pages::names as filters;
 use crate::http::pages::pager::{Pager, Size, sizes};
 use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
+use crate::http::pages::select::{Choice, Select};
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Badge, Section, Shell, When, html, number, source, time_taken};
 use crate::intake::Intake;
@@ -120,13 +121,6 @@ impl Row {
     }
 }
 
-/// A value of a filter.
-struct Choice {
-    word: &'static str,
-    words: &'static str,
-    is_chosen: bool,
-}
-
 #[derive(Template)]
 #[template(path = "runs.html")]
 struct RunsPage<'a> {
@@ -135,9 +129,7 @@ struct RunsPage<'a> {
     runs: &'static str,
     members: &'static str,
     start: Option<Start>,
-    states: Vec<Choice>,
-    sources: Vec<Choice>,
-    modes: Vec<Choice>,
+    selects: [Select; 3],
     /// Runs of single members are shown, too.
     deltas: bool,
     is_narrowed: bool,
@@ -168,6 +160,14 @@ fn start(app: &App, staff: &Staff) -> Option<Start> {
         max_bytes,
         max_words: format!("{} MiB", number(i64::try_from(max_bytes >> 20).unwrap_or(i64::MAX))),
     })
+}
+
+/// What the list is narrowed down by.
+fn selects(list: &RunList) -> [Select; 3] {
+    let states = STATES.map(|(word, state)| Choice::new(word, word, list.state == Some(state)));
+    let sources = SOURCES.map(|(word, words, source)| Choice::new(word, words, list.source == Some(source)));
+    let modes = MODES.map(|(word, words, mode)| Choice::new(word, words, list.mode == Some(mode)));
+    [Select::filter("state", "State", states), Select::filter("source", "Source", sources), Select::filter("mode", "Kind", modes)]
 }
 
 /// The list.
@@ -204,9 +204,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         runs: RUNS,
         members: MEMBERS,
         start: start(&app, &staff),
-        states: STATES.map(|(word, state)| Choice { word, words: word, is_chosen: list.state == Some(state) }).into(),
-        sources: SOURCES.map(|(word, words, source)| Choice { word, words, is_chosen: list.source == Some(source) }).into(),
-        modes: MODES.map(|(word, words, mode)| Choice { word, words, is_chosen: list.mode == Some(mode) }).into(),
+        selects: selects(&list),
         deltas: list.deltas,
         is_narrowed: query.is_narrowed(NARROWS),
         page_size: query.text("page_size").to_owned(),

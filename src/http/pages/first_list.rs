@@ -12,6 +12,7 @@ use super::session::Viewer;
 /// The ways; its template is `first_list.html`.
 #[derive(Template)]
 #[template(path = "first_list.html")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of the template")]
 pub(in crate::http) struct FirstList<'a> {
     has_guild: bool,
     has_token: bool,

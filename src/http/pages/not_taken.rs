@@ -65,6 +65,6 @@ impl From<intake::Refusal> for Refusal {
     fn from(refusal: intake::Refusal) -> Self {
         let NotTaken { status, title, text } = NotTaken::of(&refusal);
         let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(5);
-        Told { retry_after, ..*Told::new(status, title, text, (RUNS.to_owned(), "See the syncs")) }.into()
+        Told { retry_after, ..Told::new(status, title, text, (RUNS.to_owned(), "See the syncs")) }.into()
     }
 }

@@ -18,6 +18,12 @@ pub(in crate::http) struct Pager {
     pub(in crate::http) next: Option<String>,
     /// There are more rows in the direction of the page.
     pub(in crate::http) has_more: bool,
+    /// What it goes through.
+    pub(in crate::http) label: &'static str,
+    /// The words for the three ways.
+    pub(in crate::http) words: [&'static str; 3],
+    /// Where on its page the list lies, if not at the top.
+    pub(in crate::http) place: &'static str,
 }
 
 impl Pager {
@@ -43,7 +49,20 @@ impl Pager {
             previous: first.and_then(|first| query.previous(&key(first))),
             next: last.map(|last| query.next(&key(last))),
             has_more,
+            label: "Pages of the list",
+            words: ["First page", "Previous page", "Next page"],
+            place: "",
         }
+    }
+
+    /// Of a list that goes from the newest to the oldest, under another name.
+    pub(in crate::http) fn through(self, label: &'static str) -> Self {
+        Self { label, words: ["Newest", "Newer", "Older"], ..self }
+    }
+
+    /// Of a list that lies further down on its page.
+    pub(in crate::http) fn at(self, place: &'static str) -> Self {
+        Self { place, ..self }
     }
 
     /// The first page, for whoever has come back to it.

@@ -79,8 +79,8 @@ pub(in crate::http) struct Told {
 
 impl Told {
     /// With one way on, and nothing that whoever runs the site must know.
-    pub(in crate::http) fn new(status: StatusCode, title: &'static str, text: impl Into<String>, way: Way) -> Box<Self> {
-        Box::new(Self { status, title, text: text.into(), ways: vec![way], retry_after: None, log: String::new() })
+    pub(in crate::http) fn new(status: StatusCode, title: &'static str, text: impl Into<String>, way: Way) -> Self {
+        Self { status, title, text: text.into(), ways: vec![way], retry_after: None, log: String::new() }
     }
 }
 

@@ -128,7 +128,7 @@ impl Postgres {
                          WHERE h.run_id = e.run_id AND h.discord_id = e.discord_id AND h.outcome = 'marked' AND h.decided_by = $2)))",
         )
         .bind(marked.run.uuid())
-        .bind(marked.decision.map(|decision| decision.uuid()))
+        .bind(marked.decision.map(RunId::uuid))
         .fetch_one(&mut *connection)
         .await?;
         Ok(found)

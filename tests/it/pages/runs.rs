@@ -79,7 +79,7 @@ async fn the_list_the_page_and_its_changes_have_one_number_for_one_thing() {
     assert!(
         page.contains(">Changed 333</a>")
             && page.contains(">Came back 60</a>")
-            && page.contains("“updated”)</dt><dd class=\"number\">900<"),
+            && page.contains(">Updated (API)</dt><dd class=\"number\">900<"),
         "{page}"
     );
 }

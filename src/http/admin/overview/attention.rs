@@ -57,7 +57,7 @@ pub(super) fn matters(seen: Seen) -> Vec<Matter> {
     let mut matters: Vec<Matter> = of_settings(has_guild, has_source).into_iter().collect();
     matters.extend(of_workers(&processes, now));
     matters.extend(of_lists(&landmarks, &problems, has_guild));
-    matters.extend(problems.into_iter().map(problem));
+    matters.extend(problems.iter().map(problem));
     matters.extend(conflicts.map(of_conflicts));
     matters.sort_by_key(|matter| !matter.is_bad);
     matters
@@ -76,7 +76,7 @@ fn of_settings(has_guild: bool, has_source: bool) -> Option<Matter> {
 }
 
 /// Its message says what to do; this is where.
-fn problem(problem: Problem) -> Matter {
+fn problem(problem: &Problem) -> Matter {
     let (words, address) = match problem.code.as_str() {
         "bot_intent" | "bot_token" => PORTAL_WAY,
         _ if problem.message.contains(PORTAL) => PORTAL_WAY,

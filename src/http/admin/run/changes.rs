@@ -80,7 +80,7 @@ impl Changes {
             Place::After(place) => read.changes(run, action, place, size + 1).await?,
             Place::Before(place) => read.changes_before(run, action, place, size + 1).await?,
         };
-        let pager = Pager::cut(query, &mut found, size, |(place, _)| format!("{}.{}", place.id, place.number));
+        let pager = Pager::cut(query, &mut found, size, |(place, _)| format!("{}.{}", place.id, place.number)).at("#list");
         let ids: Vec<i64> = found.iter().map(|(place, _)| place.id).collect();
         let members = app.state.runs.members_among(&ids).await?;
         let members: HashMap<DiscordId, MemberRow> = members.into_iter().map(|row| (row.member.id, row)).collect();

@@ -210,7 +210,7 @@ fn more(counts: &Counts) -> Vec<Figure> {
         ("Entries received", counts.total_received),
         ("Duplicates", counts.duplicates),
         ("Skipped", counts.skipped),
-        ("Known before (the API’s “updated”)", counts.updated),
+        ("Updated (API)", counts.updated),
         ("Unchanged", counts.unchanged),
         ("Already newer", counts.deferred),
         ("Dismissed", counts.dismissed),

@@ -26,7 +26,7 @@ use crate::http::pages::App;
 use crate::http::pages::addresses::RUNS;
 use crate::http::pages::assets::{RUN_SCRIPT, TICKS};
 use crate::http::pages::board::Live;
-use crate::http::pages::filters;
+use crate::http::pages::names as filters;
 use crate::http::pages::pager::{Pager, Size, sizes_at};
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
@@ -41,7 +41,6 @@ use held::{HELD_Q, Held};
 use live::LiveView;
 
 use super::runs::asked_by;
-use crate::store::Unsearchable;
 
 /// The list below the facts.
 enum List {
