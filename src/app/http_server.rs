@@ -95,6 +95,7 @@ impl HttpServer {
             queue: parts.depth,
             full_sync: config.full_sync()?,
             intake: parts.intake.clone(),
+            has_bot_key: !config.api.keys().is_empty(),
             follow: parts.follow.clone(),
             rest: parts.rest,
             hurry: hurry.clone(),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Outcome, ledger};
 use crate::config::Config;
 use crate::domain::{Clock as _, ConflictKind, StaffAct, SystemClock, check_username, username_key};
+use crate::http::CONFLICTS;
 use crate::store::{AccountConflict, Claim, ImportRow};
 
 /// How many faults are told one by one.
@@ -58,6 +59,7 @@ async fn import(config: &Config, file: &Path) -> anyhow::Result<Outcome> {
     if done.conflicts > 0 {
         println!("Conflicts: {}", done.conflicts);
         tell(&stores.accounts.conflicts(LISTED).await?);
+        println!("Somebody who may act decides on them: {}{CONFLICTS}", config.public_url());
         println!("Settle them in the file and import it again, or let the people log in with Discord.");
     }
     stores.upkeep.close().await?;

@@ -37,3 +37,11 @@ pub struct Counts {
     /// Departures that were kept back and that a person did not believe.
     pub dismissed: i64,
 }
+
+impl Counts {
+    /// Listed members whose row was there and differs now, but for those who came back, who are told of as that.
+    #[must_use]
+    pub fn changed(&self) -> i64 {
+        (self.updated - self.unchanged - self.rejoined - self.deferred).max(0)
+    }
+}

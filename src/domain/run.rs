@@ -13,6 +13,9 @@ macro_rules! words {
         pub enum $name { $($(#[$value_doc])* #[serde(rename = $word)] $value),* }
 
         impl $name {
+            /// All of them, in their order.
+            pub const ALL: &'static [Self] = &[$(Self::$value),*];
+
             /// The word for it in JSON, in SQL and on pages.
             #[must_use]
             pub fn as_str(self) -> &'static str {

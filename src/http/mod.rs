@@ -22,7 +22,7 @@ use poem::{Endpoint, Request, Response};
 pub use admin::addresses as staff_addresses;
 pub use api::ApiState;
 pub use pages::PagesState;
-pub use pages::addresses::DISCORD_CALLBACK;
+pub use pages::addresses::{CONFLICTS, DISCORD_CALLBACK};
 pub use site::routes as page_routes;
 pub use visitor::TrustedProxies;
 

@@ -60,11 +60,10 @@ impl<E: Endpoint<Output = Response>> Endpoint for Pages<E> {
         if *request.method() == Method::HEAD {
             request.set_data(HeadOnly);
         }
-        let token = self.app.token(request.headers());
-        let path = request.uri().path().to_owned();
+        let asked = refusal::Asked::new(&self.app, &request);
         let mut response = match self.inner.call(request).await {
             Ok(response) => response,
-            Err(error) => refusal::answer(&self.app, error, token, &path).await,
+            Err(error) => refusal::answer(&self.app, error, asked).await,
         };
         let headers = response.headers_mut();
         for (name, value) in [

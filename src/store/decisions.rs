@@ -1,6 +1,6 @@
 //! Decisions about departures: what both databases say of them.
 
-use crate::domain::{Counts, RunId};
+use crate::domain::{Act, Counts, RunError, RunId, RunState};
 
 /// What a decision did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,4 +39,22 @@ pub(super) fn decision_undone(decided: RunId, by: RunId, rejoined: i64) -> Strin
         "Departures that this run had held were undone: {rejoined} of those that were marked as left by the decision {decided} are present again, by \
          the run {by}."
     )
+}
+
+/// What the log of staff is told of a decision that was carried out, or could not be.
+pub(super) fn came_of(act: Act, done: Result<&Counts, &RunError>) -> String {
+    let Ok(counts) = done else { return "came too late, nothing was changed".to_owned() };
+    let parts = match act {
+        Act::ApplyDepartures => [(counts.marked_left, "marked as left"), (counts.deferred, "not marked")],
+        Act::DismissDepartures => [(counts.dismissed, "dismissed"), (counts.deferred, "not held there")],
+        Act::UndoDepartures => [(counts.rejoined, "present again"), (0, "")],
+    };
+    let [(first, words), rest @ ..] = parts;
+    let rest = rest.into_iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}"));
+    std::iter::once(format!("{first} {words}")).chain(rest).collect::<Vec<_>>().join(", ")
+}
+
+/// The same of one that ended before.
+pub(super) fn broke_off(state: RunState) -> &'static str {
+    if state == RunState::Cancelled { "cancelled, nothing was changed" } else { "failed, nothing was changed" }
 }

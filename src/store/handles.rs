@@ -110,6 +110,7 @@ handle!(MemberLists {
 handle!(Runs {
     list_runs(list: &RunList) -> Vec<Run> = runs_listed;
     run_work(run: RunId) -> RunWork = work_of_run;
+    has_undoable(run: RunId) -> bool = can_undo;
     members_among(ids: &[i64]) -> Vec<MemberRow> = members_by_ids;
 });
 

@@ -86,6 +86,9 @@ pub trait Runs: Send + Sync + 'static {
     /// How a run is being carried out, or was; of one that is not there, nothing.
     async fn run_work(&self, run: RunId) -> Result<RunWork, StoreError>;
 
+    /// Whether somebody whom a run marked as left can still be brought back by an undo.
+    async fn has_undoable(&self, run: RunId) -> Result<bool, StoreError>;
+
     /// These members by id, those that there are.
     async fn members_among(&self, ids: &[i64]) -> Result<Vec<MemberRow>, StoreError>;
 }

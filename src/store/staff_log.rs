@@ -55,7 +55,8 @@ pub struct StaffLogPage {
     pub limit: i64,
 }
 
-/// Notes and shows what staff do. Nothing changes an entry; retention removes it.
+/// Notes and shows what staff do. An entry stays as it was noted, but that of a decision about departures is told once what came of it;
+/// retention removes it.
 #[async_trait]
 pub trait StaffLog: Send + Sync + 'static {
     /// Notes an act.

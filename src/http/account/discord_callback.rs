@@ -48,10 +48,7 @@ pub(super) async fn arrive(app: Data<&Arc<App>>, request: &Request) -> Result<Re
     let begun = begun.ok_or_else(|| refuse(Why::Foreign))?;
     let mut response = match finish(&app, oauth, request, &app.state.proxies.key(request), &begun, &brought).await {
         Ok(response) => response,
-        Err(error) => {
-            let token = app.token(request.headers());
-            refusal::answer(&app, error.into(), token, request.uri().path()).await
-        }
+        Err(error) => refusal::answer(&app, error.into(), refusal::Asked::new(&app, request)).await,
     };
     set_cookie(&mut response, &Begun::forget(app.cookies));
     Ok(response)

@@ -13,7 +13,7 @@ use crate::domain::{DiscordId, MemberRow};
 use crate::http::pages::App;
 use crate::http::pages::addresses::ADMIN;
 use crate::http::pages::avatar::Avatar;
-use crate::http::pages::filters;
+use crate::http::pages::names as filters;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Person;
 use crate::http::pages::shell::{Section, Shell, When, html};

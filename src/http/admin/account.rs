@@ -15,16 +15,21 @@ use super::staff_log::{address, words};
 use crate::domain::{Account, AccountChange, DiscordId, StaffEntry};
 use crate::http::pages::App;
 use crate::http::pages::acting::Acting;
-use crate::http::pages::addresses::{ACCOUNTS, CONFLICTS, MEMBERS, STAFF_LOG, see_other};
-use crate::http::pages::filters;
+use crate::http::pages::addresses::{ACCOUNTS, COMPARISON, CONFLICTS, MEMBERS, STAFF_LOG, see_other};
+use crate::http::pages::names as filters;
+use crate::http::pages::query::Query;
 use crate::http::pages::question::Question;
 use crate::http::pages::refusal::{Refusal, Told};
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html, number};
+use crate::http::pages::trail::{LIST, Trail};
 use crate::store::{AccountRow, Changed, Membership, StaffLogPage, UnmetClaim};
 
 /// Acts that are shown; the log has the others.
 const ACTS: i64 = 10;
+
+/// In the address: which change has just been made.
+const CHANGED: &str = "changed";
 
 /// A change that can be made, as its button says it.
 struct Button {
@@ -52,6 +57,9 @@ impl From<StaffEntry> for Act {
 struct AccountView<'a> {
     shell: Shell<'a>,
     list: &'static str,
+    trail: Trail,
+    /// What has just been changed.
+    told: Option<&'static str>,
     conflicts: &'static str,
     account: &'a Account,
     discord_username: &'a str,
@@ -80,8 +88,19 @@ fn account_number(path: poem::Result<Path<String>>) -> Result<i64, Refusal> {
 
 /// The page.
 #[handler]
-pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, id: poem::Result<Path<String>>) -> Result<Response, Refusal> {
+pub(super) async fn show(
+    staff: Staff,
+    app: Data<&Arc<App>>,
+    id: poem::Result<Path<String>>,
+    request: &Request,
+) -> Result<Response, Refusal> {
     let id = account_number(id)?;
+    let mut query = Query::read(request, &[CHANGED, LIST])?;
+    let changed = match query.text(CHANGED) {
+        "" => None,
+        word => Some(AccountChange::from_word(word).ok_or_else(|| Refusal::Query(format!("“{CHANGED}” must be a change.")))?),
+    };
+    let trail = Trail::find(&app, request, &mut query, &[(ACCOUNTS, "Accounts"), (COMPARISON, "Comparison")]);
     let (lists, log) = (&app.state.account_lists, &app.state.staff_log);
     let row = lists.account(id).await?.ok_or(Refusal::NoAccount)?;
     let page = StaffLogPage { account: Some(id), limit: ACTS, ..StaffLogPage::default() };
@@ -95,6 +114,9 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, id: poem::Result<Pa
     let page = AccountView {
         shell: Shell::new(Some(&staff.0), Section::Accounts),
         list: ACCOUNTS,
+        trail,
+        // Told as long as it is so.
+        told: changed.filter(|change| change.of(&row.account) == row.account).map(told),
         conflicts: CONFLICTS,
         discord_username: &row.discord_username,
         rights: rights(row.account.is_staff, row.account.is_superuser),
@@ -146,6 +168,18 @@ fn buttons(account: &Account, is_own: bool) -> Vec<Button> {
     useful.map(|(change, words)| Button { word: change.as_str(), words, takes: change.takes() }).collect()
 }
 
+/// What is told of a change that was made.
+fn told(change: AccountChange) -> &'static str {
+    match change {
+        AccountChange::GrantStaff => "Done: this account may look now.",
+        AccountChange::GrantSuperuser => "Done: this account may act now.",
+        AccountChange::RevokeSuperuser => "Done: this account may no longer act.",
+        AccountChange::RevokeStaff => "Done: this account may no longer look.",
+        AccountChange::Activate => "Done: this account can be used again.",
+        AccountChange::Deactivate => "Done: this account is deactivated, and nobody is logged in with it any more.",
+    }
+}
+
 /// Takes the form of a change.
 #[handler]
 pub(super) async fn alter(
@@ -165,7 +199,10 @@ pub(super) async fn alter(
     }
     if change.of(&row.account) != row.account {
         if !acting.has_agreed() {
-            return acting.ask(&question(&row.account, change));
+            let mut question = question(&row.account, change);
+            let list = acting.form.field(LIST);
+            question.fields.extend((!list.is_empty()).then(|| (LIST, list.to_owned())));
+            return acting.ask(&question);
         }
         match app.state.account_desk.change_account(id, change, by, app.state.clock.now()).await? {
             Changed::Done => {}
@@ -174,7 +211,7 @@ pub(super) async fn alter(
             Changed::OwnAccount => return Err(own_account(id)),
         }
     }
-    Ok(see_other(&format!("{ACCOUNTS}{id}/")))
+    Ok(see_other(&Trail::after(&acting.form, format!("{ACCOUNTS}{id}/?{CHANGED}={}", change.as_str()))))
 }
 
 /// What is asked before a change.
@@ -224,6 +261,5 @@ fn unknown_change(id: i64) -> Refusal {
 }
 
 fn refused(id: i64, status: StatusCode, title: &'static str, text: &str) -> Refusal {
-    let ways = vec![(format!("{ACCOUNTS}{id}/"), "Back to the account")];
-    Box::new(Told { status, title, text: text.to_owned(), ways, retry_after: None, log: String::new() }).into()
+    Told::new(status, title, text, (format!("{ACCOUNTS}{id}/"), "Back to the account")).into()
 }

@@ -8,6 +8,7 @@ use super::member_view::Head;
 use crate::http::pages::addresses::{ACCOUNTS, MEMBERS};
 use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
+use crate::http::pages::select::{Choice, Select};
 use crate::http::pages::shell::When;
 use crate::store::{AccountOrder, AccountPage, AccountPlace, AccountRow, AccountSort, Membership, Rights};
 
@@ -101,42 +102,17 @@ pub(super) fn rights(is_staff: bool, is_superuser: bool) -> Option<&'static str>
     }
 }
 
-/// A word that a filter takes.
-pub(super) struct Choice {
-    pub word: &'static str,
-    pub words: &'static str,
-    pub is_chosen: bool,
-}
-
-/// A filter, with all its words.
-pub(super) struct Filter {
-    pub name: &'static str,
-    pub words: &'static str,
-    pub choices: Vec<Choice>,
-}
-
-impl Filter {
-    fn new(query: &Query, name: &'static str, words: &'static str, choices: &[(&'static str, &'static str)]) -> Self {
-        let is_chosen = |word| query.text(name) == word;
-        let choices = choices.iter().map(|(word, words)| Choice { word, words, is_chosen: is_chosen(*word) });
-        Self { name, words, choices: choices.collect() }
-    }
-}
-
-pub(super) fn selects(query: &Query) -> [Filter; 3] {
-    let staff = [("", "Any"), ("look", "May look"), ("act", "May act"), ("none", "Neither")];
-    let active = [("", "Any"), ("yes", "Yes"), ("no", "No")];
-    let member = [
-        ("", "Any"),
-        ("present", "Member now"),
-        ("left", "Left the guild"),
-        ("never", "Never a member"),
-        ("no_discord", "No Discord"),
-    ];
+/// What the list is narrowed down by.
+pub(super) fn selects(query: &Query) -> [Select; 3] {
+    let select = |name, words, choices: &[(&str, &str)]| {
+        Select::filter(name, words, choices.iter().map(|(value, words)| Choice::new(*value, *words, query.text(name) == *value)))
+    };
+    let member =
+        [("present", "Member now"), ("left", "Left the guild"), ("never", "Never a member"), ("no_discord", "No Discord")];
     [
-        Filter::new(query, "staff", "Staff", &staff),
-        Filter::new(query, "active", "Active", &active),
-        Filter::new(query, "member", "Guild", &member),
+        select("staff", "Staff", &[("look", "May look"), ("act", "May act"), ("none", "Neither")]),
+        select("active", "Active", &[("yes", "Yes"), ("no", "No")]),
+        select("member", "Guild", &member),
     ]
 }
 
@@ -176,34 +152,34 @@ pub(super) fn key(place: AccountPlace) -> String {
 
 /// The heads of the columns, with the ways to sort by some.
 pub(super) fn heads(query: &Query, order: AccountOrder) -> Vec<Head> {
-    let plain = |words| Head { words, address: None, sorted: None };
+    let plain = |column, words| Head { column, words, address: None, sorted: None };
     // What a second click on the head asks for stands last.
-    let sortable = |words, by, names: [&'static str; 2]| {
+    let sortable = |column, words, by, names: [&'static str; 2]| {
         let is_here = order.by == by;
         let is_first = SORTS.iter().any(|(name, one)| *name == names[0] && *one == order);
         let sorted = is_here.then_some(if order.is_descending { "descending" } else { "ascending" });
-        Head { words, address: Some(query.with("sort", names[usize::from(is_first)])), sorted }
+        Head { column, words, address: Some(query.with("sort", names[usize::from(is_first)])), sorted }
     };
     vec![
-        sortable("Name", AccountSort::Name, ["username", "-username"]),
-        plain("E-mail"),
-        plain("Discord"),
-        plain("Guild"),
-        sortable("Joined", AccountSort::Joined, ["-date_joined", "date_joined"]),
-        sortable("Last login", AccountSort::LastLogin, ["-last_login", "last_login"]),
+        sortable("name", "Name", AccountSort::Name, ["username", "-username"]),
+        plain("email", "E-mail"),
+        plain("discord", "Discord"),
+        plain("guild", "Guild"),
+        sortable("time", "Made", AccountSort::Joined, ["-date_joined", "date_joined"]),
+        sortable("time", "Last login", AccountSort::LastLogin, ["-last_login", "last_login"]),
     ]
 }
 
 /// How the list can be sorted, where the heads of its columns are not shown.
-pub(super) fn sorts(query: &Query) -> [Choice; 6] {
+pub(super) fn sorts(query: &Query) -> Select {
     let sorts = [
         ("", "Name"),
         ("-username", "Name, last first"),
-        ("-date_joined", "Joined, newest first"),
-        ("date_joined", "Joined, oldest first"),
+        ("-date_joined", "Made, newest first"),
+        ("date_joined", "Made, oldest first"),
         ("-last_login", "Last login, latest first"),
         ("last_login", "Last login, longest ago first"),
     ];
     let chosen = Some(query.text("sort")).filter(|sort| *sort != "username").unwrap_or_default();
-    sorts.map(|(word, words)| Choice { word, words, is_chosen: word == chosen })
+    Select::order(sorts.map(|(value, words)| Choice::new(value, words, value == chosen)))
 }

@@ -10,13 +10,14 @@ use poem::web::Data;
 use poem::{Request, Response, handler};
 
 use super::account_export::Accounts as Exported;
-use super::account_view::{Choice, Filter, KEYS, NARROWING, Row, heads, key, list, place, selects, sorts};
-use super::member_view::{Head, Size, sizes};
+use super::account_view::{KEYS, NARROWING, Row, heads, key, list, place, selects, sorts};
+use super::member_view::Head;
 use crate::http::pages::addresses::{ACCOUNTS, ACCOUNTS_EXPORT, CONFLICTS};
-use crate::http::pages::filters;
-use crate::http::pages::pager::Pager;
+use crate::http::pages::names as filters;
+use crate::http::pages::pager::{Pager, Size, sizes};
 use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
+use crate::http::pages::select::Select;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html, number};
 use crate::http::pages::tally::SMALL;
@@ -32,8 +33,8 @@ struct AccountsPage<'a> {
     totals: [(&'static str, String); 3],
     conflicts: i64,
     search: &'a str,
-    filters: [Filter; 3],
-    sorts: [Choice; 6],
+    selects: [Select; 3],
+    sorts: Select,
     page_size: &'a str,
     is_narrowed: bool,
     /// How many fit.
@@ -79,7 +80,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         totals: figures(all, totals),
         conflicts: totals.conflicts,
         search: query.text("q"),
-        filters: selects(&query),
+        selects: selects(&query),
         sorts: sorts(&query),
         page_size: query.text("page_size"),
         is_narrowed: query.is_narrowed(NARROWING),

@@ -1,11 +1,12 @@
 //! What a run changed, as a small bar.
 //!
-//! Enters: three counts. Leaves: a drawing of one size, whose lengths stand in attributes of SVG: the policy of the pages allows no style in a
+//! Enters: the counts of a run. Leaves: a drawing of one size, whose lengths stand in attributes of SVG: the policy of the pages allows no style in a
 //! document.
 
 use askama::Template;
 use askama::filters::HtmlSafe;
 
+use crate::domain::Counts;
 use crate::http::pages::shell::number;
 
 /// The width of a whole bar, in the drawing's own units.
@@ -19,7 +20,7 @@ struct Piece {
     width: i64,
 }
 
-/// Shares of created, changed and left rows.
+/// Shares of rows that were created or changed, that came back or left.
 #[derive(Template)]
 #[template(
     ext = "html",
@@ -33,11 +34,17 @@ pub(super) struct ChangeBar {
 impl HtmlSafe for ChangeBar {}
 
 impl ChangeBar {
-    pub(super) fn new(created: i64, changed: i64, left: i64) -> Self {
-        let parts = [("created", created), ("changed", changed), ("left", left)];
-        let told = parts.map(|(words, count)| format!("{} {words}", number(count))).join(", ");
-        let all: i64 = parts.iter().map(|(_, count)| count).sum();
-        let present: Vec<(&str, i64)> = parts.into_iter().filter(|(_, count)| *count > 0).collect();
+    pub(super) fn new(counts: &Counts) -> Self {
+        let parts = [
+            ("created", "created", counts.created),
+            ("changed", "changed", counts.changed()),
+            ("back", "came back", counts.rejoined),
+            ("left", "left", counts.marked_left),
+        ];
+        let told = parts.map(|(_, words, count)| format!("{} {words}", number(count))).join(", ");
+        let all: i64 = parts.iter().map(|(.., count)| count).sum();
+        let present: Vec<(&str, i64)> =
+            parts.into_iter().map(|(name, _, count)| (name, count)).filter(|(_, count)| *count > 0).collect();
         let mut pieces = Vec::new();
         let mut x = 0;
         for (place, (name, count)) in present.iter().enumerate() {
@@ -58,7 +65,11 @@ mod tests {
     use super::*;
 
     fn widths(created: i64, changed: i64, left: i64) -> Vec<(&'static str, i64, i64)> {
-        ChangeBar::new(created, changed, left).pieces.iter().map(|piece| (piece.name, piece.x, piece.width)).collect()
+        ChangeBar::new(&Counts { created, updated: changed, marked_left: left, ..Counts::default() })
+            .pieces
+            .iter()
+            .map(|piece| (piece.name, piece.x, piece.width))
+            .collect()
     }
 
     #[test]

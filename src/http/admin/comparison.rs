@@ -11,21 +11,20 @@ use poem::{Request, Response, handler};
 
 use super::member_export::{Absent, Members};
 use super::member_pages;
-use super::member_view::{Head, Row, Size, heads, key, place, search, sizes, sought};
+use super::member_view::{Columns, Head, Row, heads, key, place, search, sought};
 use crate::domain::Account;
 use crate::http::pages::addresses::{ACCOUNTS, COMPARISON, COMPARISON_EXPORT};
 use crate::http::pages::chips::RoleNames;
-use crate::http::pages::filters;
-use crate::http::pages::pager::Pager;
+use crate::http::pages::names as filters;
+use crate::http::pages::pager::{Pager, Size, sizes};
 use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
+use crate::http::pages::search_hint::SearchHint;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shares::Shares;
 use crate::http::pages::shell::{Section, Shell, When, html, number};
 use crate::http::pages::{App, export};
-use crate::store::{
-    AbsentView, MemberFilter, MemberOrder, MemberPlace, MemberTally, MemberView, MembersFound, Search, SortBy, Unsearchable,
-};
+use crate::store::{AbsentView, MemberFilter, MemberOrder, MemberPlace, MemberTally, MemberView, MembersFound, Search, SortBy};
 
 const KEYS: &[&str] = &["status", "q"];
 
@@ -85,6 +84,11 @@ impl Category {
         Some(MemberFilter { search, is_present, is_linked, is_bot: Some(false), ..MemberFilter::default() })
     }
 
+    /// Nobody in the guild has left it, and nobody without an account has one.
+    fn columns(self) -> Columns {
+        Columns { account: self != Self::GuildOnly, left: self == Self::Left }
+    }
+
     fn order(self) -> MemberOrder {
         if self == Self::Left { MemberOrder { by: SortBy::Left, is_descending: true } } else { MemberOrder::default() }
     }
@@ -138,9 +142,10 @@ struct ComparisonPage<'a> {
     q: String,
     page_size: String,
     /// Why what is searched for cannot be.
-    unsearchable: Option<Unsearchable>,
+    hint: Option<SearchHint>,
     results: Option<String>,
     heads: Vec<Head>,
+    columns: Columns,
     rows: Vec<Row>,
     absent: Vec<AbsentRow>,
     sizes: Vec<Size>,
@@ -196,9 +201,10 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         status: query.text("status").to_owned(),
         q: query.text("q").to_owned(),
         page_size: query.text("page_size").to_owned(),
-        unsearchable,
+        hint: unsearchable.map(|why| SearchHint::new(why, query.with("q", ""), format!("Show all of {}", category.name()))),
         results: results(&found, query.is_first(), size, category).filter(|_| unsearchable.is_none()),
-        heads: heads(None),
+        heads: heads(None, category.columns()),
+        columns: category.columns(),
         rows: found.members.rows.into_iter().map(|row| Row::new(row, &names, app.guild())).collect(),
         absent: found.absent.into_iter().map(AbsentRow::from).collect(),
         sizes: sizes(&query, size),

@@ -10,12 +10,12 @@ use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{Body, Request, Response, handler};
 
-use crate::domain::{ConflictKind, StaffAct};
+use crate::domain::{ConflictKind, DiscordId, StaffAct};
 use crate::http::pages::App;
 use crate::http::pages::acting::Acting;
 use crate::http::pages::addresses::{ACCOUNTS, CONFLICTS, see_other};
-use crate::http::pages::filters;
 use crate::http::pages::forms::Form;
+use crate::http::pages::names as filters;
 use crate::http::pages::pager::Pager;
 use crate::http::pages::query::{Place, Query};
 use crate::http::pages::question::Question;
@@ -69,6 +69,8 @@ impl From<UnmetClaim> for Row {
 #[template(path = "conflicts.html")]
 struct ConflictsPage<'a> {
     shell: Shell<'a>,
+    /// Whose claim has just been settled: the name, and the id that the account has now.
+    settled: Option<(String, Option<DiscordId>)>,
     accounts: &'static str,
     form_word: &'a str,
     may_act: bool,
@@ -76,10 +78,26 @@ struct ConflictsPage<'a> {
     pager: Pager,
 }
 
+/// In the address: the account whose claim has just been settled.
+const SETTLED: &str = "settled";
+
+/// What is told of a claim that was settled, as long as there is none anew.
+async fn settled(app: &App, query: &Query) -> Result<Option<(String, Option<DiscordId>)>, Refusal> {
+    let text = query.text(SETTLED);
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let number: i64 = text.parse().map_err(|_| Refusal::Query(format!("“{SETTLED}” must be the number of an account.")))?;
+    let lists = &app.state.account_lists;
+    let (row, open) = tokio::try_join!(lists.account(number), lists.unmet_claims(Some(number.saturating_sub(1)), 1))?;
+    let is_open = open.iter().any(|claim| claim.account.id == number);
+    Ok(row.filter(|_| !is_open).map(|row| (row.account.shown_name().into_owned(), row.account.discord_id)))
+}
+
 /// The list.
 #[handler]
 pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) -> Result<Response, Refusal> {
-    let query = Query::read_both_ways(request, &[])?;
+    let query = Query::read_both_ways(request, &[SETTLED])?;
     let (lists, size) = (&app.state.account_lists, query.page_size()?);
     let mut rows = match query.place(|number| number.parse().ok())? {
         Place::Start => lists.unmet_claims(None, size + 1).await?,
@@ -91,6 +109,7 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         return Ok(first);
     }
     let page = ConflictsPage {
+        settled: settled(&app, &query).await?,
         accounts: ACCOUNTS,
         form_word: &staff.0.form_word,
         may_act: staff.0.account.is_superuser,
@@ -133,7 +152,7 @@ pub(super) async fn settle(staff: Staff, app: Data<&Arc<App>>, request: &Request
         detail: &detail,
     };
     match app.state.account_desk.settle_conflict(account, decided, note, app.state.clock.now()).await? {
-        Settlement::Done { .. } => Ok(see_other(CONFLICTS)),
+        Settlement::Done { .. } => Ok(see_other(&format!("{CONFLICTS}?{SETTLED}={account}"))),
         Settlement::Gone => Err(gone()),
         Settlement::Moved => Err(moved()),
     }
@@ -202,6 +221,5 @@ fn moved() -> Refusal {
 }
 
 fn refused(status: StatusCode, title: &'static str, text: &str) -> Refusal {
-    let ways = vec![(CONFLICTS.to_owned(), "See the conflicts")];
-    Box::new(Told { status, title, text: text.to_owned(), ways, retry_after: None, log: String::new() }).into()
+    Told::new(status, title, text, (CONFLICTS.to_owned(), "See the claims")).into()
 }

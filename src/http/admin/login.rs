@@ -34,6 +34,7 @@ const STALE: &str = "This form had been open for too long, or your browser keeps
 #[template(path = "login.html")]
 struct LoginPage<'a> {
     shell: Shell<'static>,
+    here: &'static str,
     word: LoginWord,
     next: &'a str,
     name: &'a str,
@@ -49,6 +50,7 @@ impl<'a> LoginPage<'a> {
     fn new(app: &App, headers: &HeaderMap, next: Option<&'a str>) -> Self {
         Self {
             shell: Shell::new(None, Section::None),
+            here: LOGIN,
             word: LoginWord::for_form(app, headers),
             next: next.unwrap_or_default(),
             name: "",

@@ -13,15 +13,16 @@ use super::member_sync::Sync;
 use super::timeline::Entry;
 use crate::domain::{DiscordId, Event, MemberRow};
 use crate::http::pages::App;
-use crate::http::pages::addresses::{ACCOUNTS, MEMBERS, RUNS};
+use crate::http::pages::addresses::{ACCOUNTS, COMPARISON, MEMBERS, RUNS};
 use crate::http::pages::avatar::Avatar;
 use crate::http::pages::chips::{Chip, RoleNames};
-use crate::http::pages::filters;
+use crate::http::pages::names as filters;
 use crate::http::pages::pager::Pager;
 use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html};
+use crate::http::pages::trail::{LIST, Trail};
 use crate::store::StoreError;
 
 /// Where a person is to be seen at Discord.
@@ -32,6 +33,7 @@ const PROFILES: &str = "https://discord.com/users/";
 struct MemberPage<'a> {
     shell: Shell<'a>,
     members: &'static str,
+    trail: Trail,
     profile: String,
     id: DiscordId,
     avatar: Avatar,
@@ -77,13 +79,14 @@ pub(super) async fn show(
     request: &Request,
 ) -> Result<Response, Refusal> {
     let id = member_id(id)?;
-    let query = Query::read_both_ways(request, &["run"])?;
+    let mut query = Query::read_both_ways(request, &["run", LIST])?;
+    let trail = Trail::find(&app, request, &mut query, &[(MEMBERS, "Members"), (COMPARISON, "Comparison")]);
     let (place, size) = (query.place(|number| number.parse().ok())?, query.page_size()?);
     let read = &app.state.read;
     // One event more than is shown says whether there is another page.
     let (row, mut events, roles) = tokio::try_join!(read.member(id), history(&app, id, place, size + 1), read.roles())?;
     let row = row.ok_or(Refusal::NoMember)?;
-    let pager = Pager::cut(&query, &mut events, size, |event| event.number.to_string());
+    let pager = Pager::cut(&query, &mut events, size, |event| event.number.to_string()).through("Pages of the history");
     if let Some(first) = pager.back_at_first(&query) {
         return Ok(first);
     }
@@ -98,6 +101,7 @@ pub(super) async fn show(
     }
     let page = MemberPage {
         members: MEMBERS,
+        trail,
         profile: format!("{PROFILES}{id}"),
         id,
         avatar: Avatar::new(&row.member, app.guild()).large(),

@@ -21,6 +21,7 @@ use crate::http::pages::chips::RoleNames;
 use crate::http::pages::refusal::{Refusal, Told};
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Badge, When};
+use crate::http::pages::trail::Trail;
 use crate::intake::{self, Intake};
 use crate::store::ChangeCursor;
 
@@ -54,27 +55,33 @@ pub(super) async fn sync_now(
     app.state.read.member(id).await?.ok_or(Refusal::NoMember)?;
     let (Some(rest), Some(intake)) = (&app.state.rest, &app.state.intake) else {
         let text = format!("{} Nothing was done.", missing(&app).unwrap_or_default());
-        return Err(told(id, StatusCode::SERVICE_UNAVAILABLE, "Discord cannot be asked from here", text));
+        return Err(told(id, StatusCode::SERVICE_UNAVAILABLE, "Discord cannot be asked from here", text).into());
     };
-    acting.note(&app, StaffAct::SyncMember, &id.to_string(), "").await?;
     // True at its beginning: what happens while the answer is on its way is newer.
     let observed_at = app.state.clock.now();
-    let seen = ask(&app, rest, intake.guild(), id).await?;
+    let asked = ask(&app, rest, intake.guild(), id).await;
+    let came = match &asked {
+        Ok(Seen::Present(_)) => "in the guild".to_owned(),
+        Ok(_) => "not in the guild".to_owned(),
+        Err(refused) => format!("nothing was changed: {}", refused.title),
+    };
+    acting.note(&app, StaffAct::SyncMember, &id.to_string(), &came).await?;
+    let seen = asked?;
     let run = file(intake, id, Sighting { observed_at, seen }, acting.who()).await?;
     // It is filed, whatever becomes of the wait.
     tokio::select! {
         _ = app.state.follow.to_end(run, AT_WORK, |_| {}) => {}
         () = app.state.hurry.cancelled() => {}
     }
-    Ok(see_other(&format!("{MEMBERS}{id}/?run={run}")))
+    Ok(see_other(&Trail::after(&acting.form, format!("{MEMBERS}{id}/?run={run}"))))
 }
 
-async fn ask(app: &App, rest: &Rest, guild: DiscordId, id: DiscordId) -> Result<Seen, Refusal> {
+async fn ask(app: &App, rest: &Rest, guild: DiscordId, id: DiscordId) -> Result<Seen, Box<Told>> {
     let asked = tokio::select! {
         asked = tokio::time::timeout(AT_DISCORD, rest.member(guild, id)) => asked,
         () = app.state.hurry.cancelled() => {
             let text = "Nothing was changed. Try again in a moment.".to_owned();
-            return Err(told(id, StatusCode::SERVICE_UNAVAILABLE, "This server is being stopped", text));
+            return Err(told(id, StatusCode::SERVICE_UNAVAILABLE, "This server is being stopped", text).into());
         }
     };
     match asked {
@@ -85,21 +92,21 @@ async fn ask(app: &App, rest: &Rest, guild: DiscordId, id: DiscordId) -> Result<
                 "They are in the guild, but what Discord says of them cannot be kept ({}). Nothing was changed.",
                 odd.fault
             );
-            Err(told(id, StatusCode::BAD_GATEWAY, "Discord’s answer cannot be used", text))
+            Err(told(id, StatusCode::BAD_GATEWAY, "Discord’s answer cannot be used", text).into())
         }
-        Ok(Err(error)) => Err(failed(id, &error)),
+        Ok(Err(error)) => Err(failed(id, &error).into()),
         Err(_) => {
             let seconds = AT_DISCORD.as_secs();
             let text = format!(
                 "There was no answer within {seconds} seconds; its rate limit may be used up. Nothing was changed. Try again in a \
                  minute."
             );
-            Err(told(id, StatusCode::SERVICE_UNAVAILABLE, "Discord does not answer", text))
+            Err(told(id, StatusCode::SERVICE_UNAVAILABLE, "Discord does not answer", text).into())
         }
     }
 }
 
-fn failed(id: DiscordId, error: &DiscordError) -> Refusal {
+fn failed(id: DiscordId, error: &DiscordError) -> Told {
     let (status, title, why) = match error {
         DiscordError::Unavailable { tries, fault, .. } => (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -121,15 +128,15 @@ fn failed(id: DiscordId, error: &DiscordError) -> Refusal {
 async fn file(intake: &Intake, id: DiscordId, sighting: Sighting, who: String) -> Result<crate::domain::RunId, Refusal> {
     intake.file_delta(vec![sighting], Source::Discord, who).await.map_err(|refusal| match refusal {
         intake::Refusal::Store(error) => error.into(),
-        other => told(id, StatusCode::INTERNAL_SERVER_ERROR, "The answer could not be taken in", format!("{other}.")),
+        other => told(id, StatusCode::INTERNAL_SERVER_ERROR, "The answer could not be taken in", format!("{other}.")).into(),
     })
 }
 
-fn told(id: DiscordId, status: StatusCode, title: &'static str, text: String) -> Refusal {
+fn told(id: DiscordId, status: StatusCode, title: &'static str, text: String) -> Told {
     let log = format!("member {id} could not be synced: {text}");
     let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(30);
     let ways = vec![(format!("{MEMBERS}{id}/"), "Back to the member")];
-    Box::new(Told { status, title, text, ways, retry_after, log }).into()
+    Told { status, title, text, ways, retry_after, log }
 }
 
 /// What came of it, step by step.

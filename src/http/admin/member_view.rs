@@ -132,6 +132,8 @@ impl Row {
 
 /// The head of a column.
 pub(super) struct Head {
+    /// What the style sheet knows the column by.
+    pub column: &'static str,
     pub words: &'static str,
     /// The list sorted by it, or the other way round.
     pub address: Option<String>,
@@ -139,36 +141,37 @@ pub(super) struct Head {
     pub sorted: Option<&'static str>,
 }
 
+/// The columns that a list may do without, because they are the same in all its rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Columns {
+    pub account: bool,
+    pub left: bool,
+}
+
+impl Columns {
+    /// All of them.
+    pub const ALL: Self = Self { account: true, left: true };
+}
+
 /// The heads of a list, with the ways to sort it if it can be sorted.
-pub(super) fn heads(sorting: Option<(&Query, MemberOrder)>) -> Vec<Head> {
-    let plain = |words| Head { words, address: None, sorted: None };
+pub(super) fn heads(sorting: Option<(&Query, MemberOrder)>, columns: Columns) -> Vec<Head> {
+    let plain = |column, words| Head { column, words, address: None, sorted: None };
     let sortable = |words, by, name: [&str; 2]| {
-        let Some((query, order)) = sorting else { return plain(words) };
+        let Some((query, order)) = sorting else { return plain("time", words) };
         let is_here = order.by == by;
         // The newest first is what is looked for.
         let other = if is_here && order.is_descending { name[0] } else { name[1] };
         let sorted = is_here.then_some(if order.is_descending { "descending" } else { "ascending" });
-        Head { words, address: Some(query.with("sort", other)), sorted }
+        Head { column: "time", words, address: Some(query.with("sort", other)), sorted }
     };
-    vec![
-        plain("Name"),
-        plain("Username"),
-        plain("Roles"),
-        plain("Account"),
-        sortable("Joined", SortBy::Joined, ["joined_at", "-joined_at"]),
-        sortable("Left", SortBy::Left, ["date_left", "-date_left"]),
-        plain("Modified"),
-    ]
-}
-
-/// A length of the page that can be chosen.
-pub(super) struct Size {
-    pub rows: i64,
-    pub address: String,
-    pub is_chosen: bool,
-}
-
-pub(super) fn sizes(query: &Query, chosen: i64) -> Vec<Size> {
-    let sizes = crate::http::pages::query::PAGE_SIZES;
-    sizes.map(|rows| Size { rows, address: query.with_page_size(rows), is_chosen: rows == chosen }).into_iter().collect()
+    let all = [
+        Some(plain("name", "Name")),
+        Some(plain("username", "Username")),
+        Some(plain("roles", "Roles")),
+        columns.account.then(|| plain("account", "Account")),
+        Some(sortable("Joined", SortBy::Joined, ["joined_at", "-joined_at"])),
+        columns.left.then(|| sortable("Left", SortBy::Left, ["date_left", "-date_left"])),
+        Some(plain("time", "Modified")),
+    ];
+    all.into_iter().flatten().collect()
 }

@@ -11,35 +11,24 @@ use poem::{Request, Response, handler};
 
 use super::member_export::Members;
 use super::member_pages::find;
-use super::member_view::{Head, KEYS, NARROWING, Row, Size, filter, heads, key, order, place, search, sizes, sought};
+use super::member_view::{Columns, Head, KEYS, NARROWING, Row, filter, heads, key, order, place, search, sought};
 use super::role_filter;
 use crate::domain::GuildRole;
 use crate::http::pages::addresses::{MEMBERS, MEMBERS_EXPORT};
 use crate::http::pages::chips::RoleNames;
-use crate::http::pages::filters;
-use crate::http::pages::pager::Pager;
+use crate::http::pages::first_list::FirstList;
+use crate::http::pages::names as filters;
+use crate::http::pages::pager::{Pager, Size, sizes};
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::role_counts::RolesCounted;
+use crate::http::pages::search_hint::SearchHint;
+use crate::http::pages::select::{Choice, Select};
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html, number};
 use crate::http::pages::tally::Counted;
 use crate::http::pages::{App, export};
-use crate::store::{MemberFilter, MemberPlace, MemberTally, MemberView, MembersFound, Unsearchable};
-
-/// One of the values that a filter takes.
-pub(super) struct Choice {
-    pub value: String,
-    pub words: String,
-    pub is_chosen: bool,
-}
-
-/// A filter with a few values.
-struct Select {
-    name: &'static str,
-    words: &'static str,
-    choices: Vec<Choice>,
-}
+use crate::store::{MemberFilter, MemberPlace, MemberTally, MemberView, MembersFound};
 
 /// A filter by a day.
 struct Day {
@@ -55,7 +44,7 @@ struct MembersPage<'a> {
     shell: Shell<'a>,
     q: String,
     /// How it can be sorted, where the heads of its columns are not shown.
-    sorts: Vec<Choice>,
+    sorts: Select,
     page_size: String,
     selects: Vec<Select>,
     days: Vec<Day>,
@@ -65,7 +54,7 @@ struct MembersPage<'a> {
     is_filtered: bool,
     is_narrowed: bool,
     /// Why what is searched for cannot be.
-    unsearchable: Option<Unsearchable>,
+    hint: Option<SearchHint>,
     is_empty_guild: bool,
     /// That days which follow each other were given the other way round.
     backwards: Option<&'static str>,
@@ -73,6 +62,7 @@ struct MembersPage<'a> {
     results: Option<String>,
     as_of: Option<When>,
     heads: Vec<Head>,
+    columns: Columns,
     rows: Vec<Row>,
     sizes: Vec<Size>,
     /// The list in its own order, unless this is it.
@@ -80,7 +70,7 @@ struct MembersPage<'a> {
     export: String,
     all: &'static str,
     pager: Pager,
-    public_url: &'a str,
+    first_list: FirstList<'a>,
 }
 
 /// A page of the list.
@@ -117,19 +107,20 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         has_day: query.is_narrowed(&["joined_from", "joined_to", "left_from", "left_to"]),
         is_filtered: query.is_narrowed(&NARROWING[1..]),
         is_narrowed: query.is_narrowed(NARROWING),
-        unsearchable,
+        hint: unsearchable.map(|why| SearchHint::new(why, MEMBERS, "Show all members")),
         is_empty_guild: counted.tally.present + counted.tally.left == 0 && !query.is_narrowed(NARROWING),
         backwards: backwards(&query)?,
         results,
         as_of: counted.as_of.map(When::from),
-        heads: heads(Some((&query, order))),
+        heads: heads(Some((&query, order)), Columns::ALL),
+        columns: Columns::ALL,
         rows: found.rows.into_iter().map(|row| Row::new(row, &names, app.guild())).collect(),
         sizes: sizes(&query, size),
         unsorted: (!query.text("sort").is_empty()).then(|| query.with("sort", "")),
         export: query.at(MEMBERS_EXPORT),
         all: MEMBERS,
         pager,
-        public_url: &app.state.public_url,
+        first_list: FirstList::new(&app, &staff.0),
     };
     Ok(html(StatusCode::OK, page.render()?))
 }
@@ -177,17 +168,10 @@ fn kept(filter: &MemberFilter, tally: &MemberTally) -> Option<i64> {
 fn selects(query: &Query, counted: &Counted, roles: &[GuildRole], of_roles: &RolesCounted) -> Vec<Select> {
     let tally = &counted.tally;
     let all = tally.present + tally.left;
-    let select = |name, words, choices: [(&str, &str, i64); 2]| Select {
-        name,
-        words,
-        choices: choices
-            .into_iter()
-            .map(|(value, words, count)| Choice {
-                value: value.into(),
-                words: format!("{words} ({})", number(count)),
-                is_chosen: query.text(name) == value,
-            })
-            .collect(),
+    let select = |name, words, choices: [(&str, &str, i64); 2]| {
+        let choice =
+            |(value, words, count)| Choice::new(value, format!("{words} ({})", number(count)), query.text(name) == value);
+        Select::filter(name, words, choices.map(choice))
     };
     let mut selects = vec![
         select("status", "Status", [("present", "Present", tally.present), ("left", "Left", tally.left)]),
@@ -196,7 +180,7 @@ fn selects(query: &Query, counted: &Counted, roles: &[GuildRole], of_roles: &Rol
     ];
     let of_roles = role_filter::choices(query.text("role"), roles, of_roles);
     if !of_roles.is_empty() {
-        selects.push(Select { name: "role", words: "Role", choices: of_roles });
+        selects.push(Select::filter("role", "Role", of_roles));
     }
     selects
 }
@@ -217,7 +201,7 @@ fn backwards(query: &Query) -> Result<Option<&'static str>, Refusal> {
     Ok(left.then_some("“Left from” is a later day than “Left until”, so nobody can fit. Swap them."))
 }
 
-fn sorts(query: &Query) -> Vec<Choice> {
+fn sorts(query: &Query) -> Select {
     let sorts = [
         ("", "Id"),
         ("-id", "Id, newest first"),
@@ -227,6 +211,5 @@ fn sorts(query: &Query) -> Vec<Choice> {
         ("date_left", "Left, oldest first"),
     ];
     let chosen = Some(query.text("sort")).filter(|sort| *sort != "id").unwrap_or_default();
-    let choice = |(value, words): (&str, &str)| Choice { value: value.into(), words: words.into(), is_chosen: value == chosen };
-    sorts.map(choice).into()
+    Select::order(sorts.map(|(value, words)| Choice::new(value, words, value == chosen)))
 }

@@ -15,7 +15,7 @@ use poem::{Request, Response, handler};
 
 use crate::domain::Run;
 use crate::http::pages::App;
-use crate::http::pages::addresses::RUNS;
+use crate::http::pages::addresses::{MEMBERS, RUNS};
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
@@ -57,6 +57,7 @@ struct OverviewPage<'a> {
     chart: Chart,
     shares: Shares,
     runs: &'static str,
+    members: &'static str,
 }
 
 #[handler]
@@ -81,12 +82,21 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
             ("Joined in 30 days", number(days.iter().map(|day| day.joined).sum())),
             ("Left in 30 days", number(days.iter().map(|day| day.left).sum())),
         ],
-        matters: attention::matters(Seen { problems, landmarks, conflicts, processes, now }),
+        matters: attention::matters(Seen {
+            has_guild: state.intake.is_some(),
+            has_source: state.has_bot_key || state.rest.is_some(),
+            problems,
+            landmarks,
+            conflicts,
+            processes,
+            now,
+        }),
         last,
         next,
         chart: Chart::new(&days, now),
         shares: Shares::new(&counted.tally),
         runs: RUNS,
+        members: MEMBERS,
     };
     Ok(html(StatusCode::OK, page.render()?))
 }

@@ -5,9 +5,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::members::Choice;
 use crate::domain::GuildRole;
 use crate::http::pages::role_counts::RolesCounted;
+use crate::http::pages::select::Choice;
 use crate::http::pages::shell::number;
 
 /// Roles without a name that can be chosen.
@@ -24,8 +24,9 @@ pub(super) fn choices(chosen: &str, roles: &[GuildRole], counted: &RolesCounted)
         };
         Choice { is_chosen: value == chosen, value, words }
     };
-    let mut choices: Vec<Choice> = roles.iter().map(|role| choice(role.id.to_string(), &role.name)).collect();
-    choices.sort_by_cached_key(|choice| choice.words.to_lowercase());
+    let mut by_name: Vec<&GuildRole> = roles.iter().collect();
+    by_name.sort_by_cached_key(|role| role.name.to_lowercase());
+    let mut choices: Vec<Choice> = by_name.into_iter().map(|role| choice(role.id.to_string(), &role.name)).collect();
     let named: HashSet<String> = choices.iter().map(|choice| choice.value.clone()).collect();
     let unnamed = counted.counts.iter().map(|count| &count.role).filter(|role| !named.contains(*role)).take(UNNAMED);
     choices.extend(unnamed.map(|role| choice(role.clone(), role)));

@@ -16,12 +16,14 @@ use crate::domain::{DiscordId, Mode, Run, RunId, RunState, Source};
 use crate::http::pages::App;
 use crate::http::pages::addresses::{MEMBERS, RUNS, RUNS_FROM_DISCORD, RUNS_FROM_FILE};
 use crate::http::pages::assets::RUN_SCRIPT;
-use crate::http::pages::filters;
-use crate::http::pages::pager::Pager;
-use crate::http::pages::query::{PAGE_SIZES, Place, Query};
+use crate::http::pages::names as filters;
+use crate::http::pages::pager::{Pager, Size, sizes};
+use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
+use crate::http::pages::select::{Choice, Select};
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Badge, Section, Shell, When, html, number, source, time_taken};
+use crate::intake::Intake;
 use crate::store::{RunList, StoreError};
 
 /// What the list can be narrowed down by.
@@ -90,43 +92,33 @@ struct Row {
     received: String,
     created: String,
     changed: String,
+    back: String,
     left: String,
     held: String,
     took: Option<String>,
 }
 
 impl Row {
-    fn new(run: &Run, askers: &Askers, now: DateTime<Utc>) -> Self {
-        let changed = (run.counts.updated - run.counts.unchanged).max(0);
+    /// `among`: those of its minute are told to the second.
+    fn new(run: &Run, among: &[Run], askers: &Askers, now: DateTime<Utc>) -> Self {
+        let minute = |run: &Run| run.created_at.timestamp().div_euclid(60);
+        let has_twin = among.iter().any(|other| other.id != run.id && minute(other) == minute(run));
         Self {
             address: format!("{RUNS}{}/", run.id),
-            filed: run.created_at.into(),
+            filed: if has_twin { When::to_the_second(run.created_at) } else { run.created_at.into() },
             source: source(run),
             who: askers.of(run),
             state: run.state.into(),
-            bar: ChangeBar::new(run.counts.created, changed, run.counts.marked_left),
+            bar: ChangeBar::new(&run.counts),
             received: number(run.counts.total_received),
             created: number(run.counts.created),
-            changed: number(changed),
+            changed: number(run.counts.changed()),
+            back: number(run.counts.rejoined),
             left: number(run.counts.marked_left),
             held: number(run.counts.departures_held),
             took: time_taken(run, now),
         }
     }
-}
-
-/// A value of a filter.
-struct Choice {
-    word: &'static str,
-    words: &'static str,
-    is_chosen: bool,
-}
-
-/// A length of a page.
-struct Size {
-    rows: i64,
-    address: String,
-    is_chosen: bool,
 }
 
 #[derive(Template)]
@@ -135,10 +127,9 @@ struct RunsPage<'a> {
     shell: Shell<'a>,
     script: &'static str,
     runs: &'static str,
+    members: &'static str,
     start: Option<Start>,
-    states: Vec<Choice>,
-    sources: Vec<Choice>,
-    modes: Vec<Choice>,
+    selects: [Select; 3],
     /// Runs of single members are shown, too.
     deltas: bool,
     is_narrowed: bool,
@@ -152,21 +143,31 @@ struct RunsPage<'a> {
 struct Start {
     from_discord: &'static str,
     from_file: &'static str,
+    has_guild: bool,
     has_token: bool,
     max_bytes: u64,
     max_words: String,
 }
 
 fn start(app: &App, staff: &Staff) -> Option<Start> {
-    let intake = app.state.intake.as_ref().filter(|_| staff.0.account.is_superuser)?;
-    let max_bytes = intake.max_body();
-    Some(Start {
+    let intake = app.state.intake.as_ref();
+    let max_bytes = intake.map_or(0, Intake::max_body);
+    staff.0.account.is_superuser.then(|| Start {
         from_discord: RUNS_FROM_DISCORD,
         from_file: RUNS_FROM_FILE,
+        has_guild: intake.is_some(),
         has_token: app.state.rest.is_some(),
         max_bytes,
         max_words: format!("{} MiB", number(i64::try_from(max_bytes >> 20).unwrap_or(i64::MAX))),
     })
+}
+
+/// What the list is narrowed down by.
+fn selects(list: &RunList) -> [Select; 3] {
+    let states = STATES.map(|(word, state)| Choice::new(word, word, list.state == Some(state)));
+    let sources = SOURCES.map(|(word, words, source)| Choice::new(word, words, list.source == Some(source)));
+    let modes = MODES.map(|(word, words, mode)| Choice::new(word, words, list.mode == Some(mode)));
+    [Select::filter("state", "State", states), Select::filter("source", "Source", sources), Select::filter("mode", "Kind", modes)]
 }
 
 /// The list.
@@ -201,16 +202,15 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         shell: Shell::new(Some(&staff.0), Section::Syncs),
         script: RUN_SCRIPT.address(),
         runs: RUNS,
+        members: MEMBERS,
         start: start(&app, &staff),
-        states: STATES.map(|(word, state)| Choice { word, words: word, is_chosen: list.state == Some(state) }).into(),
-        sources: SOURCES.map(|(word, words, source)| Choice { word, words, is_chosen: list.source == Some(source) }).into(),
-        modes: MODES.map(|(word, words, mode)| Choice { word, words, is_chosen: list.mode == Some(mode) }).into(),
+        selects: selects(&list),
         deltas: list.deltas,
         is_narrowed: query.is_narrowed(NARROWS),
         page_size: query.text("page_size").to_owned(),
-        sizes: PAGE_SIZES.map(|rows| Size { rows, address: query.with_page_size(rows), is_chosen: rows == size }).into(),
+        sizes: sizes(&query, size),
         pager,
-        rows: found.iter().map(|run| Row::new(run, &askers, now)).collect(),
+        rows: found.iter().map(|run| Row::new(run, &found, &askers, now)).collect(),
     };
     Ok(html(StatusCode::OK, page.render()?))
 }

@@ -14,38 +14,14 @@ use crate::domain::{StaffAct, StaffEntry, Target};
 use crate::http::pages::App;
 use crate::http::pages::addresses::{ACCOUNTS, MEMBERS, RUNS, STAFF_LOG, STAFF_LOG_EXPORT, own_path};
 use crate::http::pages::export;
-use crate::http::pages::filters;
-use crate::http::pages::pager::Pager;
+use crate::http::pages::names as filters;
+use crate::http::pages::pager::{Pager, Size, sizes};
 use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
+use crate::http::pages::select::{Choice, Select};
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Section, Shell, When, html};
 use crate::store::{StaffLogPage, StoreError};
-
-/// Every act, in the order of the filter.
-const ACTS: [StaffAct; 21] = [
-    StaffAct::LogIn,
-    StaffAct::LogOut,
-    StaffAct::StartSync,
-    StaffAct::UploadList,
-    StaffAct::CancelRun,
-    StaffAct::RetryRun,
-    StaffAct::ApplyDepartures,
-    StaffAct::DismissDepartures,
-    StaffAct::UndoDepartures,
-    StaffAct::SyncMember,
-    StaffAct::GrantStaff,
-    StaffAct::RevokeStaff,
-    StaffAct::GrantSuperuser,
-    StaffAct::RevokeSuperuser,
-    StaffAct::Activate,
-    StaffAct::Deactivate,
-    StaffAct::SettleConflict,
-    StaffAct::Export,
-    StaffAct::CreateStaff,
-    StaffAct::SetPassword,
-    StaffAct::ImportUsers,
-];
 
 /// An act as a member of staff would say it.
 pub(super) fn words(act: StaffAct) -> &'static str {
@@ -59,14 +35,14 @@ pub(super) fn words(act: StaffAct) -> &'static str {
         StaffAct::ApplyDepartures => "Applied departures",
         StaffAct::DismissDepartures => "Dismissed departures",
         StaffAct::UndoDepartures => "Undid departures",
-        StaffAct::SyncMember => "Synced one member",
+        StaffAct::SyncMember => "Asked Discord about one member",
         StaffAct::GrantStaff => "Let an account look",
         StaffAct::RevokeStaff => "Stopped an account from looking",
         StaffAct::GrantSuperuser => "Let an account act",
         StaffAct::RevokeSuperuser => "Stopped an account from acting",
         StaffAct::Activate => "Activated an account",
         StaffAct::Deactivate => "Deactivated an account",
-        StaffAct::SettleConflict => "Settled a conflict",
+        StaffAct::SettleConflict => "Settled a claim",
         StaffAct::Export => "Exported a list",
         StaffAct::CreateStaff => "Made a staff account",
         StaffAct::SetPassword => "Changed a password",
@@ -116,18 +92,11 @@ impl Row {
     }
 }
 
-/// A kind of act that can be chosen.
-struct Choice {
-    word: &'static str,
-    words: &'static str,
-    is_chosen: bool,
-}
-
 #[derive(Template)]
 #[template(path = "staff_log.html")]
 struct StaffLogPageView<'a> {
     shell: Shell<'a>,
-    choices: Vec<Choice>,
+    acts: Select,
     account: String,
     /// Whose acts alone are shown.
     whose: Option<String>,
@@ -141,6 +110,9 @@ struct StaffLogPageView<'a> {
     /// The last day lies before the first.
     is_backwards: bool,
     rows: Vec<Row>,
+    sizes: Vec<Size>,
+    list: &'static str,
+    page_size: String,
     pager: Pager,
 }
 
@@ -157,7 +129,7 @@ fn page(query: &Query) -> Result<StaffLogPage, Refusal> {
     let day = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
     Ok(StaffLogPage {
         account: account.map(|text| number(text, "account")).transpose()?,
-        act: query.choice("act", &ACTS.map(|act| (act.as_str(), act)))?,
+        act: query.choice("act", &StaffAct::ALL.iter().map(|act| (act.as_str(), *act)).collect::<Vec<_>>())?,
         since: query.date("from")?.map(day),
         // The whole last day.
         until: query.date("to")?.and_then(|last| last.succ_opt()).map(day),
@@ -232,10 +204,11 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
     }
     let page = StaffLogPageView {
         shell: Shell::new(Some(&staff.0), Section::StaffLog),
-        choices: ACTS
-            .map(|one| Choice { word: one.as_str(), words: words(one), is_chosen: asked.act == Some(one) })
-            .into_iter()
-            .collect(),
+        acts: Select::filter(
+            "act",
+            "Act",
+            StaffAct::ALL.iter().map(|one| Choice::new(one.as_str(), words(*one), asked.act == Some(*one))),
+        ),
         account: query.text("account").to_owned(),
         whose,
         everybody: query.with("account", ""),
@@ -244,6 +217,9 @@ pub(super) async fn show(staff: Staff, app: Data<&Arc<App>>, request: &Request) 
         export: query.at(STAFF_LOG_EXPORT),
         is_narrowed: query.is_narrowed(KEYS),
         is_backwards: query.date("from")?.zip(query.date("to")?).is_some_and(|(from, to)| to < from),
+        sizes: sizes(&query, size),
+        list: STAFF_LOG,
+        page_size: query.text("page_size").to_owned(),
         pager,
         rows: acts.into_iter().map(|entry| Row::new(entry, &query)).collect(),
     };

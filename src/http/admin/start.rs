@@ -16,8 +16,9 @@ use crate::http::pages::App;
 use crate::http::pages::acting::{Acting, note_of_run};
 use crate::http::pages::addresses::{RUNS, see_other};
 use crate::http::pages::file_form::FileForm;
-use crate::http::pages::not_taken::{NotTaken, no_guild, told};
-use crate::http::pages::refusal::Refusal;
+use crate::http::pages::not_now::no_guild;
+use crate::http::pages::not_taken::NotTaken;
+use crate::http::pages::refusal::{Refusal, Told};
 use crate::http::pages::session::{Staff, Viewer};
 use crate::http::pages::shell::{Section, Shell, html, number};
 use crate::intake::{self, Fault, Intake, Wish};
@@ -34,13 +35,16 @@ pub(super) async fn from_discord(staff: Staff, app: Data<&Arc<App>>, request: &R
     let intake = app.state.intake.as_ref().ok_or_else(no_guild)?;
     if app.state.rest.is_none() {
         let text = "Lists can be fetched from Discord once whoever runs this site has set DISCORD_TOKEN. Nothing was done.";
-        let way = (RUNS.to_owned(), "See the syncs");
-        return Err(told(StatusCode::SERVICE_UNAVAILABLE, "No bot token is set", text, way));
+        return Err(Told::new(StatusCode::SERVICE_UNAVAILABLE, "No bot token is set", text, way()).into());
     }
     let dry_run = !acting.form.field("dry_run").is_empty();
     let detail = if dry_run { "dry run" } else { "" };
     let note = acting.note_of_run(StaffAct::StartSync, None, detail.to_owned());
     Ok(to_fetch(intake.file_fetch(note, dry_run).await?))
+}
+
+fn way() -> (String, &'static str) {
+    (RUNS.to_owned(), "Back to the syncs")
 }
 
 /// Takes in a list from a file.
@@ -49,6 +53,10 @@ pub(super) async fn from_file(staff: Staff, app: Data<&Arc<App>>, request: &Requ
     let viewer = Acting::may_act(staff)?;
     let intake = app.state.intake.as_ref().ok_or_else(no_guild)?;
     let form = FileForm::read(&app, request.headers(), body).await?;
+    if form.name.is_empty() {
+        let text = "Choose the file with the member list, then send it. Nothing was done.";
+        return Err(Told::new(StatusCode::UNPROCESSABLE_ENTITY, "No file was chosen", text, way()).into());
+    }
     match take(intake, &viewer, request.headers(), form).await {
         Ok(address) => Ok(see_other(&address)),
         Err(refusal) => not_taken(&viewer, refusal),
@@ -60,10 +68,6 @@ async fn take(intake: &Intake, viewer: &Viewer, headers: &HeaderMap, form: FileF
     let said = [dry_run.then_some("dry run"), allow_mass_departure.then_some("all departures believed")];
     let name: String = form.name.chars().filter(|c| !c.is_control()).take(NAME).collect();
     let detail = std::iter::once(name.as_str()).chain(said.into_iter().flatten()).collect::<Vec<_>>().join(", ");
-    if form.name.is_empty() {
-        let fault = Fault { at: "File".to_owned(), rule: intake::Rule::Required, message: "choose the file first".to_owned() };
-        return Err(intake::Refusal::Faulty { faults: vec![fault], count: 1 });
-    }
     // What says of itself that it is too large need not be read to know it.
     if length(headers).is_some_and(|length| length > intake.max_body().saturating_add(FRAME)) {
         let text = format!("the file is larger than the {} bytes that are taken; nothing was changed", bytes(intake.max_body()));

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::domain::{Action, Change, Event, Fields, MemberRow, RunId};
 use crate::http::pages::addresses::{ACCOUNTS, RUNS};
 use crate::http::pages::chips::{Chip, RoleNames};
-use crate::http::pages::filters;
+use crate::http::pages::names as filters;
 use crate::http::pages::shell::When;
 
 /// One thing that happened.

@@ -17,6 +17,7 @@ use crate::domain::{Mode, RunState};
 use crate::http::pages::App;
 use crate::http::pages::addresses::{RUNS, WORKERS};
 use crate::http::pages::assets::REFRESH;
+use crate::http::pages::names as filters;
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;

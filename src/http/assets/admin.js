@@ -31,6 +31,12 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// Fields that are left empty ask for nothing, so they are no part of the address.
+document.addEventListener("formdata", (event) => {
+  if (event.target.getAttribute("method") !== "get") return;
+  for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+});
+
 // Hovering over a time tells it in the reader's zone, and how long ago it was.
 const units = [["year", 31557600], ["month", 2629800], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
@@ -66,7 +72,8 @@ const showTimes = () => {
   for (const time of document.querySelectorAll("time[datetime]")) {
     time.dataset.short ??= time.textContent;
     // Of all that are known everywhere, Sweden writes dates as these pages do.
-    const local = () => new Date(time.dateTime).toLocaleString("sv-SE", { dateStyle: "short", timeStyle: "short" });
+    const timeStyle = "seconds" in time.dataset ? "medium" : "short";
+    const local = () => new Date(time.dateTime).toLocaleString("sv-SE", { dateStyle: "short", timeStyle });
     write(time, isLocal ? local() : time.dataset.short);
   }
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;

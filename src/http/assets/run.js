@@ -7,7 +7,11 @@ const AGAIN = 5000;
 // The run has ended: what was not there before (lists, buttons) is fetched, and takes the place of what is there.
 const renew = async () => {
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const answer = await fetch(location.href, {
+      headers: { Accept: "text/html" },
+      // So that the way back leads where it led.
+      referrer: document.referrer || "about:client",
+    });
     if (!answer.ok || answer.redirected) throw new Error(answer.statusText);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     document.title = page.title;

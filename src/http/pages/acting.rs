@@ -1,7 +1,8 @@
 //! What staff do: who may, with which form, and the note in the log.
 //!
 //! Enters: a form that a member of staff sent. Leaves: an [`Acting`], by which an act is noted; or a refusal, and nothing was done. What
-//! changes the ledger is noted in the same transaction, so that no act is without its note; what only asks or shows is noted before.
+//! changes the ledger is noted in the same transaction, so that no act is without its note; what only shows is noted before, and what asks
+//! Discord once it has answered, or has not.
 
 use poem::{Body, Request};
 

@@ -16,7 +16,8 @@ pub(in crate::http) const COMPARISON: &str = "/admin/accounts/guildmember/compar
 pub(in crate::http) const ACCOUNTS: &str = "/admin/accounts/user/";
 pub(in crate::http) const ACCOUNT: &str = "/admin/accounts/user/:id/";
 pub(in crate::http) const ACCOUNTS_EXPORT: &str = "/admin/accounts/user/export.csv";
-pub(in crate::http) const CONFLICTS: &str = "/admin/accounts/user/conflicts/";
+/// Where claims to Discord ids are decided, behind the public address of the pages.
+pub const CONFLICTS: &str = "/admin/accounts/user/conflicts/";
 pub(in crate::http) const STAFF_LOG: &str = "/admin/log/";
 pub(in crate::http) const STAFF_LOG_EXPORT: &str = "/admin/log/export.csv";
 pub(in crate::http) const WORKERS: &str = "/admin/workers/";

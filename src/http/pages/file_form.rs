@@ -23,7 +23,7 @@ use crate::http::inflate::{Encoding, Reader, inflate, raw};
 use crate::http::unread::Unread;
 
 /// Most bytes that may come before the file begins, and of a field among them.
-const MAX_HEAD: u64 = 64 * 1024;
+const MAX_BEFORE: u64 = 64 * 1024;
 const MAX_FIELD: u64 = 1024;
 /// How much is handed on at a time until the file begins, so that what comes in one piece with the file is not counted as before it.
 const PIECE: usize = 4 * 1024;
@@ -56,7 +56,7 @@ impl FileForm {
     }
 
     async fn read_parts(app: &App, headers: &HeaderMap, body: Unread, boundary: String) -> Result<Self, Refusal> {
-        let left = Arc::new(AtomicU64::new(MAX_HEAD));
+        let left = Arc::new(AtomicU64::new(MAX_BEFORE));
         let chunks = OneByOne { body, rest: Bytes::new(), has_given: false, left: Arc::clone(&left) };
         let limits = SizeLimit::new().per_field(MAX_FIELD).for_field(FILE, u64::MAX);
         let mut parts = Multipart::with_constraints(chunks, boundary, Constraints::new().size_limit(limits));

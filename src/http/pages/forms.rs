@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use poem::Body;
 use poem::error::ReadBodyError;
-use poem::http::{HeaderMap, header};
+use poem::http::{HeaderMap, Method, header};
 use url::form_urlencoded::parse;
 use url::{Position, Url};
 
-use super::addresses::own_path;
+use super::addresses::{allowed, own_path};
 use super::refusal::Refusal;
 
 /// Largest form. Bytes.
@@ -74,11 +74,16 @@ pub(super) fn is_our_own(headers: &HeaderMap, public_url: &str) -> bool {
     Url::parse(origin).is_ok_and(|origin| is_own_origin(headers, public_url, &origin))
 }
 
-/// The page of ours that a form was sent from, as far as the browser says.
-pub(super) fn page_of_form(headers: &HeaderMap, public_url: &str) -> Option<String> {
+/// The page of ours from which a request came, as far as the browser says.
+pub(super) fn page_before(headers: &HeaderMap, public_url: &str) -> Option<String> {
     let page = Url::parse(text(headers, header::REFERER.as_str())?).ok()?;
     let path = &page[Position::BeforePath..Position::AfterQuery];
     own_path(path).filter(|_| is_own_origin(headers, public_url, &page)).map(str::to_owned)
+}
+
+/// The same, if it can be opened again: that of a form, unless what came of an earlier form stood there.
+pub(super) fn page_of_form(headers: &HeaderMap, public_url: &str) -> Option<String> {
+    page_before(headers, public_url).filter(|page| allowed(page.split('?').next().unwrap_or_default()).contains(&Method::GET))
 }
 
 fn is_own_origin(headers: &HeaderMap, public_url: &str, origin: &Url) -> bool {
@@ -109,7 +114,7 @@ mod tests {
         let page = |referer: &'static str| {
             let pairs = [("referer", referer), ("host", "127.0.0.1:8080")];
             let headers = pairs.into_iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-            page_of_form(&headers, "https://members.example.org")
+            page_before(&headers, "https://members.example.org")
         };
         assert_eq!(page("https://members.example.org/admin/sync/?deltas=1#top").as_deref(), Some("/admin/sync/?deltas=1"));
         assert_eq!(page("http://127.0.0.1:8080/admin/sync/").as_deref(), Some("/admin/sync/"));

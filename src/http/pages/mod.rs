@@ -16,19 +16,24 @@ pub(in crate::http) mod chips;
 pub(in crate::http) mod cookies;
 pub(in crate::http) mod export;
 pub(in crate::http) mod file_form;
-pub(in crate::http) mod filters;
+pub(in crate::http) mod first_list;
 pub(in crate::http) mod forms;
 pub(in crate::http) mod login_word;
+pub(in crate::http) mod names;
+pub(in crate::http) mod not_now;
 pub(in crate::http) mod not_taken;
 pub(in crate::http) mod pager;
 pub(in crate::http) mod query;
 pub(in crate::http) mod question;
 pub(in crate::http) mod refusal;
 pub(in crate::http) mod role_counts;
+pub(in crate::http) mod search_hint;
+pub(in crate::http) mod select;
 pub(in crate::http) mod session;
 pub(in crate::http) mod shares;
 pub(in crate::http) mod shell;
 pub(in crate::http) mod tally;
+pub(in crate::http) mod trail;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,6 +87,8 @@ pub struct PagesState {
     pub full_sync: Option<Duration>,
     /// Takes lists and wishes in; `None` while the program does not know its guild.
     pub intake: Option<Intake>,
+    /// Bots have a key to send lists with.
+    pub has_bot_key: bool,
     /// Follows runs.
     pub follow: Follow,
     /// Asks Discord; `None` without a token.

@@ -6,6 +6,7 @@ use poem::http::StatusCode;
 
 use super::addresses::RUNS;
 use super::refusal::{Refusal, Told};
+use super::shell::number;
 use crate::intake;
 
 /// What a page says of a refusal.
@@ -36,6 +37,17 @@ impl NotTaken {
             intake::Refusal::Store(_) => {
                 "The database did not take it. Nothing was changed and nothing is lost; try again in a few seconds.".to_owned()
             }
+            intake::Refusal::Malformed { message, line, column } => format!(
+                "What was sent cannot be read as a member list in JSON. It goes wrong in line {line}, column {column}: {message}. Nothing was \
+                 changed."
+            ),
+            intake::Refusal::Faulty { count: 1, .. } => "One value of the list breaks a rule. Nothing was changed.".to_owned(),
+            intake::Refusal::Faulty { count, .. } => {
+                format!(
+                    "{} values of the list break a rule. Nothing was changed.",
+                    number(i64::try_from(*count).unwrap_or(i64::MAX))
+                )
+            }
             intake::Refusal::Internal(_) => "Nothing was changed. The log of the server says more.".to_owned(),
             other => sentence(&other.to_string()),
         };
@@ -53,28 +65,6 @@ impl From<intake::Refusal> for Refusal {
     fn from(refusal: intake::Refusal) -> Self {
         let NotTaken { status, title, text } = NotTaken::of(&refusal);
         let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(5);
-        Box::new(Told { status, title, text, ways: vec![(RUNS.to_owned(), "See the syncs")], retry_after, log: String::new() })
-            .into()
+        Told { retry_after, ..Told::new(status, title, text, (RUNS.to_owned(), "See the syncs")) }.into()
     }
-}
-
-/// What cannot be done as things stand, with the way back to the run that it is about.
-pub(in crate::http) fn conflict(title: &'static str, text: impl Into<String>, run: &crate::domain::Run) -> Refusal {
-    told(StatusCode::CONFLICT, title, text, (format!("{RUNS}{}/", run.id), "Back to the sync"))
-}
-
-/// A refusal with one way on.
-pub(in crate::http) fn told(
-    status: StatusCode,
-    title: &'static str,
-    text: impl Into<String>,
-    way: (String, &'static str),
-) -> Refusal {
-    Box::new(Told { status, title, text: text.into(), ways: vec![way], retry_after: None, log: String::new() }).into()
-}
-
-/// While the program does not know its guild nothing can be taken in.
-pub(in crate::http) fn no_guild() -> Refusal {
-    let text = "This site does not know its guild yet. Whoever runs it must set GUILD_ID and start it again. Nothing was done.";
-    told(StatusCode::SERVICE_UNAVAILABLE, "No guild is set", text, (RUNS.to_owned(), "See the syncs"))
 }

@@ -6,7 +6,7 @@
 use poem::Response;
 
 use super::addresses::see_other;
-use super::query::Query;
+use super::query::{PAGE_SIZES, Query};
 
 /// The neighbours of a page; its template is `list_pager.html`.
 pub(in crate::http) struct Pager {
@@ -18,6 +18,12 @@ pub(in crate::http) struct Pager {
     pub(in crate::http) next: Option<String>,
     /// There are more rows in the direction of the page.
     pub(in crate::http) has_more: bool,
+    /// What it goes through.
+    pub(in crate::http) label: &'static str,
+    /// The words for the three ways.
+    pub(in crate::http) words: [&'static str; 3],
+    /// Where on its page the list lies, if not at the top.
+    pub(in crate::http) place: &'static str,
 }
 
 impl Pager {
@@ -43,11 +49,42 @@ impl Pager {
             previous: first.and_then(|first| query.previous(&key(first))),
             next: last.map(|last| query.next(&key(last))),
             has_more,
+            label: "Pages of the list",
+            words: ["First page", "Previous page", "Next page"],
+            place: "",
         }
+    }
+
+    /// Of a list that goes from the newest to the oldest, under another name.
+    pub(in crate::http) fn through(self, label: &'static str) -> Self {
+        Self { label, words: ["Newest", "Newer", "Older"], ..self }
+    }
+
+    /// Of a list that lies further down on its page.
+    pub(in crate::http) fn at(self, place: &'static str) -> Self {
+        Self { place, ..self }
     }
 
     /// The first page, for whoever has come back to it.
     pub(in crate::http) fn back_at_first(&self, query: &Query) -> Option<Response> {
         (query.is_backwards() && !self.has_more).then(|| see_other(&query.first()))
     }
+}
+
+/// A length of the page that can be chosen; `sizes.html` shows them.
+pub(in crate::http) struct Size {
+    pub(in crate::http) rows: i64,
+    pub(in crate::http) address: String,
+    pub(in crate::http) is_chosen: bool,
+}
+
+/// The lengths, of which one is chosen.
+pub(in crate::http) fn sizes(query: &Query, chosen: i64) -> Vec<Size> {
+    sizes_at(query, chosen, "")
+}
+
+/// The same for a list that lies further down on its page, at `place`.
+pub(in crate::http) fn sizes_at(query: &Query, chosen: i64, place: &str) -> Vec<Size> {
+    let size = |rows| Size { rows, address: format!("{}{place}", query.with_page_size(rows)), is_chosen: rows == chosen };
+    PAGE_SIZES.map(size).into()
 }

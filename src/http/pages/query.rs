@@ -1,7 +1,8 @@
 //! What an address asks of a list: search, filters, sorting, the length of a page and where in the list it begins.
 //!
 //! Enters: the query of an address. Leaves: its values, and addresses of neighbouring views. The whole state of a view is in its address,
-//! so that it can be kept and shared; a form that is sent with GET and leaves a field empty means the default.
+//! so that it can be kept and shared. A form that is sent with GET and leaves a field empty means the default; whoever sends one is sent on to the
+//! address without it, so that one view has one address.
 //!
 //! A list is paged by key: `after` names the last row of the page before, or `before` the first row of the page after, under a mark of the view
 //! it belongs to, so that a cursor cannot be carried over into another view, where it would silently skip rows.
@@ -68,7 +69,7 @@ impl Query {
         let places = [PAGE_SIZE, AFTER].into_iter().chain(has_way_back.then_some(BEFORE));
         let mut values: Vec<(&'static str, String)> =
             known.iter().copied().chain(places).map(|name| (name, String::new())).collect();
-        let mut seen = Vec::new();
+        let (mut seen, mut has_empty) = (Vec::new(), false);
         for (name, value) in parse(query.as_bytes()) {
             let Some((name, place)) = values.iter_mut().find(|(known, _)| *known == name) else {
                 let name = name.chars().take(40).collect::<String>();
@@ -81,10 +82,12 @@ impl Query {
             seen.push(*name);
             // A cursor is ours, and may name a row whose name has anything in it; its mark vouches for it.
             if PLACES.contains(name) {
+                has_empty |= value.is_empty();
                 value.as_ref().clone_into(place);
                 continue;
             }
             let value = value.trim();
+            has_empty |= value.is_empty();
             if value.chars().count() > MAX_VALUE || value.chars().any(char::is_control) {
                 return Err(Refusal::Query(format!(
                     "“{name}” cannot be used: it must have at most {MAX_VALUE} characters, and no control characters."
@@ -96,7 +99,19 @@ impl Query {
         if PLACES.iter().all(|place| values.iter().any(|(name, _)| name == place)) {
             return Err(Refusal::Query(format!("“{AFTER}” and “{BEFORE}” cannot both be given.")));
         }
+        if has_empty {
+            let asked: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            return Err(Refusal::Elsewhere(address(path, &asked)));
+        }
         Ok(Self { path: path.to_owned(), has_way_back, values })
+    }
+
+    /// Adds what a view is to carry on from where it was come from, if there is room for it. `name` must be one that [`read`](Self::read) was
+    /// told of.
+    pub(in crate::http) fn carry(&mut self, name: &'static str, value: &str) {
+        if self.text(name).is_empty() && !value.is_empty() && value.chars().count() <= MAX_VALUE {
+            self.values.push((name, value.to_owned()));
+        }
     }
 
     /// A value, or empty.
@@ -235,8 +250,13 @@ mod tests {
 
     #[test]
     fn what_is_left_empty_is_not_asked() {
-        let query = read("q=+anna+&status=&page_size=25").unwrap();
+        let query = read("q=+anna+&page_size=25").unwrap();
         assert_eq!((query.text("q"), query.text("status"), query.page_size().unwrap()), ("anna", "", 25));
+        for (asked, short) in [("status=&page_size=25&q=+anna+&since=", "/list/?q=anna&page_size=25"), ("q=+&after=", "/list/")] {
+            let refusal = Query::of("/list/", asked, KNOWN, true).unwrap_err();
+            assert!(matches!(&refusal, Refusal::Elsewhere(address) if address == short), "{asked}: {refusal:?}");
+        }
+        assert!(read("q=&odd=").unwrap_err().contains("“odd”"), "what is not known is named all the same");
         assert_eq!(read("").unwrap().page_size().unwrap(), 100);
     }
 
@@ -263,8 +283,7 @@ mod tests {
         let odd = query.next(" \t\u{202e}%&=.17\n");
         assert_eq!(after(&read(odd.split_once('?').unwrap().1).unwrap()), place(" \t\u{202e}%&=.17\n"));
         assert_eq!(after(&read(&format!("{next}&page_size=25")).unwrap()), place("anna.17"));
-        for other in [next.replace("anna&", "ben&"), next.replace("status=left", "status="), "after=17".into(), "after=.".into()]
-        {
+        for other in [next.replace("anna&", "ben&"), next.replace("&status=left", ""), "after=17".into(), "after=.".into()] {
             assert!(after(&read(&other).unwrap()).is_err(), "{other}");
         }
     }

@@ -8,7 +8,7 @@ use poem::Response;
 use poem::http::StatusCode;
 
 use super::acting::Acting;
-use super::filters;
+use super::names as filters;
 use super::refusal::Refusal;
 use super::session::Viewer;
 use super::shell::{Section, Shell, html};

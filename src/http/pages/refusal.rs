@@ -5,12 +5,13 @@
 use std::sync::Arc;
 
 use askama::Template;
-use poem::Response;
 use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
 use poem::http::{StatusCode, header};
+use poem::{Request, Response};
 
 use super::App;
 use super::addresses::{ACCOUNTS, LOGIN, ME, MEMBERS, RUNS, allowed, login_after, see_other};
+use super::forms::page_of_form;
 use super::session::{Token, Viewer};
 use super::shell::{Section, Shell, html};
 use crate::http::password::Busy;
@@ -26,6 +27,9 @@ pub(in crate::http) enum Refusal {
         /// They sent a form that was not taken.
         has_acted: bool,
     },
+    /// The same view has a shorter address.
+    #[error("a view that is at {0}")]
+    Elsewhere(String),
     #[error("not a staff account")]
     NotStaff,
     #[error("an account that may only look")]
@@ -73,13 +77,26 @@ pub(in crate::http) struct Told {
     pub(in crate::http) log: String,
 }
 
+impl Told {
+    /// With one way on, and nothing that whoever runs the site must know.
+    pub(in crate::http) fn new(status: StatusCode, title: &'static str, text: impl Into<String>, way: Way) -> Self {
+        Self { status, title, text: text.into(), ways: vec![way], retry_after: None, log: String::new() }
+    }
+}
+
+impl From<Told> for Refusal {
+    fn from(told: Told) -> Self {
+        Self::Told(Box::new(told))
+    }
+}
+
 /// A way on: its address and its words.
 pub(in crate::http) type Way = (String, &'static str);
 
 impl ResponseError for Refusal {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Stranger { .. } => StatusCode::SEE_OTHER,
+            Self::Stranger { .. } | Self::Elsewhere(_) => StatusCode::SEE_OTHER,
             Self::NotStaff | Self::MayNotAct | Self::ForeignForm | Self::StaleForm => StatusCode::FORBIDDEN,
             Self::NoRun | Self::NoMember | Self::NoAccount => StatusCode::NOT_FOUND,
             Self::Query(_) => StatusCode::BAD_REQUEST,
@@ -110,8 +127,24 @@ const TO_ACCOUNTS: (&str, &str) = (ACCOUNTS, "See the accounts");
 const TO_LOGIN: (&str, &str) = (LOGIN, "Log in");
 const TO_ME: (&str, &str) = (ME, "See your account");
 
+/// What was asked when something went wrong.
+pub(in crate::http) struct Asked {
+    token: Option<Token>,
+    path: String,
+    /// The page whose form it was.
+    form: Option<String>,
+}
+
+impl Asked {
+    pub(in crate::http) fn new(app: &App, request: &Request) -> Self {
+        let form = page_of_form(request.headers(), &app.state.public_url);
+        Self { token: app.token(request.headers()), path: request.uri().path().to_owned(), form }
+    }
+}
+
 /// The page for an error.
-pub(in crate::http) async fn answer(app: &Arc<App>, error: poem::Error, token: Option<Token>, path: &str) -> Response {
+pub(in crate::http) async fn answer(app: &Arc<App>, error: poem::Error, asked: Asked) -> Response {
+    let Asked { token, path, form } = asked;
     let status = error.status();
     let refusal = error.downcast_ref::<Refusal>();
     let retry_after = match refusal {
@@ -119,14 +152,17 @@ pub(in crate::http) async fn answer(app: &Arc<App>, error: poem::Error, token: O
         _ => (status == StatusCode::SERVICE_UNAVAILABLE).then_some(5),
     };
     if status.is_server_error() && !matches!(refusal, Some(Refusal::Told(told)) if told.log.is_empty()) {
-        tracing::error!(path, status = status.as_u16(), "a page could not be shown: {error}");
+        tracing::error!(%path, status = status.as_u16(), "a page could not be shown: {error}");
     }
     if let Some(Refusal::Stranger { next, has_acted }) = refusal {
         return see_other(&login_after(next.as_deref(), *has_acted));
     }
+    if let Some(Refusal::Elsewhere(address)) = refusal {
+        return see_other(address);
+    }
     // With the ledger away, asking it who is looking would only make the visitor wait again.
     let viewer = if status.is_server_error() { None } else { app.viewer(token.as_ref()).await.ok().flatten() };
-    let mut response = match page(&error, refusal, path, viewer.as_ref()).render() {
+    let mut response = match page(&error, refusal, (&path, form), viewer.as_ref()).render() {
         Ok(page) => html(status, page),
         Err(_) => html(status, "This page could not be put together. Go back and try again.".to_owned()),
     };
@@ -134,18 +170,29 @@ pub(in crate::http) async fn answer(app: &Arc<App>, error: poem::Error, token: O
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
     if error.is::<MethodNotAllowedError>() {
-        let methods = allowed(path).iter().filter_map(|method| method.as_str().parse().ok());
+        let methods = allowed(&path).iter().filter_map(|method| method.as_str().parse().ok());
         methods.for_each(|method| _ = response.headers_mut().append(header::ALLOW, method));
     }
     response
 }
 
-fn page<'a>(error: &poem::Error, refusal: Option<&Refusal>, path: &str, viewer: Option<&'a Viewer>) -> RefusalPage<'a> {
+fn page<'a>(
+    error: &poem::Error,
+    refusal: Option<&Refusal>,
+    (path, form): (&str, Option<String>),
+    viewer: Option<&'a Viewer>,
+) -> RefusalPage<'a> {
     let status = error.status();
     let (title, text) = words(error, refusal);
     let ways = match refusal {
         Some(Refusal::Told(told)) => told.ways.clone(),
         Some(Refusal::Query(_)) if viewer.is_some_and(|viewer| viewer.account.is_staff) => vec![list(path)],
+        Some(Refusal::ForeignForm | Refusal::StaleForm | Refusal::NoForm | Refusal::LargeForm | Refusal::BrokenForm)
+            if viewer.is_some_and(|viewer| viewer.account.is_staff) =>
+        {
+            let page = form.or_else(|| Section::of(path).address().map(str::to_owned));
+            vec![page.map_or_else(|| (TO_MEMBERS.0.to_owned(), TO_MEMBERS.1), |page| (page, "Open the page anew"))]
+        }
         _ => ways(refusal, path, status, viewer).iter().map(|(address, words)| ((*address).to_owned(), *words)).collect(),
     };
     // What was asked of a list is mended there.

@@ -11,11 +11,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Mutex;
 
 use super::App;
-use super::tally::{FRESH, SHARE};
+use super::tally::{FRESH, SHARE, SMALL};
 use crate::store::{MemberTally, RoleCount, StoreError};
 
-/// Members, present and left, up to which counting takes a few milliseconds.
-const SMALL: i64 = 5_000;
 /// Roles that are known at most: all that a guild can have at Discord, and as many again that only lists know.
 const MOST: usize = 500;
 

@@ -37,6 +37,11 @@ const NAVIGATION: [(&str, &str, Section); 7] = [
 ];
 
 impl Section {
+    /// Where it begins.
+    pub(in crate::http) fn address(self) -> Option<&'static str> {
+        NAVIGATION.iter().find(|(.., section)| *section == self).map(|(address, ..)| *address)
+    }
+
     /// The one that an address lies in: that whose own address is the longest part of it.
     pub(in crate::http) fn of(path: &str) -> Self {
         let around = NAVIGATION.iter().filter(|(address, ..)| *address == path || *address != ADMIN && path.starts_with(address));
@@ -83,16 +88,32 @@ pub(in crate::http) fn html(status: StatusCode, page: String) -> Response {
     Response::builder().status(status).content_type("text/html; charset=utf-8").body(page)
 }
 
-/// A moment: to the minute for the eye, whole for the pointer and for programs.
+/// A moment: mostly to the minute for the eye, whole for the pointer and for programs.
 #[derive(Template)]
-#[template(ext = "html", source = r#"<time datetime="{{ machine }}" title="{{ full }}">{{ short }}</time>"#)]
+#[template(
+    ext = "html",
+    source = r#"<time datetime="{{ machine }}" title="{{ full }}"{% if to_second %} data-seconds{% endif %}>{{ short }}</time>"#
+)]
 pub(in crate::http) struct When {
     machine: String,
     full: String,
     short: String,
+    to_second: bool,
 }
 
 impl HtmlSafe for When {}
+
+impl When {
+    /// To the second for the eye, too.
+    pub(in crate::http) fn to_the_second(time: DateTime<Utc>) -> Self {
+        Self { short: time.format("%Y-%m-%d %H:%M:%S").to_string(), to_second: true, ..time.into() }
+    }
+
+    /// What the eye sees, for where there is no markup.
+    pub(in crate::http) fn text(&self) -> &str {
+        &self.short
+    }
+}
 
 impl From<DateTime<Utc>> for When {
     fn from(time: DateTime<Utc>) -> Self {
@@ -100,6 +121,7 @@ impl From<DateTime<Utc>> for When {
             machine: time.to_rfc3339_opts(SecondsFormat::Micros, true),
             full: time.format("%Y-%m-%d %H:%M:%S%.6f UTC").to_string(),
             short: time.format("%Y-%m-%d %H:%M").to_string(),
+            to_second: false,
         }
     }
 }

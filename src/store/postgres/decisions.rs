@@ -7,10 +7,10 @@ use sqlx::PgConnection;
 
 use super::guild_members::MarkedBy;
 use super::sync_run_ends::warn;
-use super::{guild_members, held_departures, presence};
+use super::{Postgres, guild_members, held_departures, presence, staff_log};
 use crate::domain::{Act, Counts, HeldReason, RunError, RunId, RunState, nothing_held};
 use crate::store::columns::{Columns as _, word};
-use crate::store::decisions::{Decided, decision_undone, undone};
+use crate::store::decisions::{Decided, came_of, decision_undone, undone};
 use crate::store::{Decision, StoreError};
 
 /// Carries a decision out for `run`, which is the decision's own. `ids`: those it is about; all that are held if `None`. The inner error says
@@ -36,9 +36,13 @@ pub(super) async fn carry_out(
         }
         Act::ApplyDepartures | Act::DismissDepartures => match decide(connection, run, decision, ids, now).await? {
             Ok(decided) => decided.counts(),
-            Err(error) => return Ok(Err(error)),
+            Err(error) => {
+                staff_log::settle(connection, run, &came_of(decision.act, Err(&error))).await?;
+                return Ok(Err(error));
+            }
         },
     };
+    staff_log::settle(connection, run, &came_of(decision.act, Ok(&counts))).await?;
     counts.total_active = guild_members::active(&mut *connection).await?;
     presence::keep(connection, counts.total_active).await?;
     Ok(Ok(counts))
@@ -108,4 +112,25 @@ async fn note(connection: &mut PgConnection, target: RunId, decided: Decided) ->
     .execute(connection)
     .await?;
     Ok(())
+}
+
+impl Postgres {
+    /// Whether an undo of this run would find somebody; by the conditions of [`guild_members::bring_back`].
+    pub(in crate::store) async fn can_undo(&self, run: RunId) -> Result<bool, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let marked = marked_by(&mut connection, run).await?;
+        let found = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM member_events e JOIN guild_members m ON m.discord_id = e.discord_id
+                 WHERE e.run_id = $1 AND e.action = 'left' AND m.date_left = e.observed_at AND m.observed_at = e.observed_at
+                     AND NOT EXISTS (SELECT FROM member_events l
+                         WHERE l.discord_id = e.discord_id AND l.id > e.id AND l.action IN ('left', 'rejoined', 'updated'))
+                     AND ($2::uuid IS NULL OR EXISTS (SELECT FROM held_departures h
+                         WHERE h.run_id = e.run_id AND h.discord_id = e.discord_id AND h.outcome = 'marked' AND h.decided_by = $2)))",
+        )
+        .bind(marked.run.uuid())
+        .bind(marked.decision.map(RunId::uuid))
+        .fetch_one(&mut *connection)
+        .await?;
+        Ok(found)
+    }
 }

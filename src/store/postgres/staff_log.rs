@@ -39,6 +39,20 @@ pub(super) async fn insert_of_run(
     insert(connection, entry, now).await
 }
 
+/// Adds what came of a decision to the note of who made it. One that nobody of staff made, as through the API, has none.
+pub(super) async fn settle(connection: &mut PgConnection, run: RunId, outcome: &str) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE staff_log SET detail = detail || ': ' || $2
+         WHERE id = (SELECT min(l.id) FROM sync_runs r JOIN staff_log l ON l.at = r.created_at AND l.act = r.act AND l.target = r.target_run_id::text
+             WHERE r.id = $1)",
+    )
+    .bind(run.uuid())
+    .bind(outcome)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 impl Postgres {
     pub(in crate::store) async fn insert_act(&self, entry: NewStaffEntry<'_>, now: DateTime<Utc>) -> Result<(), StoreError> {
         let mut connection = self.pool.acquire().await?;

@@ -12,6 +12,7 @@ use super::turns::{lock_evidence, lock_guild};
 use super::{Postgres, guild_members, presence, staff_log, sync_batches};
 use crate::domain::{Counts, HeldReason, RunError, RunId, RunState};
 use crate::store::columns::Columns as _;
+use crate::store::decisions::broke_off;
 use crate::store::overview::midnight;
 use crate::store::work::CLOCKS;
 use crate::store::{Cancelled, FinishClaim, MAX_CLAIMS, StaffNote, StoreError};
@@ -108,6 +109,7 @@ async fn break_off(
     // A batch that is just being applied waits for this with rows of its own in hand; none of those is among these.
     (counts.linked, counts.unlinked) = link_made(&mut *connection, run, now).await?;
     end(&mut *connection, run, End { state, held: None, counts: &counts, warning: None, error, change: None }, now).await?;
+    staff_log::settle(connection, run, broke_off(state)).await?;
     // Beside a roster at work there is no other.
     if at_work {
         presence::keep(connection, counts.total_active).await?;

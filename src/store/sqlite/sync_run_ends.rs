@@ -9,6 +9,7 @@ use super::sync_runs::may_go_on;
 use super::{Sqlite, daily_counts, guild_members, micros, presence, staff_log, sync_batches};
 use crate::domain::{Counts, HeldReason, RunError, RunId, RunState};
 use crate::store::columns::Columns as _;
+use crate::store::decisions::broke_off;
 use crate::store::work::CLOCKS;
 use crate::store::{Cancelled, FinishClaim, MAX_CLAIMS, StaffNote, StoreError};
 
@@ -98,6 +99,7 @@ async fn break_off(
     counts.total_active = guild_members::active(&mut *connection).await?;
     (counts.linked, counts.unlinked) = link_made(&mut *connection, run, now).await?;
     end(&mut *connection, run, End { state, held: None, counts: &counts, warning: None, error }, now).await?;
+    staff_log::settle(connection, run, broke_off(state)).await?;
     // Beside a roster at work there is no other.
     if at_work {
         presence::keep(connection, counts.total_active).await?;

@@ -14,6 +14,15 @@ async fn until_asked(browser: &Browser, what: &str) {
     browser.until(&format!("the address has {what:?}"), asked).await;
 }
 
+/// Filters are folded away on a phone, so that the list is to be seen.
+async fn unfold(browser: &Browser, width: u32) {
+    let is_shown = browser.run("return document.querySelector('#status').checkVisibility()", vec![]).await;
+    assert_eq!(is_shown, width != PHONE);
+    if width == PHONE {
+        browser.follow("Filters and order").await;
+    }
+}
+
 async fn a_round(width: u32) {
     let site = Site::start().await;
     site.ended(&site.file(members(1..=60)).await, "succeeded").await;
@@ -24,9 +33,11 @@ async fn a_round(width: u32) {
     assert_eq!(rows(&browser).await.len(), 60);
     assert_fits(&browser).await;
 
+    unfold(&browser, width).await;
     browser.choose("#status", "left").await;
     browser.push("Show").await;
     until_asked(&browser, "status=left").await;
+    assert_eq!(browser.address().await.query(), Some("status=left"), "what is left empty is no part of the address");
     assert_eq!(rows(&browser).await, ["user1", "user2", "user3", "user4"]);
     browser.follow("Download as CSV").await;
     let table = String::from_utf8(browser.downloaded("members.csv").await).unwrap();
@@ -78,6 +89,7 @@ async fn on_a_phone_a_list_is_sorted_by_a_choice() {
     let browser = site.browser(PHONE, ROOT, MEMBERS).await;
     let seen = "return [...document.querySelectorAll(arguments[0])].map((one) => one.checkVisibility())";
     assert_eq!(browser.run(seen, vec![".list thead a".into()]).await, serde_json::json!([false, false]));
+    unfold(&browser, PHONE).await;
     browser.choose("#sort", "-id").await;
     browser.push("Show").await;
     until_asked(&browser, "sort=-id").await;

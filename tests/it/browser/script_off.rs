@@ -14,6 +14,8 @@ async fn lists_are_searched_narrowed_and_downloaded() {
     browser.fill("#q", "user12").await;
     browser.choose("#status", "present").await;
     browser.push("Show").await;
+    let asked = async || (browser.address().await.query() == Some("q=user12&status=present")).then_some(());
+    browser.until("what is left empty is no part of the address", asked).await;
     browser.until("one is found", async || (browser.all_shown("[data-row]").await.len() == 1).then_some(())).await;
     browser.follow("Download as CSV").await;
     let table = String::from_utf8(browser.downloaded("members.csv").await).unwrap();

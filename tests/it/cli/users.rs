@@ -65,6 +65,7 @@ async fn what_cannot_be_given_without_guessing_is_kept_for_a_person() {
     for words in told {
         assert!(ran.out.contains(words), "{words}: {ran:?}");
     }
+    assert!(ran.out.contains("/admin/accounts/user/conflicts/"), "{ran:?}");
     let listed = home.run(["users", "conflicts"]).await.exits(0);
     assert!(told.iter().all(|words| listed.out.contains(words)), "{listed:?}");
     // Settled in the file, and imported again.

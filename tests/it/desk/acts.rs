@@ -41,7 +41,10 @@ async fn some_held_departures_are_applied_and_the_rest_dismissed() {
     assert!(told.contains("47 dismissed") && told.contains("state-succeeded"), "{told}");
     let done = desk.ended(run).await;
     assert_eq!((done.state, done.counts.marked_left, done.counts.dismissed), (RunState::Succeeded, 2, 47));
-    let log = [format!("root dismiss_departures {run} all 47"), format!("root apply_departures {run} 4 members")];
+    let log = [
+        format!("root dismiss_departures {run} all 47: 47 dismissed"),
+        format!("root apply_departures {run} 4 members: 2 marked as left, 2 not marked"),
+    ];
     assert_eq!(desk.log().await, log);
 
     // The form of a page that is still open somewhere.
@@ -49,7 +52,10 @@ async fn some_held_departures_are_applied_and_the_rest_dismissed() {
     let undone = desk.agree(&at(run, "undo/"), &[], "Take back the departures of 2 members?").await;
     assert!(desk.get(&undone.location).await.body.contains("are present again"));
     assert_eq!(desk.number("SELECT count(*) FROM guild_members WHERE date_left IS NOT NULL").await, 0);
-    assert_eq!(desk.log().await[0], format!("root undo_departures {run} 2 members"));
+    assert_eq!(desk.log().await[0], format!("root undo_departures {run} 2 members: 2 present again"));
+    let page = desk.get(&at(run, "")).await.body;
+    assert!(!page.contains("Undo all"), "nobody is left to bring back: {page}");
+    desk.post(&at(run, "undo/"), &[]).await.refuses(409, "Nobody is left to bring back");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,7 +143,9 @@ async fn a_failed_list_is_retried_until_it_is_no_longer_kept() {
     assert!(desk.get(&at(failed, "")).await.body.contains("Try it again"));
     desk.agree(&at(blocker, "cancel/"), &[], "Cancel this sync?").await.run();
 
-    let retried = desk.post(&at(failed, "retry/"), &[]).await.run();
+    let retried = desk.post(&at(failed, "retry/"), &[]).await;
+    assert!(desk.get(&retried.location).await.body.contains("The failed sync was filed anew: this is it."));
+    let retried = retried.run();
     let done = desk.ended(retried).await;
     assert_eq!((done.state, done.counts.created, done.requested_by.as_str()), (RunState::Succeeded, 8, "root"));
     let page = desk.get(&at(retried, "")).await.body;
@@ -154,7 +162,9 @@ async fn a_run_is_cancelled_and_says_by_whom() {
     let blocker = desk.block().await;
     let run = desk.upload(&[], list(1..=3)).await.run();
     assert!(desk.get(&at(run, "")).await.body.contains("Cancel this sync"));
-    assert_eq!(desk.agree(&at(run, "cancel/"), &[], "nobody is marked as left").await.run(), run);
+    let cancelled = desk.agree(&at(run, "cancel/"), &[], "nobody is marked as left").await;
+    assert!(desk.get(&cancelled.location).await.body.contains("role=\"status\">The sync is cancelled.</p>"));
+    assert_eq!(cancelled.run(), run);
     let page = desk.get(&at(run, "")).await.body;
     assert!(page.contains("state-cancelled") && page.contains("Cancelled by root."), "{page}");
     desk.agree(&at(blocker, "cancel/"), &[], "Cancel this sync?").await.run();

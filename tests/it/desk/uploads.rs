@@ -62,21 +62,25 @@ async fn gzip_of(bytes: &[u8]) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_list_is_told_with_its_places_and_changes_nothing() {
     let desk = Desk::start().await;
-    desk.upload(&[], "<html>").await.refuses(400, "This is not a member list");
+    let odd = desk.upload(&[], "<html>").await;
+    odd.refuses(400, "This is not a member list");
+    odd.refuses(400, "What was sent cannot be read as a member list in JSON. It goes wrong in line 1, column");
     desk.upload(&[], "").await.refuses(400, "This is not a member list");
     let faulty = r#"{"members":[{"id":"007","username":"bond"},{"id":"2"},{"id":"3","username":""}]}"#;
     let answer = desk.upload(&[], faulty).await;
     answer.refuses(422, "This list breaks rules");
+    answer.refuses(422, "3 values of the list break a rule.");
     for place in ["members[0].id", "members[1].username", "members[2].username"] {
         assert!(answer.body.contains(place), "{place} in {}", answer.body);
     }
+    desk.upload(&[], r#"{"members":[{"id":"2"}]}"#).await.refuses(422, "One value of the list breaks a rule.");
     let many: Vec<_> = (0..50).map(|_| serde_json::json!({"id": "0", "username": "x"})).collect();
     let answer = desk.upload(&[], serde_json::json!({ "members": many }).to_string()).await;
     answer.refuses(422, "And 30 more");
     // No file was chosen.
     let parts = [("form_word", None, desk.word.as_bytes()), ("file", Some(""), &b""[..])];
     for parts in [&parts[..], &parts[..1]] {
-        Answer::of(desk.file_form(multipart(parts))).await.refuses(422, "choose the file first");
+        Answer::of(desk.file_form(multipart(parts))).await.refuses(422, "No file was chosen");
     }
     nothing_was_done(&desk).await;
 }

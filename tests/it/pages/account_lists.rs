@@ -133,8 +133,8 @@ async fn an_export_of_many_pages_has_everybody_once() {
     for part in rows.chunks(500) {
         site.stores.accounts.import(part, start()).await.unwrap();
     }
-    for sort in ["", "-username", "date_joined", "-last_login"] {
-        let answer = site.get(&format!("{ACCOUNTS}export.csv?q=m&sort={sort}&page_size=25")).await;
+    for sort in ["", "sort=-username&", "sort=date_joined&", "sort=-last_login&"] {
+        let answer = site.get(&format!("{ACCOUNTS}export.csv?q=m&{sort}page_size=25")).await;
         let mut seen: Vec<&str> = answer.body.lines().skip(1).map(|line| line.split(',').nth(1).unwrap()).collect();
         seen.sort_unstable();
         assert_eq!(seen, rows.iter().map(|row| row.username.as_str()).collect::<Vec<_>>(), "{sort}");

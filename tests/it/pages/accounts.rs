@@ -63,7 +63,7 @@ async fn a_search_and_filters_narrow_it_down_and_stay_in_the_address() {
         ("staff=look", vec!["anna", "root"]),
         ("staff=act", vec!["root"]),
         ("member=left", vec!["gone_too"]),
-        ("member=never&q=", vec!["&#60;/td&#62;&#60;b&#62;stranger"]),
+        ("member=never", vec!["&#60;/td&#62;&#60;b&#62;stranger"]),
         ("active=no", vec![]),
         ("q=%25", vec![]),
     ] {
@@ -198,7 +198,9 @@ async fn a_change_is_made_noted_and_shown() {
         ("activate", "Activate this account?", (false, false, true)),
     ] {
         let answer = site.agree(&page, &[("change", change)], question).await;
-        assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, page.as_str()), "{change}");
+        let told = format!("{page}?changed={change}");
+        assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, told.as_str()), "{change}");
+        assert!(site.get(&told).await.body.contains("note-good\" role=\"status\">Done: this account "), "{change}");
         assert_eq!(rights(&site, "ben").await, expected, "{change}");
         let offered = site.get(&page).await.body.contains(&format!("value=\"{change}\""));
         assert!(!offered, "what is so already is not offered: {change}");
@@ -207,6 +209,9 @@ async fn a_change_is_made_noted_and_shown() {
         );
         assert_eq!(site.ledger.number(&noted).await, 1, "{change}");
     }
+    // It is told for as long as it is so.
+    assert!(!site.get(&format!("{page}?changed=deactivate")).await.body.contains("note-good"));
+    assert_eq!(site.get(&format!("{page}?changed=gone")).await.status, StatusCode::BAD_REQUEST);
     // What is so already is done, and nothing to note.
     assert_eq!(site.act(&page, &[("change", "activate")]).await.status, StatusCode::SEE_OTHER);
     assert_eq!(site.ledger.number("SELECT count(*) FROM staff_log WHERE act = 'activate'").await, 1);
@@ -273,4 +278,15 @@ async fn strangers_and_others_see_no_account() {
     for path in [ACCOUNTS, "/admin/accounts/user/2/", "/admin/accounts/user/conflicts/", "/admin/accounts/guildmember/1/"] {
         assert_eq!(site.get(path).await.status, StatusCode::FORBIDDEN, "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_search_that_finds_nobody_says_what_is_looked_for() {
+    let mut site = Site::as_staff().await;
+    let page = site.get(&format!("{ACCOUNTS}?q=ex")).await.body;
+    assert!(
+        page.contains("No account fits. A name") && page.contains("an e-mail by any part of at least three characters"),
+        "{page}"
+    );
+    assert!(page.contains(">Search names, e-mails, ids, numbers</label>"), "{page}");
 }

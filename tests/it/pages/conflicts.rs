@@ -60,7 +60,14 @@ async fn an_id_is_given_and_the_link_follows() {
     let words = "It is taken from the one that has it. Nobody can log in with that one any more: it has no password.";
     insta::assert_snapshot!("conflict_asked", site.act(CONFLICTS, &fields(&new, &one, &old, "give")).await.page());
     let answer = site.agree(CONFLICTS, &fields(&new, &one, &old, "give"), words).await;
-    assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, CONFLICTS));
+    let told = format!("{CONFLICTS}?settled={new}");
+    assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, told.as_str()));
+    let page = site.get(&told).await.body;
+    assert!(
+        page.contains(&format!("Settled: <bdi>&#60;b&#62;new&#60;/b&#62;</bdi> has the Discord id <code>{one}</code>.")),
+        "{page}"
+    );
+    assert_eq!(site.get(&format!("{CONFLICTS}?settled=x")).await.status, StatusCode::BAD_REQUEST);
     assert_eq!(owner(&site).await.as_deref(), Some("<b>new</b>"));
     let noted = format!(
         "SELECT count(*) FROM staff_log WHERE act = 'settle_conflict' AND target = '{new}' AND detail = '<b>new</b> gets {one}, which old had'"
@@ -79,6 +86,7 @@ async fn a_claim_is_dropped_and_nothing_else_changes() {
     let answer =
         site.agree(CONFLICTS, &fields(&new.to_string(), &ONE.to_string(), &old.to_string(), "keep"), "Drop this claim?").await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    assert!(site.get(answer.header("location")).await.body.contains("</bdi> has no Discord id."));
     assert_eq!(owner(&site).await.as_deref(), Some("old"));
     assert_eq!(site.stores.account_lists.account_totals().await.unwrap().conflicts, 2);
     let odd = site.stores.accounts.credentials("odd").await.unwrap().unwrap().account.id.to_string();
@@ -95,7 +103,7 @@ async fn what_has_changed_meanwhile_is_looked_at_again() {
     for (claimed, from) in [("7", old.as_str()), (&one, ""), (&one, "1")] {
         let answer = site.act(CONFLICTS, &fields(&new, claimed, from, "give")).await;
         assert_eq!(answer.status, StatusCode::CONFLICT, "{claimed} {from}");
-        assert!(answer.body.contains("changed meanwhile") && answer.body.contains("See the conflicts"), "{}", answer.body);
+        assert!(answer.body.contains("changed meanwhile") && answer.body.contains("See the claims"), "{}", answer.body);
     }
     for (account, claimed, from, decision) in [
         ("", one.as_str(), old.as_str(), "give"),

@@ -83,6 +83,21 @@ async fn what_discord_refuses_is_said_in_words_and_changes_nothing() {
         site.ledger.number("SELECT count(*) FROM staff_log WHERE act = 'sync_member' AND target = '80351110224678912'").await,
         3
     );
+    let log = StaffLogPage { act: Some(StaffAct::SyncMember), limit: 10, ..StaffLogPage::default() };
+    let noted = site.stores.staff_log.acts(&log).await.unwrap();
+    assert_eq!(
+        noted.iter().map(|act| act.detail.as_str()).collect::<Vec<_>>(),
+        [
+            "nothing was changed: Discord refuses to say",
+            "nothing was changed: Discord cannot be reached",
+            "nothing was changed: Discord refuses to say"
+        ]
+    );
+    // With a token the easiest way of all is told first.
+    site.ledger.execute("DELETE FROM guild_members").await;
+    let nobody = site.get(LIST).await.body;
+    let place = |words: &str| nobody.find(words).unwrap_or_else(|| panic!("{words} is not in {nobody}"));
+    assert!(place("Fetch it from Discord") < place("Send a file") && place("Send a file") < place("curl"), "the easiest first");
 }
 
 /// The whole program, with `root` before it.
@@ -214,7 +229,9 @@ async fn each_step_is_told_and_a_reload_repeats_nothing() {
         steps(&page).contains("Found Discord says that they are in the guild.") && steps(&page).ends_with("Changed Came back")
     );
     let log = StaffLogPage { act: Some(StaffAct::SyncMember), limit: 10, ..StaffLogPage::default() };
-    assert_eq!(program.running.stores.staff_log.acts(&log).await.unwrap().len(), 4);
+    let noted = program.running.stores.staff_log.acts(&log).await.unwrap();
+    let came: Vec<&str> = noted.iter().map(|act| act.detail.as_str()).collect();
+    assert_eq!(came, ["in the guild", "not in the guild", "in the guild", "in the guild"]);
     program.running.stop().await;
 }
 

@@ -13,6 +13,7 @@ async fn an_empty_list_says_how_to_send_the_first_one() {
     let answer = site.get(LIST).await;
     assert_eq!(answer.status, StatusCode::OK);
     insta::assert_snapshot!("members_empty", answer.page());
+    assert!(answer.body.contains("can be fetched from Discord, too") && !answer.body.contains("Fetch it from Discord"));
 }
 
 #[tokio::test]
@@ -263,8 +264,17 @@ async fn roles_of_a_large_guild_are_shown_once_they_are_counted() {
         member.roles = ["5"].into_iter().collect();
     }
     seed::members(&site.stores, &members, &[]).await;
+    assert!(site.get(LIST).await.body.contains(">5 (5,001)<"), "so few are counted for the page");
+    for number in 1..=3 {
+        let more = format!(
+            "INSERT INTO guild_members (discord_id, username, display_name, nickname, avatar_hash, roles, is_bot, date_created, date_modified, observed_at)
+             SELECT discord_id + {number} * 10000, username, display_name, nickname, avatar_hash, roles, is_bot, date_created, date_modified, observed_at
+             FROM guild_members WHERE discord_id <= 5001"
+        );
+        site.ledger.execute(&more).await;
+    }
     assert!(!site.get(LIST).await.body.contains("id=\"role\""), "nothing is known yet");
-    support::eventually("the roles are counted", async || site.get(LIST).await.body.contains(">5 (about 5,001)<")).await;
+    support::eventually("the roles are counted", async || site.get(LIST).await.body.contains(">5 (about 20,004)<")).await;
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod paging;
 mod runs;
 mod seed;
 mod staff_log;
+mod trail;
 mod watching;
 mod who_may;
 mod workers;
@@ -143,14 +144,33 @@ impl Site {
         site
     }
 
+    /// Of a program that is set otherwise, with `root` logged in.
+    async fn set_otherwise(change: impl FnOnce(&mut PagesState)) -> Self {
+        let queue = guildsync::queue::local();
+        let mut site = Self::built("http://127.0.0.1:8080", None, false, queue, change).await;
+        seed::people(&site.ledger).await;
+        assert_eq!(site.log_in("root", PASSWORD).await.status, StatusCode::SEE_OTHER);
+        site
+    }
+
     async fn made_of(public_url: &str, discord: Option<OAuth>, require_member: bool, rest: Option<Rest>, queue: Queue) -> Self {
+        Self::built(public_url, discord, require_member, queue, |state| state.rest = rest).await
+    }
+
+    async fn built(
+        public_url: &str,
+        discord: Option<OAuth>,
+        require_member: bool,
+        queue: Queue,
+        change: impl FnOnce(&mut PagesState),
+    ) -> Self {
         let login = Config::load(&Environment::new(), &Flags::default()).unwrap().login;
         let ledger = Ledger::sqlite().await;
         let stores = Stores::clone(&ledger);
         let clock = Arc::new(ManualClock::new(start()));
         // Each draw differs from the 255 before. The first goes into a login form.
         let drawn = AtomicU8::new(0);
-        let state = PagesState {
+        let mut state = PagesState {
             read: stores.read.clone(),
             runs: stores.runs.clone(),
             live_viewers: 3,
@@ -165,8 +185,9 @@ impl Site {
             queue: queue.depth.clone(),
             full_sync: Some(Duration::from_hours(6)),
             intake: Some(intake(&stores, &queue, &clock)),
+            has_bot_key: true,
             follow: Follow::new(stores.read.clone(), queue.notices.clone()),
-            rest,
+            rest: None,
             hurry: CancellationToken::new(),
             clock: Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>,
             random: Arc::new(move || {
@@ -177,6 +198,7 @@ impl Site {
             proxies: TrustedProxies::default(),
             public_url: public_url.to_owned(),
         };
+        change(&mut state);
         Self { pages: Arc::new(page_routes(state).boxed()), ledger, stores, clock, cookie: None, begun: None, form: None }
     }
 
@@ -247,6 +269,11 @@ impl Site {
         site.cookie = None;
         assert_eq!(site.post(path, &[], fields).await.header("location"), format!("{LOGIN}?ended=1"));
         assert_eq!(site.ledger.number("SELECT count(*) FROM staff_log WHERE act <> 'log_in'").await, 0, "nothing was done");
+    }
+
+    /// Follows a link on the page at `from`.
+    async fn get_from(&mut self, path: &str, from: &str) -> Answer {
+        self.send(Method::GET, path, &[("referer", &format!("http://127.0.0.1:8080{from}"))], String::new()).await
     }
 
     async fn get(&mut self, path: &str) -> Answer {

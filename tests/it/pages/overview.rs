@@ -69,3 +69,86 @@ async fn where_all_is_well_it_says_so_and_when_the_schedule_asks_next() {
     let page = site.get(ADMIN).await.page();
     assert!(page.contains("No worker is running.") && !page.contains("The schedule asks"), "{page}");
 }
+
+#[tokio::test]
+async fn what_is_not_set_is_told_with_what_to_set() {
+    let mut site = Site::set_otherwise(|state| state.intake = None).await;
+    let page = site.get(ADMIN).await.body;
+    assert!(page.contains("note-bad\">The program does not know its guild") && page.contains("sets GUILD_ID"), "{page}");
+    assert!(!page.contains("No member list has come in yet"), "there is something to do before: {page}");
+    let members = site.get(super::LIST).await.body;
+    assert!(members.contains("<code>GUILD_ID</code>") && !members.contains("curl"), "{members}");
+    let syncs = site.get("/admin/sync/").await.body;
+    assert!(
+        syncs.contains("Start a sync") && syncs.contains("<code>GUILD_ID</code>") && !syncs.contains("type=\"file\""),
+        "{syncs}"
+    );
+
+    let mut site = Site::set_otherwise(|state| state.has_bot_key = false).await;
+    let page = site.get(ADMIN).await.body;
+    assert!(
+        page.contains("note-bad\">No list can come in but from a file")
+            && page.contains("sets DBOT_AUTH_KEY, DISCORD_TOKEN or both"),
+        "{page}"
+    );
+    let members = site.get(super::LIST).await.body;
+    assert!(members.contains("once whoever runs this site has set <code>DBOT_AUTH_KEY</code>"), "{members}");
+}
+
+#[tokio::test]
+async fn what_stands_in_the_way_of_lists_is_told_once_and_where_it_is_mended() {
+    let mut site = Site::as_staff().await;
+    let problem = "Discord refuses the bot access (50001). Turn it on in the Discord Developer Portal \
+                   (https://discord.com/developers/applications) > your application > Bot";
+    site.stores.problems.note_problem("roster", problem, start()).await.unwrap();
+    let mut failed = run(RunState::Failed);
+    let message = format!("{problem}. What had come of the list is applied, nobody was marked as left.");
+    failed.error = Some(RunError { code: "missing_access".into(), message });
+    seed::put_run(&site.ledger, &failed).await;
+    let page = site.get(ADMIN).await.body;
+    assert_eq!(page.matches("50001").count(), 1, "{page}");
+    let told = "in the Discord Developer Portal &#62; your application &#62; Bot. \
+                <a href=\"https://discord.com/developers/applications\">Open the Discord Developer Portal</a>";
+    assert!(page.contains(told), "{page}");
+    // A list that failed for another reason is told beside it.
+    site.stores.problems.note_problem("roster", "Discord is gone", start()).await.unwrap();
+    let page = site.get(ADMIN).await.body;
+    assert!(
+        page.contains(">Discord is gone. <a href=\"/admin/sync/\">See what the syncs say</a>") && page.contains("50001"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn an_empty_list_is_looked_into_where_it_came_from() {
+    for (source, words) in [
+        (guildsync::domain::Source::File, "the file that it came from"),
+        (guildsync::domain::Source::Push, "the bot that sent it"),
+    ] {
+        let mut site = Site::as_staff().await;
+        let mut empty = run(RunState::Held);
+        (empty.source, empty.held_reason) = (source, Some(HeldReason::EmptyList));
+        seed::put_run(&site.ledger, &empty).await;
+        let page = site.get(ADMIN).await.body;
+        assert!(page.contains(&format!("Look into {words}.")), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_was_started_again_is_no_matter() {
+    let mut site = Site::as_staff().await;
+    let lost = process("one", "http,worker", 65, Jobs { in_hand: 2, done: 0, failed: 0 });
+    let again = guildsync::store::Process {
+        id: "one-4712-0a1b2c3e".into(),
+        started_at: start() - TimeDelta::seconds(50),
+        ..process("one", "http,worker", 3, Jobs::default())
+    };
+    site.stores.upkeep.beat(&lost).await.unwrap();
+    site.stores.upkeep.beat(&again).await.unwrap();
+    assert!(!site.get(ADMIN).await.body.contains("was lost"));
+    // One that had been there all the time has not taken its place.
+    let beside = guildsync::store::Process { started_at: start() - TimeDelta::hours(1), ..again };
+    site.stores.upkeep.retire(&beside.id).await.unwrap();
+    site.stores.upkeep.beat(&beside).await.unwrap();
+    assert!(site.get(ADMIN).await.body.contains("The worker on one was lost"));
+}

@@ -49,6 +49,42 @@ async fn a_run_that_is_being_applied_has_begun() {
 }
 
 #[tokio::test]
+async fn a_run_says_why_it_has_no_batches() {
+    for (state, mode, told) in [
+        (RunState::Fetching, Mode::Full, "None yet."),
+        (RunState::Failed, Mode::Full, "None were made."),
+        (RunState::Succeeded, Mode::Delta, "None: it is done in one step."),
+    ] {
+        let mut run = run(state);
+        run.mode = mode;
+        (run.progress.members_done, run.progress.batches_done, run.progress.batches_total) = (0, 0, 0);
+        let page = page_of(run).await.body;
+        assert!(page.contains(&format!("<p class=\"none\">{told}</p>")), "{state}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn the_list_the_page_and_its_changes_have_one_number_for_one_thing() {
+    let mut site = Site::as_staff().await;
+    let mut run = run(RunState::Succeeded);
+    (run.counts.updated, run.counts.unchanged, run.counts.rejoined, run.counts.deferred) = (900, 500, 60, 7);
+    seed::put_run(&site.ledger, &run).await;
+    let list = site.get("/admin/sync/").await.body;
+    assert!(
+        list.contains("data-label=\"Changed\" class=\"number\">333<")
+            && list.contains("data-label=\"Came back\" class=\"number\">60<")
+    );
+    let page = site.get(&format!("/admin/sync/{}/", run.id)).await.body;
+    assert!(page.contains("<dt>Changed</dt><dd>333</dd>") && page.contains("<dt>Came back</dt><dd>60</dd>"), "{page}");
+    assert!(
+        page.contains(">Changed 333</a>")
+            && page.contains(">Came back 60</a>")
+            && page.contains(">Updated (API)</dt><dd class=\"number\">900<"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
 async fn why_batches_were_tried_again_is_told() {
     let mut site = Site::as_staff().await;
     let run = run(RunState::Applying);
@@ -381,5 +417,44 @@ async fn the_list_is_narrowed_down_and_paged() {
     assert!(none.contains("No sync fits") && none.contains("Show all"));
     for bad in ["state=lost", "source=x", "mode=x", "deltas=2", "after=7", "x=1", "state=held&state=held"] {
         assert_eq!(site.get(&format!("/admin/sync/?{bad}")).await.status, StatusCode::BAD_REQUEST, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn syncs_of_one_minute_can_be_told_apart() {
+    let mut site = Site::as_staff().await;
+    for seconds in [0, 7, 80] {
+        let mut run = run(RunState::Succeeded);
+        run.created_at += TimeDelta::seconds(seconds);
+        run.id = RunId::new(run.created_at, [0; 32]);
+        seed::put_run(&site.ledger, &run).await;
+    }
+    let list = site.get("/admin/sync/").await.body;
+    assert!(list.contains(">2026-11-22 20:24:31</time>") && list.contains(">2026-11-22 20:24:38</time>"), "{list}");
+    assert!(list.contains(">2026-11-22 20:25</time>"), "alone in its minute: {list}");
+    let page = site.get(&format!("/admin/sync/{}/", RunId::new(seed::start(), [0; 32]))).await.body;
+    assert!(
+        page.contains("<title>Sync of 2026-11-22 20:24:31 · guildsync</title>")
+            && page.contains("data-seconds>2026-11-22 20:24:31<"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn every_list_offers_the_length_of_its_pages() {
+    let mut site = Site::as_superuser().await;
+    let run = hold(&site).await;
+    for (list, place) in [
+        (format!("/admin/sync/{run}/"), "#list"),
+        (format!("/admin/sync/{run}/?show=changes"), "#list"),
+        ("/admin/log/".to_owned(), ""),
+        ("/admin/sync/".to_owned(), ""),
+    ] {
+        let page = site.get(&list).await.body;
+        let more = if list.contains('?') { "&#38;" } else { "?" };
+        assert!(
+            page.contains(&format!("<a href=\"{}{more}page_size=25{place}\">25</a>", list.replace('&', "&#38;"))),
+            "{list}: {page}"
+        );
     }
 }

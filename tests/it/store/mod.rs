@@ -25,6 +25,7 @@ macro_rules! on_both {
 mod account_lists;
 mod accounts;
 mod batches;
+mod decisions;
 mod due;
 mod fetching;
 mod filing;

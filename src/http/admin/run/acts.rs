@@ -15,7 +15,7 @@ use crate::domain::{Act, DiscordId, Mode, Run, StaffAct, came_too_late, nothing_
 use crate::http::pages::App;
 use crate::http::pages::acting::Acting;
 use crate::http::pages::addresses::{RUNS, see_other};
-use crate::http::pages::not_taken::{conflict, no_guild, told};
+use crate::http::pages::not_now::{conflict, no_guild, of_run};
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::number;
@@ -88,7 +88,7 @@ pub(in crate::http::admin) async fn cancel(
     match about.intake.cancel(about.run.id, note).await? {
         None => Err(Refusal::NoRun),
         Some(false) => Err(ended()),
-        Some(true) => Ok(see_other(&format!("{RUNS}{}/", about.run.id))),
+        Some(true) => Ok(see_other(&format!("{RUNS}{}/?cancelled=1", about.run.id))),
     }
 }
 
@@ -104,7 +104,8 @@ pub(in crate::http::admin) async fn retry(
     let about = About::read(&app, staff, request, id, body).await?;
     let note = about.acting.note_of_run(StaffAct::RetryRun, None, format!("instead of {}", about.run.id));
     match about.intake.retry(&about.run, note).await? {
-        Ok(filed) => Ok(to_fetch(filed)),
+        Ok(Fetch::New(run)) => Ok(see_other(&format!("{RUNS}{run}/?retried=1"))),
+        Ok(joined) => Ok(to_fetch(joined)),
         Err(NoRetry::NotFailed) => Err(conflict(
             "This sync cannot be repeated",
             "Only a list that failed can be filed anew. Nothing was done.",
@@ -138,6 +139,11 @@ pub(in crate::http::admin) async fn undo(
     let about = About::read(&app, staff, request, id, body).await?;
     if about.run.counts.marked_left == 0 || about.run.mode == Mode::DryRun {
         return Err(conflict("Nothing to undo", "This sync has marked nobody as left. Nothing was changed.", &about.run));
+    }
+    if !app.state.runs.has_undoable(about.run.id).await? {
+        let text =
+            "Whom this sync had marked as left is present again, or something newer is known of them. Nothing was changed.";
+        return Err(conflict("Nobody is left to bring back", text, &about.run));
     }
     if !about.acting.has_agreed() {
         return about.acting.ask(&questions::undo(&about.run));
@@ -216,5 +222,5 @@ fn concerned(about: &About<'_>) -> Result<Option<Vec<DiscordId>>, Refusal> {
 }
 
 fn invalid(title: &'static str, text: impl Into<String>, run: &Run) -> Refusal {
-    told(StatusCode::UNPROCESSABLE_ENTITY, title, text, (format!("{RUNS}{}/", run.id), "Back to the sync"))
+    of_run(StatusCode::UNPROCESSABLE_ENTITY, title, text, run)
 }

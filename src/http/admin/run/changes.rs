@@ -36,8 +36,7 @@ pub(super) struct Kind {
 pub(super) fn kinds(counts: &Counts, query: &Query, chosen: Option<Action>) -> Vec<Kind> {
     let told = |action| match action {
         Action::Created => ("Created", counts.created),
-        // A row that came back is told of as that, one that was left alone not at all.
-        Action::Updated => ("Changed", counts.updated - counts.unchanged - counts.rejoined - counts.deferred),
+        Action::Updated => ("Changed", counts.changed()),
         Action::Left => ("Left", counts.marked_left),
         Action::Rejoined => ("Came back", counts.rejoined),
         Action::Linked => ("Linked", counts.linked),
@@ -81,7 +80,7 @@ impl Changes {
             Place::After(place) => read.changes(run, action, place, size + 1).await?,
             Place::Before(place) => read.changes_before(run, action, place, size + 1).await?,
         };
-        let pager = Pager::cut(query, &mut found, size, |(place, _)| format!("{}.{}", place.id, place.number));
+        let pager = Pager::cut(query, &mut found, size, |(place, _)| format!("{}.{}", place.id, place.number)).at("#list");
         let ids: Vec<i64> = found.iter().map(|(place, _)| place.id).collect();
         let members = app.state.runs.members_among(&ids).await?;
         let members: HashMap<DiscordId, MemberRow> = members.into_iter().map(|row| (row.member.id, row)).collect();

@@ -12,8 +12,9 @@ use crate::http::pages::chips::{Chips, RoleNames};
 use crate::http::pages::pager::Pager;
 use crate::http::pages::query::{Place, Query};
 use crate::http::pages::refusal::Refusal;
+use crate::http::pages::search_hint::SearchHint;
 use crate::http::pages::shell::{When, number};
-use crate::store::{Hold, MemberFilter, MemberPlace, MemberView, MembersFound, Unsearchable};
+use crate::store::{Hold, MemberFilter, MemberPlace, MemberView, MembersFound};
 
 /// What the list is searched by.
 pub(super) const HELD_Q: &str = "held_q";
@@ -37,7 +38,7 @@ pub(super) struct Held {
     pub q: String,
     pub page_size: String,
     /// Why what is searched for cannot be.
-    pub unsearchable: Option<Unsearchable>,
+    pub hint: Option<SearchHint>,
     /// How many of those who are held fit the search.
     pub results: Option<String>,
     /// The list without the search.
@@ -67,7 +68,7 @@ impl Held {
             Ok(search) => listed(app, MemberFilter { search: search.clone(), ..held_by(run) }, place, size).await?,
             Err(_) => MembersFound::default(),
         };
-        let pager = Pager::of(query, &found.rows, found.has_more, |row| row.member.id.to_string());
+        let pager = Pager::of(query, &found.rows, found.has_more, |row| row.member.id.to_string()).at("#list");
         let roles = RoleNames::new(app.state.read.roles().await?);
         let row = |row: MemberRow| Row {
             id: row.member.id,
@@ -78,12 +79,13 @@ impl Held {
             joined: row.member.joined_at.map(When::from),
             is_newer: row.observed_at > run.observed_at || row.date_left.is_some(),
         };
+        let all = query.with(HELD_Q, "");
         Ok(Self {
             q: query.text(HELD_Q).to_owned(),
             page_size: query.text("page_size").to_owned(),
             results: results(&found, query, run).filter(|_| sought.is_ok()),
-            unsearchable: sought.err(),
-            all: query.with(HELD_Q, ""),
+            hint: sought.err().map(|why| SearchHint::new(why, format!("{all}#list"), "Show all who are held").below()),
+            all,
             rows: found.rows.into_iter().map(row).collect(),
             most_ticked: MOST_TICKED,
             pager,

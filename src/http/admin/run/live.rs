@@ -58,6 +58,8 @@ pub(super) struct LiveView {
     main: Vec<Figure>,
     more: Vec<Figure>,
     workers: Vec<Worker>,
+    /// What is said where there are none.
+    no_batches: &'static str,
     /// Why the fetch of the list was tried again.
     fetch_error: Option<String>,
     troubles: Vec<Trouble>,
@@ -85,6 +87,11 @@ impl LiveView {
                 Vec::new()
             } else {
                 work.shares.iter().map(|share| worker(share, run)).collect()
+            },
+            no_batches: match run.mode {
+                Mode::Delta => "None: it is done in one step.",
+                _ if run.state.has_ended() => "None were made.",
+                _ => "None yet.",
             },
             fetch_error: work.fetch_error.clone(),
             troubles: work.troubles.iter().map(trouble).collect(),
@@ -189,7 +196,8 @@ fn main(counts: &Counts, is_done: bool) -> Vec<Figure> {
     let at_the_end = |count| is_done.then_some(count);
     let all = [
         ("Created", Some(counts.created)),
-        ("Updated", Some(counts.updated)),
+        ("Changed", Some(counts.changed())),
+        ("Came back", Some(counts.rejoined)),
         ("Marked left", at_the_end(counts.marked_left)),
         ("Departures held", at_the_end(counts.departures_held)),
         ("Present now", at_the_end(counts.total_active)),
@@ -202,8 +210,8 @@ fn more(counts: &Counts) -> Vec<Figure> {
         ("Entries received", counts.total_received),
         ("Duplicates", counts.duplicates),
         ("Skipped", counts.skipped),
+        ("Updated (API)", counts.updated),
         ("Unchanged", counts.unchanged),
-        ("Rejoined", counts.rejoined),
         ("Already newer", counts.deferred),
         ("Dismissed", counts.dismissed),
         ("Accounts linked", counts.linked),

@@ -21,17 +21,18 @@ use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
 use url::form_urlencoded::Serializer;
 
-use crate::domain::{Action, Mode, Run, RunError, RunId};
+use crate::domain::{Action, Mode, Run, RunError, RunId, RunState};
 use crate::http::pages::App;
 use crate::http::pages::addresses::RUNS;
 use crate::http::pages::assets::{RUN_SCRIPT, TICKS};
 use crate::http::pages::board::Live;
-use crate::http::pages::filters;
-use crate::http::pages::pager::Pager;
+use crate::http::pages::names as filters;
+use crate::http::pages::pager::{Pager, Size, sizes_at};
 use crate::http::pages::query::Query;
 use crate::http::pages::refusal::Refusal;
 use crate::http::pages::session::Staff;
 use crate::http::pages::shell::{Badge, Section, Shell, When, html, number, source, time_taken};
+use crate::http::pages::trail::{LIST, Trail};
 pub(super) use acts::{cancel, decide, retry, to_fetch, undo};
 use changes::{ACTIONS, Changes, Kind, kinds};
 pub(super) use events::watch;
@@ -40,7 +41,6 @@ use held::{HELD_Q, Held};
 use live::LiveView;
 
 use super::runs::asked_by;
-use crate::store::Unsearchable;
 
 /// The list below the facts.
 enum List {
@@ -99,15 +99,18 @@ struct Acts {
 }
 
 impl Acts {
-    fn new(run: &Run, may_act: bool) -> Self {
+    async fn of(app: &App, run: &Run, may_act: bool) -> Result<Self, Refusal> {
+        if !may_act {
+            return Ok(Self::default());
+        }
         let has_marked = run.counts.marked_left > 0 && run.mode != Mode::DryRun && run.state.has_ended();
-        let acts = Self {
+        let can_undo = has_marked && app.state.runs.has_undoable(run.id).await?;
+        Ok(Self {
             cancel: !run.state.has_ended(),
             retry: run.is_retryable(),
-            undo: has_marked.then(|| number(run.counts.marked_left)),
+            undo: can_undo.then(|| number(run.counts.marked_left)),
             decide: Held::is_open(run),
-        };
-        if may_act { acts } else { Self::default() }
+        })
     }
 }
 
@@ -118,6 +121,7 @@ struct RunPage<'a> {
     script: &'static str,
     ticks: &'static str,
     runs: &'static str,
+    trail: Trail,
     id: RunId,
     has_ended: bool,
     state: Badge,
@@ -143,11 +147,14 @@ struct RunPage<'a> {
     who: super::runs::Asker,
     observed: When,
     filed: When,
+    /// The same, so that those of one minute can be told apart.
+    begun: When,
     started: Option<When>,
     finished: Option<When>,
     took: Option<String>,
     tabs: Vec<Tab>,
     list: List,
+    sizes: Vec<Size>,
     /// What the list of changes can be narrowed down to.
     kinds: Vec<Kind>,
     is_narrowed: bool,
@@ -157,7 +164,7 @@ struct RunPage<'a> {
 }
 
 impl<'a> RunPage<'a> {
-    async fn new(app: &App, staff: &'a Staff, live: Live, list: List, query: &Query) -> Result<Self, Refusal> {
+    async fn new(app: &App, staff: &'a Staff, (live, list, trail): (Live, List, Trail), query: &Query) -> Result<Self, Refusal> {
         let run = &live.run;
         let has_ended = run.state.has_ended();
         let is_held = Held::is_open(run);
@@ -169,6 +176,7 @@ impl<'a> RunPage<'a> {
             script: RUN_SCRIPT.address(),
             ticks: TICKS.address(),
             runs: RUNS,
+            trail,
             id: run.id,
             has_ended,
             state: run.state.into(),
@@ -179,18 +187,20 @@ impl<'a> RunPage<'a> {
             is_held,
             held_list: query.with("show", ""),
             live: LiveView::new(&live),
-            acts: Acts::new(run, staff.0.account.is_superuser),
+            acts: Acts::of(app, run, staff.0.account.is_superuser).await?,
             held_number: number(run.counts.departures_held),
             held_count: run.counts.departures_held,
             source: source(run),
             who: asked_by(app, std::slice::from_ref(run)).await?.of(run),
             observed: run.observed_at.into(),
             filed: run.created_at.into(),
+            begun: When::to_the_second(run.created_at),
             started: run.started_at.map(When::from),
             finished: run.finished_at.map(When::from),
             // Until then the phases say it, which are kept up to date.
             took: time_taken(run, live.at).filter(|_| has_ended),
             tabs: if is_held { tabs(run, list_title, shows_held, query).into() } else { Vec::new() },
+            sizes: if matches!(list, List::None) { Vec::new() } else { sizes_at(query, query.page_size()?, "#list") },
             list,
             kinds: if shows_changes { kinds(&run.counts, query, action) } else { Vec::new() },
             is_narrowed: action.is_some(),
@@ -227,6 +237,14 @@ async fn told(app: &App, run: &Run, query: &Query) -> Result<Option<Told>, Refus
             "A list was being fetched from Discord already, or was about to be, so your wish has joined it: this is that sync.";
         return Ok(Some(Told { text: text.to_owned(), watch: None }));
     }
+    let told = |text: &str| Ok(Some(Told { text: text.to_owned(), watch: None }));
+    // Told as long as it is so.
+    if query.choice("cancelled", &[("1", ())])?.is_some() && run.state == RunState::Cancelled {
+        return told("The sync is cancelled.");
+    }
+    if query.choice("retried", &[("1", ())])?.is_some() {
+        return told("The failed sync was filed anew: this is it.");
+    }
     let text = query.text("decision");
     if text.is_empty() {
         return Ok(None);
@@ -255,11 +273,13 @@ pub(super) async fn show(
     id: poem::Result<Path<String>>,
 ) -> Result<Response, Refusal> {
     let id = run_id(id)?;
-    let query = Query::read_both_ways(request, &["show", "action", HELD_Q, "decision", "joined"])?;
+    let mut query =
+        Query::read_both_ways(request, &["show", "action", HELD_Q, "decision", "joined", "cancelled", "retried", LIST])?;
+    let trail = Trail::find(&app, request, &mut query, &[(RUNS, "Syncs")]);
     let live = Live::look(&app.state, id).await?.ok_or(Refusal::NoRun)?;
     let list = List::read(&app, &live.run, query.choice("action", &ACTIONS)?, &query).await?;
     if let Some(first) = list.pager().and_then(|pager| pager.back_at_first(&query)) {
         return Ok(first);
     }
-    Ok(html(StatusCode::OK, RunPage::new(&app, &staff, live, list, &query).await?.render()?))
+    Ok(html(StatusCode::OK, RunPage::new(&app, &staff, (live, list, trail), &query).await?.render()?))
 }
