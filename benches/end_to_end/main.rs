@@ -11,6 +11,7 @@ mod service;
 #[path = "../../tests/it/support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "a bench needs a part of what tests need")]
 mod support;
+mod written;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use support::redis::PrivateRedis;
 
 use roster::Roster;
 use service::Service;
+use written::{Mark, settled};
 
 /// Members of the list, unless said.
 const MEMBERS: usize = 100_000;
@@ -44,6 +46,7 @@ async fn postgres(roster: &Roster, small: &Roster) {
     let server = PrivatePostgres::durable();
     let redis = PrivateRedis::start();
     let (mut new, mut same) = (Pair::default(), Pair::default());
+    let (mut log, mut rows) = (Vec::new(), 0);
     let mut memory = 0;
     let mut quick = Vec::new();
     for _ in 0..ROUNDS {
@@ -51,8 +54,16 @@ async fn postgres(roster: &Roster, small: &Roster) {
         let (raw_new, raw_same) = raw_postgres::measure(raw.url(), roster);
         let database = server.database().await;
         let service = Service::start(database.url(), Some(&redis.url()), roster).await;
+        let empty = Mark::now(database.url()).await;
         new.add(service.post(roster, "created").await, raw_new);
+        let first = Mark::now(database.url()).await.since(empty);
         same.add(service.post(roster, "unchanged").await, raw_same);
+        // Once more, when nothing of the first list is being written any more.
+        settled(database.url()).await;
+        let before = Mark::now(database.url()).await;
+        service.post(roster, "unchanged").await;
+        log.push((first, Mark::now(database.url()).await.since(before)));
+        rows += before.rows_since(database.url()).await;
         memory = memory.max(service.peak_memory());
         drop(service);
         let database = server.database().await;
@@ -60,6 +71,12 @@ async fn postgres(roster: &Roster, small: &Roster) {
     }
     new.print("PostgreSQL + Redis, new members", roster.members);
     same.print("PostgreSQL + Redis, the same list again", roster.members);
+    let (first, again) = log.into_iter().reduce(|a, b| (a.0 + b.0, a.1 + b.1)).unwrap_or_default();
+    println!(
+        "{:<44} {:>5.1} % of the first list's, {rows} rows of members written",
+        "  its write-ahead log",
+        100.0 * again / first
+    );
     print_small("PostgreSQL + Redis", quick);
     println!("{:<44} {:>7.0} MiB", "  peak memory of the serving process", mebi(memory));
 }

@@ -129,6 +129,10 @@ fn by_id<D: Dialect>(view: &MemberView) -> Option<Statement> {
     // A role that is not looked for beside a search is what the sources are of.
     let role = view.filter.role.clone().filter(|_| view.filter.search.is_some());
     let of_row = of_row::<D>(&MemberFilter { role, ..view.filter.clone() }, &mut arguments);
+    if view.filter.search.is_none() && !of_row.is_empty() {
+        // Of a role of few all are looked at, and counted.
+        return None;
+    }
     let (way, comparison) = if view.order.is_descending { (" DESC", "<") } else { ("", ">") };
     let limit = view.limit + 1;
     let sources: Vec<String> = sources

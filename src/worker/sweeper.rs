@@ -125,7 +125,7 @@ impl Handler<Stop> for Sweeper {
 async fn sweep(tools: &Tools, tidy: bool, held_until: Option<DateTime<Utc>>) -> Result<Option<DateTime<Utc>>, StoreError> {
     let now = tools.clock.now();
     // Renewed when half of it is gone: after each write SQLite's readers have to read anew what they knew.
-    let is_fresh = |until: &DateTime<Utc>| *until - now > tools.pace.lease / 2;
+    let is_fresh = |until: &DateTime<Utc>| (tools.pace.lease / 2..=tools.pace.lease).contains(&(*until - now));
     let until = held_until.filter(is_fresh).unwrap_or(now + tools.pace.lease);
     let lease = Lease { name: DUTY, holder: &tools.process, until };
     if held_until != Some(until) && !tools.upkeep.take_lease(&lease, now).await? {

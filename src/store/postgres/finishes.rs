@@ -200,7 +200,7 @@ impl Postgres {
         let conclusion = End { state, held: None, counts: &counts, warning: None, error: error.as_ref(), change };
         counts.total_active = end(&mut tx, claim.run, conclusion, now).await?;
         tx.commit().await?;
-        self.tell_planner(counts.created).await;
+        self.tell_planner(counts.created);
         Ok(Some(Finished { state, counts, next: Vec::new() }))
     }
 }

@@ -1,10 +1,11 @@
 //! What concerns the database as a whole: schema, `settings`, `leases`, `processes`, retention.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, Utc};
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection};
 
 use super::Postgres;
@@ -240,22 +241,32 @@ impl Postgres {
         Ok(())
     }
 
-    /// To be called after the commit of a transaction that made so many rows. Reads a sample of bounded size, of it one column, since what counts here
-    /// is how many rows there are, and locks out no writer.
-    pub(super) async fn tell_planner(&self, made: i64) {
-        if !self.growth.is_outgrown(made) {
-            return;
-        }
-        // Not waited for if somebody else is at it. What was made is committed, and only slower to find if this fails: autovacuum comes.
-        let looked_at = sqlx::query("ANALYZE (SKIP_LOCKED) guild_members (discord_id)").execute(&self.pool).await;
-        let rows = sqlx::query_scalar("SELECT reltuples::bigint FROM pg_class WHERE oid = 'guild_members'::regclass")
-            .fetch_one(&self.pool)
-            .await;
-        match (looked_at, rows) {
-            (Ok(_), Ok(rows)) => self.growth.is_known(rows),
-            _ => self.growth.is_known(FEW_ROWS),
+    /// To be called after the commit of a transaction that made so many rows. What it has done about it is beside the caller, who may have a lease to
+    /// keep.
+    pub(super) fn tell_planner(&self, made: i64) {
+        if self.growth.is_outgrown(made) {
+            let (pool, growth) = (self.pool.clone(), Arc::clone(&self.growth));
+            tokio::spawn(async move {
+                // What was made is committed, and only slower to find if this fails: autovacuum comes.
+                let rows = look_at_members(&pool, made).await.unwrap_or_default();
+                growth.is_known(rows);
+            });
         }
     }
+}
+
+/// Has the planner look at the members, if they are many more than it knows of; answers how many it knows of then. Reads a sample of bounded size, of it
+/// one column, since what counts here is how many rows there are, and locks out no writer.
+async fn look_at_members(pool: &PgPool, made: i64) -> Result<i64, StoreError> {
+    let known = "SELECT reltuples::bigint FROM pg_class WHERE oid = 'guild_members'::regclass";
+    let before: i64 = sqlx::query_scalar(known).fetch_one(pool).await?;
+    // So it is after a start beside a large table.
+    if before > FEW_ROWS.max(made) {
+        return Ok(before);
+    }
+    // Not waited for if somebody else is at it.
+    sqlx::query("ANALYZE (SKIP_LOCKED) guild_members (discord_id)").execute(pool).await?;
+    Ok(sqlx::query_scalar(known).fetch_one(pool).await?)
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ mod unindexed_members;
 mod users;
 
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -49,7 +50,7 @@ use crate::domain::RunId;
 /// The ledger in PostgreSQL.
 pub(super) struct Postgres {
     pool: PgPool,
-    growth: ledger::Growth,
+    growth: Arc<ledger::Growth>,
     /// How long one call may take in all.
     pub(super) patience: Duration,
 }
@@ -82,7 +83,7 @@ impl Postgres {
             .acquire_timeout(connect.acquire_timeout)
             .idle_timeout(Some(Duration::from_mins(5)))
             .connect_lazy_with(options);
-        Ok(Self { pool, growth: ledger::Growth::new(), patience: connect.patience() })
+        Ok(Self { pool, growth: Arc::new(ledger::Growth::new()), patience: connect.patience() })
     }
 }
 

@@ -207,7 +207,7 @@ impl Postgres {
             mark_applied(&mut tx, claim, &counts, made).await?;
             tx.commit().await?;
             if listing.effect == Effect::Write {
-                self.tell_planner(counts.created).await;
+                self.tell_planner(counts.created);
             }
             // Counted after the commit: of two last batches that end together, at least one must see the other's mark.
             let remaining = sqlx::query_scalar("SELECT count(*) FROM sync_batches WHERE run_id = $1 AND state <> 'applied'")
