@@ -1,14 +1,14 @@
 //! The last step of a run, in one transaction: of a roster its departures, links and end; of a small run all that it does.
 
 use chrono::{DateTime, Utc};
-use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
 use super::guild_members::Departures;
 use super::links::{Scope, astray, plan_links, relink};
 use super::sync_run_ends::{End, end, still_claimed};
 use super::sync_runs::may_go_on;
-use super::{Sqlite, decisions, deltas, guild_members, held_departures, micros, presence, sync_batches};
+use super::{MAPPED, Sqlite, decisions, deltas, guild_members, held_departures, micros, presence, sync_batches};
 use crate::domain::{Act, Action, Counts, Guard, HeldReason, Mode, RunState};
 use crate::store::changes::Effect;
 use crate::store::columns::{Columns as _, word};
@@ -85,30 +85,12 @@ impl Sqlite {
     /// Reads what takes its time before others have to wait for it. All batches are applied, and whoever writes beside this has newer evidence, and
     /// leaves no link astray.
     async fn survey(&self, claim: &FinishClaim, effect: Effect) -> Result<Survey, StoreError> {
-        // One moment, so that the numbers agree.
-        let mut tx = self.read.begin().await?;
-        let filed = sqlx::query(
-            "SELECT batches_total, total_received, duplicates, skipped, allow_mass_departure FROM sync_runs
-             WHERE id = ?1 AND state = 'finishing' AND attempts = ?2",
-        )
-        .bind(claim.run.to_string())
-        .bind(claim.attempt)
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or(StoreError::ClaimLost)?;
-        if sync_batches::kept(&mut tx, claim.run).await? != filed.int("batches_total")? {
-            // Whoever stands in the others would be taken for departed.
-            return Err(StoreError::Unreadable("a run without some of its batches".into()));
-        }
-        let mut counts = sync_batches::sum(&mut tx, claim.run).await?;
-        counts.total_received = filed.int("total_received")?;
-        counts.duplicates = filed.int("duplicates")?;
-        counts.skipped = filed.int("skipped")?;
-        let counted = presence::count(&mut tx, claim.observed_at).await?;
-        let listed = look_through(&mut tx, claim, effect, &counts, counted.0).await?;
-        let astray = astray(&mut tx).await?;
-        tx.rollback().await?;
-        Ok(Survey { counts, allow_mass_departure: filed.flag("allow_mass_departure")?, counted, listed, astray })
+        let mut connection = self.read.acquire().await?;
+        // All of a large file would be mapped, and count as this process's memory. Should this be broken off, the connection stays as it is.
+        unmap(&mut connection, true).await?;
+        let survey = survey(&mut connection, claim, effect).await;
+        unmap(&mut connection, false).await?;
+        survey
     }
 
     /// Does all that a small run is about; puts it back if it must wait for a roster to be done.
@@ -173,6 +155,41 @@ struct Survey {
     listed: Listed,
     /// Members whose links are not as the ids say; `None` if they are very many.
     astray: Option<Vec<i64>>,
+}
+
+/// Reads what [`Sqlite::survey`] is to find.
+async fn survey(connection: &mut SqliteConnection, claim: &FinishClaim, effect: Effect) -> Result<Survey, StoreError> {
+    // One moment, so that the numbers agree.
+    let mut tx = connection.begin().await?;
+    let filed = sqlx::query(
+        "SELECT batches_total, total_received, duplicates, skipped, allow_mass_departure FROM sync_runs
+         WHERE id = ?1 AND state = 'finishing' AND attempts = ?2",
+    )
+    .bind(claim.run.to_string())
+    .bind(claim.attempt)
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(StoreError::ClaimLost)?;
+    if sync_batches::kept(&mut tx, claim.run).await? != filed.int("batches_total")? {
+        // Whoever stands in the others would be taken for departed.
+        return Err(StoreError::Unreadable("a run without some of its batches".into()));
+    }
+    let mut counts = sync_batches::sum(&mut tx, claim.run).await?;
+    counts.total_received = filed.int("total_received")?;
+    counts.duplicates = filed.int("duplicates")?;
+    counts.skipped = filed.int("skipped")?;
+    let counted = presence::count(&mut tx, claim.observed_at).await?;
+    let listed = look_through(&mut tx, claim, effect, &counts, counted.0).await?;
+    let astray = astray(&mut tx).await?;
+    tx.rollback().await?;
+    Ok(Survey { counts, allow_mass_departure: filed.flag("allow_mass_departure")?, counted, listed, astray })
+}
+
+/// Has a reading connection read the file as a file, or map it as the others do.
+async fn unmap(connection: &mut SqliteConnection, is_unmapped: bool) -> Result<(), StoreError> {
+    let size = if is_unmapped { "0" } else { MAPPED };
+    sqlx::query(AssertSqlSafe(format!("PRAGMA mmap_size = {size}"))).execute(connection).await?;
+    Ok(())
 }
 
 /// Looks for departures, one by one only if there may be any.
