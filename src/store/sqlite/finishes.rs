@@ -1,4 +1,4 @@
-//! The last step of a run, in one transaction: of a roster its departures, links and end; of a small run all that it does.
+//! The last step of a run: of a roster its departures, links and end, which are read beforehand and written in one transaction; of a small run all that it does.
 
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
